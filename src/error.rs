@@ -1,0 +1,47 @@
+//! The library's one error type.
+
+/// What went wrong, with what was expected, what was found and how to mend it.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The bytes are not a model file, or are damaged.
+    #[error("model file: {0}")]
+    Format(String),
+    /// The file was written by another version of foreclick.
+    #[error("model file: format version {got}, expected at most {expected}: export it again with `foreclick export`, or update foreclick")]
+    Version {
+        /// The version in the file.
+        got: u32,
+        /// The newest version that this build reads.
+        expected: u32,
+    },
+    /// The schema or the architecture contradicts itself or the tensors.
+    #[error("schema: {0}")]
+    Schema(String),
+    /// An event does not fit the schema.
+    #[error("event: {0}")]
+    Event(String),
+    /// A call's argument is out of range.
+    #[error("argument: {0}")]
+    Argument(String),
+    /// The GPU is absent, lost, wrong or refused the work; the CPU still works.
+    #[error("gpu: {0}")]
+    Gpu(String),
+}
+
+impl Error {
+    /// A stable, machine-readable name: it never changes between versions.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Format(_) => "format",
+            Self::Version { .. } => "version",
+            Self::Schema(_) => "schema",
+            Self::Event(_) => "event",
+            Self::Argument(_) => "argument",
+            Self::Gpu(_) => "gpu",
+        }
+    }
+}
+
+/// The library's result.
+pub type Result<T, E = Error> = std::result::Result<T, E>;

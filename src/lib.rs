@@ -1,0 +1,3 @@
+//! foreclick predicts, inside the browser, what a visitor does next.
+
+pub mod error;

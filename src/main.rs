@@ -1,0 +1,2 @@
+//! The companion's entry point.
+fn main() {}
