@@ -8,7 +8,9 @@ pub enum Error {
     #[error("model file: {0}")]
     Format(String),
     /// The file was written by another version of foreclick.
-    #[error("model file: format version {got}, expected at most {expected}: export it again with `foreclick export`, or update foreclick")]
+    #[error(
+        "model file: format version {got}, expected at most {expected}: export it again with `foreclick export`, or update foreclick"
+    )]
     Version {
         /// The version in the file.
         got: u32,

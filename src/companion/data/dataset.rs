@@ -1,0 +1,86 @@
+//! A cleaned log in memory: columns of events, cut into sequences.
+
+use crate::event::EventView;
+use crate::schema::Schema;
+use crate::vocab::{ItemId, Vocab};
+use std::ops::Range;
+
+/// A log that is read, cleaned, encoded and split.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Dataset {
+    /// What an event is.
+    pub schema: Schema,
+    /// The items.
+    pub vocab: Vocab,
+    /// The events.
+    pub sequences: Sequences,
+    /// What side tables say of the items; empty columns without side tables.
+    pub item_table: ItemTable,
+}
+
+/// Events in columns, ordered by sequence and by time within one; ties are already shuffled by the seed.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Sequences {
+    /// Each sequence's key in the log: `[sequences]`.
+    pub keys: Vec<String>,
+    /// Where each sequence starts, and the end: `[sequences + 1]`.
+    pub offsets: Vec<usize>,
+    /// Each event's item: `[events]`.
+    pub items: Vec<ItemId>,
+    /// Milliseconds since 1970, or `NO_TIME`: `[events]`.
+    pub times: Vec<i64>,
+    /// The group's number within its sequence, from 0, rising; 0 throughout without groups: `[events]`.
+    pub groups: Vec<u32>,
+    /// Encoded fields, event after event: `[events, fields]`.
+    pub fields: Vec<f32>,
+    /// What each event is used for as a target: `[events]`.
+    pub parts: Vec<Part>,
+}
+
+/// What an event is used for. Every earlier event of its sequence is history, whatever its part.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    /// Learned from.
+    Train,
+    /// Picks the epoch and every other choice.
+    Validation,
+    /// Read once, at the end.
+    Test,
+}
+
+/// Columns that describe items (names, departments), for people to read.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct ItemTable {
+    /// The columns' names.
+    pub columns: Vec<String>,
+    /// Row after row, `[items, columns]`; an empty string where the side table has no such item.
+    pub values: Vec<String>,
+}
+
+impl Sequences {
+    /// The number of sequences.
+    pub fn len(&self) -> usize {
+        self.keys.len()
+    }
+
+    /// Whether there is no sequence.
+    pub fn is_empty(&self) -> bool {
+        self.keys.is_empty()
+    }
+
+    /// The places of one sequence's events.
+    pub fn range(&self, sequence: usize) -> Range<usize> {
+        self.offsets[sequence]..self.offsets[sequence + 1]
+    }
+
+    /// The event at a place.
+    pub fn event(&self, place: usize) -> EventView<'_> {
+        let width = self.fields.len() / self.items.len().max(1);
+        EventView {
+            item: self.items[place],
+            time: self.times[place],
+            group: self.groups[place],
+            fields: &self.fields[place * width..(place + 1) * width],
+        }
+    }
+}

@@ -1,0 +1,3 @@
+//! The native companion: reads a log, trains, evaluates, exports.
+
+pub mod data;
