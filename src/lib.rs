@@ -2,7 +2,10 @@
 
 #[cfg(feature = "companion")]
 pub mod companion;
+pub mod engine;
 pub mod error;
 pub mod event;
+pub mod format;
+pub mod quant;
 pub mod schema;
 pub mod vocab;

@@ -1,0 +1,336 @@
+//! What counting knows of a sequence: the items met before, when and how often, and the neighbours of the latest.
+//!
+//! Repetition and co-occurrence are features of single candidates, so they enter the score beside the encoder's
+//! query. Training, evaluation and the browser all run this one piece of code.
+
+use crate::event::EventView;
+use crate::format::{Architecture, Context, Counting, Model, Neighbours, REPEAT_COUNTS, REPEAT_LASTS};
+use crate::schema::FilterSeen;
+use crate::vocab::{ItemId, UNKNOWN_ITEM};
+use std::collections::VecDeque;
+
+/// How many of the latest events are a context where groups do not exist.
+pub const CONTEXT_EVENTS: usize = 10;
+
+/// The first group distance of each row of the repeat table after row 0.
+const LAST_STARTS: [u32; REPEAT_LASTS - 1] = [1, 2, 3, 4, 5, 7, 10, 15, 22, 36, 61];
+/// The first count of each column of the repeat table after column 0.
+const COUNT_STARTS: [u32; REPEAT_COUNTS - 1] = [2, 3, 4, 6, 9, 14, 22];
+
+const NO_SLOT: u32 = u32::MAX;
+
+/// The rules that [`History`] counts by.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Rules {
+    /// Decay, epsilons and context.
+    pub counting: Counting,
+    /// Whether events belong to groups; without, each event is a group of its own.
+    pub has_group: bool,
+    /// Which candidates are out.
+    pub filter_seen: FilterSeen,
+    /// The number of items.
+    pub items: usize,
+}
+
+impl Rules {
+    /// The rules of a model.
+    pub fn of(model: &Model) -> Self {
+        let Architecture { counting, .. } = &model.metadata.architecture;
+        let schema = &model.metadata.schema;
+        Self {
+            counting: counting.clone(),
+            has_group: schema.has_group,
+            filter_seen: schema.filter_seen,
+            items: model.vocab.len(),
+        }
+    }
+}
+
+/// A candidate about which counting has something to say; all others have only their popularity.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Candidate {
+    /// The item.
+    pub item: ItemId,
+    /// Its cell in the repeat table, or `None` for an item not met before.
+    pub repeat_cell: Option<u16>,
+    /// `ln(1 + recency / recency_epsilon)`; 0 for an item not met before.
+    pub recency: f32,
+    /// `ln(1 + neighbour sum / neighbour_epsilon)`; 0 without neighbours in the context.
+    pub neighbour: f32,
+    /// Whether it is no candidate at all, because the visitor has met it.
+    pub excluded: bool,
+}
+
+/// An item met before.
+#[derive(Debug, Clone, Copy)]
+struct Own {
+    item: ItemId,
+    count: u32,
+    last_group: u32,
+    /// The sum of decay^(groups between) as of `last_group`.
+    recency: f32,
+}
+
+/// One sequence so far, counted.
+#[derive(Debug, Clone)]
+pub struct History {
+    rules: Rules,
+    /// Groups begun so far.
+    groups: u32,
+    /// The open group's number in the events, once there is one.
+    open_group: Option<u32>,
+    /// The open group's known items.
+    open: Vec<ItemId>,
+    /// Events in the open group, unknown items included.
+    open_events: usize,
+    /// The last items, newest first.
+    latest: VecDeque<ItemId>,
+    own: Vec<Own>,
+    /// Each item's place in `own`, or `NO_SLOT`: `[items]`.
+    own_slot: Vec<u32>,
+    candidates: Vec<Candidate>,
+    /// Each item's place in `candidates` while they are gathered, or `NO_SLOT`: `[items]`.
+    candidate_slot: Vec<u32>,
+    /// Neighbour sums beside `candidates`.
+    sums: Vec<f32>,
+}
+
+impl History {
+    /// An empty history.
+    pub fn new(rules: Rules) -> Self {
+        let items = rules.items;
+        Self {
+            rules,
+            groups: 0,
+            open_group: None,
+            open: Vec::new(),
+            open_events: 0,
+            latest: VecDeque::with_capacity(CONTEXT_EVENTS),
+            own: Vec::new(),
+            own_slot: vec![NO_SLOT; items],
+            candidates: Vec::new(),
+            candidate_slot: vec![NO_SLOT; items],
+            sums: Vec::new(),
+        }
+    }
+
+    /// Forgets the sequence; costs only what it held.
+    pub fn reset(&mut self) {
+        for own in self.own.drain(..) {
+            self.own_slot[own.item as usize] = NO_SLOT;
+        }
+        self.groups = 0;
+        self.open_group = None;
+        self.open.clear();
+        self.open_events = 0;
+        self.latest.clear();
+    }
+
+    /// Whether an event or a prediction with this group number would open a new group.
+    pub fn opens_group(&self, group: u32) -> bool {
+        !self.rules.has_group || self.open_group != Some(group)
+    }
+
+    /// How many events the group of the upcoming event holds already; 0 without groups.
+    pub fn open_size(&self, upcoming_group: u32) -> usize {
+        if self.opens_group(upcoming_group) { 0 } else { self.open_events }
+    }
+
+    /// Counts one more event.
+    pub fn observe(&mut self, event: EventView<'_>) {
+        if self.opens_group(event.group) {
+            self.groups += 1;
+            self.open_group = Some(event.group);
+            self.open.clear();
+            self.open_events = 0;
+        }
+        self.open_events += 1;
+        if event.item == UNKNOWN_ITEM {
+            return;
+        }
+        self.open.push(event.item);
+        if self.latest.len() == CONTEXT_EVENTS {
+            self.latest.pop_back();
+        }
+        self.latest.push_front(event.item);
+        self.count_item(event.item);
+    }
+
+    fn count_item(&mut self, item: ItemId) {
+        let slot = &mut self.own_slot[item as usize];
+        if *slot == NO_SLOT {
+            *slot = self.own.len() as u32;
+            self.own.push(Own { item, count: 0, last_group: self.groups, recency: 0.0 });
+        }
+        let own = &mut self.own[*slot as usize];
+        own.recency = own.recency * power(self.rules.counting.decay, self.groups - own.last_group) + 1.0;
+        own.last_group = self.groups;
+        own.count += 1;
+    }
+
+    /// Everything that counting has to say before the next event, which belongs to group `upcoming_group`.
+    ///
+    /// Own items come first, in the order in which they were first met; then neighbours, as they are found.
+    pub fn candidates(&mut self, upcoming_group: u32, neighbours: &Neighbours) -> &[Candidate] {
+        for candidate in self.candidates.drain(..) {
+            self.candidate_slot[candidate.item as usize] = NO_SLOT;
+        }
+        self.sums.clear();
+        let opens = self.opens_group(upcoming_group);
+        self.add_own_items(self.groups + u32::from(opens));
+        self.exclude_open_group(opens);
+        self.add_neighbours(opens, neighbours);
+        let epsilon = self.rules.counting.neighbour_epsilon;
+        for (candidate, sum) in self.candidates.iter_mut().zip(&self.sums) {
+            candidate.neighbour = (sum / epsilon).ln_1p();
+        }
+        &self.candidates
+    }
+
+    fn add_own_items(&mut self, now: u32) {
+        let Counting { decay, recency_epsilon, .. } = self.rules.counting;
+        let excluded = self.rules.filter_seen == FilterSeen::All;
+        for own in &self.own {
+            let groups_ago = now - own.last_group;
+            let recency = own.recency * power(decay, groups_ago);
+            let cell = bucket(&LAST_STARTS, groups_ago) * REPEAT_COUNTS + bucket(&COUNT_STARTS, own.count);
+            self.candidate_slot[own.item as usize] = self.candidates.len() as u32;
+            self.sums.push(0.0);
+            self.candidates.push(Candidate {
+                item: own.item,
+                repeat_cell: Some(cell as u16),
+                recency: (recency / recency_epsilon).ln_1p(),
+                neighbour: 0.0,
+                excluded,
+            });
+        }
+    }
+
+    fn exclude_open_group(&mut self, opens: bool) {
+        if self.rules.filter_seen == FilterSeen::Group && !opens {
+            for &item in &self.open {
+                let slot = self.candidate_slot[item as usize] as usize;
+                self.candidates[slot].excluded = true;
+            }
+        }
+    }
+
+    fn add_neighbours(&mut self, opens: bool, neighbours: &Neighbours) {
+        match self.rules.counting.context {
+            Context::OpenGroup if opens => {}
+            Context::OpenGroup => {
+                for place in 0..self.open.len() {
+                    self.add_neighbours_of(self.open[place], 1.0, neighbours);
+                }
+            }
+            Context::LastEvents => {
+                for place in 0..self.latest.len() {
+                    self.add_neighbours_of(self.latest[place], 1.0 / (place + 1) as f32, neighbours);
+                }
+            }
+        }
+    }
+
+    fn add_neighbours_of(&mut self, item: ItemId, weight: f32, neighbours: &Neighbours) {
+        for (neighbour, share) in neighbours.row(item as usize) {
+            let slot = &mut self.candidate_slot[neighbour as usize];
+            if *slot == NO_SLOT {
+                *slot = self.candidates.len() as u32;
+                self.sums.push(0.0);
+                self.candidates.push(Candidate {
+                    item: neighbour,
+                    repeat_cell: None,
+                    recency: 0.0,
+                    neighbour: 0.0,
+                    excluded: false,
+                });
+            }
+            self.sums[*slot as usize] += weight * share;
+        }
+    }
+}
+
+fn bucket(starts: &[u32], value: u32) -> usize {
+    starts.iter().filter(|&&start| value >= start).count()
+}
+
+fn power(base: f32, exponent: u32) -> f32 {
+    base.powi(exponent.min(i32::MAX as u32) as i32)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::NO_TIME;
+
+    fn rules(has_group: bool, filter_seen: FilterSeen, context: Context) -> Rules {
+        let counting = Counting { decay: 0.5, recency_epsilon: 1.0, neighbour_epsilon: 1.0, context };
+        Rules { counting, has_group, filter_seen, items: 4 }
+    }
+
+    /// Item 0 has neighbour 1 (share 1.0) and 3 (share 0.2); the others have none.
+    fn neighbours() -> Neighbours {
+        Neighbours { offsets: vec![0, 2, 2, 2, 2], items: vec![1, 3], weights: vec![255, 51], scales: vec![1.0; 4] }
+    }
+
+    fn observe(history: &mut History, events: &[(ItemId, u32)]) {
+        for &(item, group) in events {
+            history.observe(EventView { item, time: NO_TIME, group, fields: &[] });
+        }
+    }
+
+    fn find(candidates: &[Candidate], item: ItemId) -> Candidate {
+        *candidates.iter().find(|candidate| candidate.item == item).unwrap()
+    }
+
+    #[test]
+    fn recency_halves_with_each_group() {
+        let mut history = History::new(rules(true, FilterSeen::Group, Context::OpenGroup));
+        observe(&mut history, &[(2, 0), (0, 1), (2, 2)]);
+        // Item 2 was met in the open group (1) and two groups before it (0.25).
+        assert!((find(history.candidates(2, &neighbours()), 2).recency - 1.25f32.ln_1p()).abs() < 1e-6);
+        // Another group later both have halved.
+        assert!((find(history.candidates(3, &neighbours()), 2).recency - 0.625f32.ln_1p()).abs() < 1e-6);
+    }
+
+    #[test]
+    fn only_the_open_group_is_excluded_and_only_its_neighbours_count() {
+        let mut history = History::new(rules(true, FilterSeen::Group, Context::OpenGroup));
+        observe(&mut history, &[(2, 0), (0, 1)]);
+        let open = history.candidates(1, &neighbours()).to_vec();
+        assert!(find(&open, 0).excluded && !find(&open, 2).excluded);
+        assert!((find(&open, 3).neighbour - 0.2f32.ln_1p()).abs() < 1e-6);
+        let next = history.candidates(2, &neighbours()).to_vec();
+        assert!(next.iter().all(|candidate| !candidate.excluded && candidate.neighbour == 0.0));
+        assert_eq!((history.open_size(1), history.open_size(2)), (1, 0));
+    }
+
+    #[test]
+    fn without_groups_the_latest_events_are_the_context() {
+        let mut history = History::new(rules(false, FilterSeen::All, Context::LastEvents));
+        observe(&mut history, &[(0, 0), (2, 0), (UNKNOWN_ITEM, 0)]);
+        let found = history.candidates(0, &neighbours()).to_vec();
+        assert!((find(&found, 1).neighbour - 0.5f32.ln_1p()).abs() < 1e-6);
+        assert!(find(&found, 0).excluded && find(&found, 2).excluded && !find(&found, 1).excluded);
+        // Each event is a group, the unknown one too: item 0 lies three groups back.
+        assert!((find(&found, 0).recency - 0.125f32.ln_1p()).abs() < 1e-6);
+    }
+
+    #[test]
+    fn reset_forgets_all() {
+        let mut history = History::new(rules(true, FilterSeen::Group, Context::OpenGroup));
+        observe(&mut history, &[(0, 0), (2, 0)]);
+        history.candidates(0, &neighbours());
+        history.reset();
+        assert!(history.candidates(0, &neighbours()).is_empty());
+        assert_eq!(history.open_size(0), 0);
+    }
+
+    #[test]
+    fn buckets_cover_the_table() {
+        assert_eq!(bucket(&LAST_STARTS, 0), 0);
+        assert_eq!(bucket(&LAST_STARTS, u32::MAX), REPEAT_LASTS - 1);
+        assert_eq!(bucket(&COUNT_STARTS, 1), 0);
+        assert_eq!(bucket(&COUNT_STARTS, u32::MAX), REPEAT_COUNTS - 1);
+    }
+}

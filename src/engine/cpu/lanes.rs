@@ -1,0 +1,222 @@
+//! The loops that the CPU kernels are made of, in scalar code and in SIMD.
+
+/// How the inner loops run.
+pub trait Lanes: 'static {
+    /// `out[row] = <matrix[row], x>` for a row-major matrix `[out.len(), x.len()]`.
+    fn multiply(matrix: &[f32], x: &[f32], out: &mut [f32]);
+    /// `out[row] = <codes[row], query>`, an exact integer, for int8 rows `[out.len(), query.len()]`.
+    fn multiply_int8(codes: &[i8], query: &[i16], out: &mut [i32]);
+    /// `out += sum over rows of weights[row] * matrix[row]` for `[weights.len(), out.len()]`.
+    fn add_weighted_rows(matrix: &[f32], weights: &[f32], out: &mut [f32]);
+}
+
+/// One value after the other: what every other implementation is tested against.
+pub struct Scalar;
+
+impl Lanes for Scalar {
+    fn multiply(matrix: &[f32], x: &[f32], out: &mut [f32]) {
+        for (value, row) in out.iter_mut().zip(matrix.chunks_exact(x.len())) {
+            *value = row.iter().zip(x).map(|(a, b)| a * b).sum();
+        }
+    }
+
+    fn multiply_int8(codes: &[i8], query: &[i16], out: &mut [i32]) {
+        for (value, row) in out.iter_mut().zip(codes.chunks_exact(query.len())) {
+            *value = row.iter().zip(query).map(|(&code, &factor)| i32::from(code) * i32::from(factor)).sum();
+        }
+    }
+
+    fn add_weighted_rows(matrix: &[f32], weights: &[f32], out: &mut [f32]) {
+        for (row, weight) in matrix.chunks_exact(out.len()).zip(weights) {
+            for (value, part) in out.iter_mut().zip(row) {
+                *value += weight * part;
+            }
+        }
+    }
+}
+
+/// Several values at once: simd128 in the browser, AVX2 on x86-64 where the CPU has it, else what the compiler
+/// makes of plain loops.
+pub struct Simd;
+
+#[cfg(target_arch = "wasm32")]
+mod simd {
+    use super::{Lanes, Scalar, Simd};
+    use std::arch::wasm32::{
+        f32x4, f32x4_add, f32x4_extract_lane, f32x4_mul, f32x4_splat, i16x8_load_extend_i8x8, i32x4_add,
+        i32x4_dot_i16x8, i32x4_extract_lane, i32x4_splat, v128, v128_load,
+    };
+
+    impl Lanes for Simd {
+        fn multiply(matrix: &[f32], x: &[f32], out: &mut [f32]) {
+            let columns = x.len();
+            for (value, row) in out.iter_mut().zip(matrix.chunks_exact(columns)) {
+                let (mut low, mut high) = (f32x4_splat(0.0), f32x4_splat(0.0));
+                let (row_parts, row_rest) = row.as_chunks::<8>();
+                let (x_parts, x_rest) = x.as_chunks::<8>();
+                for (a, b) in row_parts.iter().zip(x_parts) {
+                    low = f32x4_add(low, f32x4_mul(load4(a, 0), load4(b, 0)));
+                    high = f32x4_add(high, f32x4_mul(load4(a, 4), load4(b, 4)));
+                }
+                let rest: f32 = row_rest.iter().zip(x_rest).map(|(a, b)| a * b).sum();
+                *value = sum(f32x4_add(low, high)) + rest;
+            }
+        }
+
+        fn multiply_int8(codes: &[i8], query: &[i16], out: &mut [i32]) {
+            if query.len() % 16 != 0 {
+                return Scalar::multiply_int8(codes, query, out);
+            }
+            let (query, _) = query.as_chunks::<16>();
+            for (value, row) in out.iter_mut().zip(codes.chunks_exact(query.len() * 16)) {
+                let (mut low, mut high) = (i32x4_splat(0), i32x4_splat(0));
+                let (row, _) = row.as_chunks::<16>();
+                for (codes, factors) in row.iter().zip(query) {
+                    // SAFETY: each load reads 8 codes or 8 factors inside the arrays of 16; no alignment is needed.
+                    unsafe {
+                        let a = i16x8_load_extend_i8x8(codes.as_ptr());
+                        let b = i16x8_load_extend_i8x8(codes.as_ptr().add(8));
+                        low = i32x4_add(low, i32x4_dot_i16x8(a, v128_load(factors.as_ptr().cast())));
+                        high = i32x4_add(high, i32x4_dot_i16x8(b, v128_load(factors.as_ptr().add(8).cast())));
+                    }
+                }
+                let all = i32x4_add(low, high);
+                *value = i32x4_extract_lane::<0>(all)
+                    + i32x4_extract_lane::<1>(all)
+                    + i32x4_extract_lane::<2>(all)
+                    + i32x4_extract_lane::<3>(all);
+            }
+        }
+
+        fn add_weighted_rows(matrix: &[f32], weights: &[f32], out: &mut [f32]) {
+            // The compiler turns this loop into simd128 by itself: no sum over lanes is in the way.
+            Scalar::add_weighted_rows(matrix, weights, out);
+        }
+    }
+
+    fn load4(values: &[f32; 8], from: usize) -> v128 {
+        f32x4(values[from], values[from + 1], values[from + 2], values[from + 3])
+    }
+
+    fn sum(lanes: v128) -> f32 {
+        (f32x4_extract_lane::<0>(lanes) + f32x4_extract_lane::<2>(lanes))
+            + (f32x4_extract_lane::<1>(lanes) + f32x4_extract_lane::<3>(lanes))
+    }
+}
+
+#[cfg(not(target_arch = "wasm32"))]
+mod simd {
+    use super::{Lanes, Scalar, Simd};
+
+    /// Sums kept apart so that the compiler may run them side by side.
+    const WIDTH: usize = 16;
+
+    impl Lanes for Simd {
+        fn multiply(matrix: &[f32], x: &[f32], out: &mut [f32]) {
+            #[cfg(target_arch = "x86_64")]
+            if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
+                // SAFETY: the CPU has both features.
+                return unsafe { avx2::multiply(matrix, x, out) };
+            }
+            multiply(matrix, x, out);
+        }
+
+        fn multiply_int8(codes: &[i8], query: &[i16], out: &mut [i32]) {
+            #[cfg(target_arch = "x86_64")]
+            if is_x86_feature_detected!("avx2") {
+                // SAFETY: the CPU has the feature.
+                return unsafe { avx2::multiply_int8(codes, query, out) };
+            }
+            Scalar::multiply_int8(codes, query, out);
+        }
+
+        fn add_weighted_rows(matrix: &[f32], weights: &[f32], out: &mut [f32]) {
+            #[cfg(target_arch = "x86_64")]
+            if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
+                // SAFETY: the CPU has both features.
+                return unsafe { avx2::add_weighted_rows(matrix, weights, out) };
+            }
+            Scalar::add_weighted_rows(matrix, weights, out);
+        }
+    }
+
+    #[inline(always)]
+    fn multiply(matrix: &[f32], x: &[f32], out: &mut [f32]) {
+        let (x_parts, x_rest) = x.as_chunks::<WIDTH>();
+        for (value, row) in out.iter_mut().zip(matrix.chunks_exact(x.len())) {
+            let mut sums = [0.0; WIDTH];
+            let (row_parts, row_rest) = row.as_chunks::<WIDTH>();
+            for (a, b) in row_parts.iter().zip(x_parts) {
+                for lane in 0..WIDTH {
+                    sums[lane] += a[lane] * b[lane];
+                }
+            }
+            let rest: f32 = row_rest.iter().zip(x_rest).map(|(a, b)| a * b).sum();
+            *value = sums.iter().sum::<f32>() + rest;
+        }
+    }
+
+    /// The same loops, compiled for wider registers.
+    #[cfg(target_arch = "x86_64")]
+    mod avx2 {
+        use super::{Lanes, Scalar};
+
+        #[target_feature(enable = "avx2,fma")]
+        pub fn multiply(matrix: &[f32], x: &[f32], out: &mut [f32]) {
+            super::multiply(matrix, x, out);
+        }
+
+        #[target_feature(enable = "avx2")]
+        pub fn multiply_int8(codes: &[i8], query: &[i16], out: &mut [i32]) {
+            Scalar::multiply_int8(codes, query, out);
+        }
+
+        #[target_feature(enable = "avx2,fma")]
+        pub fn add_weighted_rows(matrix: &[f32], weights: &[f32], out: &mut [f32]) {
+            Scalar::add_weighted_rows(matrix, weights, out);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn close(a: &[f32], b: &[f32]) -> bool {
+        a.iter().zip(b).all(|(a, b)| (a - b).abs() <= 1e-4 * (1.0 + a.abs()))
+    }
+
+    proptest! {
+        #[test]
+        fn simd_gives_what_scalar_gives(columns in 1usize..70, rows in 1usize..9, seed: u32) {
+            let value = |place: usize| ((place as u32).wrapping_mul(2_654_435_761).wrapping_add(seed) >> 16) as f32 / 32768.0 - 1.0;
+            let matrix: Vec<f32> = (0..rows * columns).map(value).collect();
+            let x: Vec<f32> = (0..columns).map(|place| value(place + 7777)).collect();
+            let (mut scalar, mut simd) = (vec![0.0; rows], vec![0.0; rows]);
+            Scalar::multiply(&matrix, &x, &mut scalar);
+            Simd::multiply(&matrix, &x, &mut simd);
+            prop_assert!(close(&scalar, &simd));
+
+            let weights = scalar.clone();
+            let (mut scalar, mut simd) = (x.clone(), x.clone());
+            Scalar::add_weighted_rows(&matrix, &weights, &mut scalar);
+            Simd::add_weighted_rows(&matrix, &weights, &mut simd);
+            prop_assert!(close(&scalar, &simd));
+
+            let codes: Vec<i8> = matrix.iter().map(|value| (value * 127.0) as i8).collect();
+            let query: Vec<i16> = x.iter().map(|value| (value * 32767.0) as i16).collect();
+            let (mut scalar, mut simd) = (vec![0; rows], vec![1; rows]);
+            Scalar::multiply_int8(&codes, &query, &mut scalar);
+            Simd::multiply_int8(&codes, &query, &mut simd);
+            prop_assert_eq!(scalar, simd);
+        }
+    }
+
+    #[test]
+    fn the_largest_sum_fits() {
+        let mut out = [0];
+        Simd::multiply_int8(&[127; crate::quant::MAX_COLUMNS], &[32767; crate::quant::MAX_COLUMNS], &mut out);
+        assert_eq!(out, [512 * 127 * 32767]);
+    }
+}

@@ -1,0 +1,92 @@
+//! From an event to the encoder's input, `[hidden]`.
+
+use crate::event::{EventView, NO_TIME};
+use crate::format::{FieldWeights, GAP_BUCKETS, Matrix, Weights};
+use crate::vocab::UNKNOWN_ITEM;
+
+/// What the input needs to know of the event before.
+#[derive(Debug, Clone, Copy)]
+pub struct Previous {
+    /// Its time.
+    pub time: i64,
+    /// Whether the new event belongs to its group.
+    pub same_group: bool,
+}
+
+/// The row of the gap table: 0 first event, 1 same group, else 2 + log2 of the seconds between.
+pub fn gap_bucket(previous: Option<Previous>, time: i64) -> usize {
+    let Some(previous) = previous else { return 0 };
+    if previous.same_group {
+        return 1;
+    }
+    let milliseconds = if time == NO_TIME || previous.time == NO_TIME { 0 } else { time.saturating_sub(previous.time) };
+    let seconds = milliseconds.max(0) as u64 / 1000;
+    (2 + (seconds + 1).ilog2() as usize).min(GAP_BUCKETS - 1)
+}
+
+/// Writes an event's input to `out`.
+pub fn write(weights: &Weights, event: EventView<'_>, previous: Option<Previous>, out: &mut [f32]) {
+    if event.item == UNKNOWN_ITEM {
+        out.fill(0.0);
+    } else {
+        weights.items.copy_row(event.item as usize, out);
+        let root = (out.len() as f32).sqrt();
+        out.iter_mut().for_each(|value| *value *= root);
+    }
+    add(out, weights.gap.row(gap_bucket(previous, event.time)), 1.0);
+    for (field, &code) in weights.fields.iter().zip(event.fields) {
+        match field {
+            FieldWeights::Category(rows) => add(out, rows.row(category_row(rows, code)), 1.0),
+            FieldWeights::Number { missing, .. } if code.is_nan() => add(out, missing, 1.0),
+            FieldWeights::Number { weight, .. } => add(out, weight, code),
+        }
+    }
+}
+
+/// A code outside the table counts as missing: row 0.
+fn category_row(rows: &Matrix, code: f32) -> usize {
+    let row = code as usize;
+    if row < rows.rows() { row } else { 0 }
+}
+
+fn add(out: &mut [f32], row: &[f32], factor: f32) {
+    for (value, part) in out.iter_mut().zip(row) {
+        *value += factor * part;
+    }
+}
+
+/// The rotation of a position: cosine and sine for each pair of a head's values, `[head_size]`.
+///
+/// Rotary position embedding, Su et al. 2021 (arXiv 2104.09864), base 10,000. Angles are taken in f64, since
+/// positions grow without bound and GPUs are only exact near 0.
+pub fn rotation(position: u64, out: &mut [f32]) {
+    let pairs = out.len() / 2;
+    for pair in 0..pairs {
+        let angle = position as f64 * 10_000f64.powf(-(pair as f64) / pairs as f64);
+        out[2 * pair] = angle.cos() as f32;
+        out[2 * pair + 1] = angle.sin() as f32;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn gaps_double_from_bucket_to_bucket() {
+        let after = |milliseconds| gap_bucket(Some(Previous { time: 0, same_group: false }), milliseconds);
+        assert_eq!(gap_bucket(None, 5), 0);
+        assert_eq!(gap_bucket(Some(Previous { time: 0, same_group: true }), 99_000), 1);
+        assert_eq!((after(0), after(999), after(1000), after(3000), after(7000)), (2, 2, 3, 4, 5));
+        assert_eq!((after(NO_TIME), after(-5000), after(i64::MAX)), (2, 2, GAP_BUCKETS - 1));
+    }
+
+    #[test]
+    fn rotations_have_unit_length_and_begin_at_zero() {
+        let mut out = [0.0; 8];
+        rotation(0, &mut out);
+        assert_eq!(out, [1.0, 0.0, 1.0, 0.0, 1.0, 0.0, 1.0, 0.0]);
+        rotation(123_456, &mut out);
+        assert!(out.chunks_exact(2).all(|pair| (pair[0].hypot(pair[1]) - 1.0).abs() < 1e-6));
+    }
+}

@@ -1,0 +1,70 @@
+//! The four kernels, one method each; the CPU and the GPU implement them.
+
+use crate::error::Result;
+use crate::vocab::ItemId;
+use std::future::Future;
+
+/// What one encoder step is told of the event, computed once for whichever kernel runs it.
+#[derive(Debug)]
+pub struct Step<'a> {
+    /// The event's input, `[hidden]`.
+    pub input: &'a [f32],
+    /// The rotation of this position: a cosine and a sine for each pair of values, `[head_size]`.
+    pub rotation: &'a [f32],
+    /// Where in the ring this event's keys and values go.
+    pub slot: usize,
+    /// How many places of the ring hold keys and values, this one included.
+    pub filled: usize,
+}
+
+/// A candidate's score beside what its row and popularity give.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Adjustment {
+    /// The item; each one at most once in a list.
+    pub item: ItemId,
+    /// Whether it leaves the candidates.
+    pub excluded: bool,
+    /// Times the recency gate.
+    pub recency: f32,
+    /// Times the neighbour gate.
+    pub neighbour: f32,
+    /// Added as it is.
+    pub constant: f32,
+}
+
+/// The best candidates.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct TopK {
+    /// Item and score, best first; equal scores by item id.
+    pub ranked: Vec<(ItemId, f32)>,
+    /// The logarithm of the sum of exp(score) over all candidates: a score minus this is a log probability.
+    pub log_sum_exp: f32,
+}
+
+/// One session's buffers on one device.
+pub trait Ops {
+    /// One encoder step: from the event's input to the query and the gates, which stay on the device.
+    ///
+    /// # Errors
+    /// Only on a GPU: [`crate::error::Error::Gpu`].
+    fn encode(&mut self, step: &Step<'_>) -> Result<()>;
+
+    /// All items' scores: query times row, plus the popularity gate times bias. `open_size` is the number of
+    /// events in the open group, which shifts the gates.
+    ///
+    /// # Errors
+    /// Only on a GPU.
+    fn score(&mut self, open_size: usize) -> Result<()>;
+
+    /// What counting adds to single scores, and which items are out.
+    ///
+    /// # Errors
+    /// Only on a GPU.
+    fn adjust(&mut self, adjustments: &[Adjustment]) -> Result<()>;
+
+    /// The `k` best scores, read back.
+    ///
+    /// # Errors
+    /// Only on a GPU: lost, or no answer within the deadline.
+    fn top_k(&mut self, k: usize) -> impl Future<Output = Result<TopK>>;
+}

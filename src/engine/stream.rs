@@ -1,0 +1,144 @@
+//! One session: events in, ranked candidates out, whatever device runs the kernels.
+
+use super::counting::{Candidate, History, Rules};
+use super::input::{self, Previous};
+use super::ops::{Adjustment, Ops, Step, TopK};
+use crate::error::{Error, Result};
+use crate::event::{EventView, Upcoming};
+use crate::format::Model;
+use crate::vocab::ItemId;
+use std::sync::Arc;
+
+/// A session on one device.
+pub struct Stream<O: Ops> {
+    model: Arc<Model>,
+    ops: O,
+    history: History,
+    /// Encoder steps taken, the opening one included.
+    steps: u64,
+    previous_time: Option<i64>,
+    input: Vec<f32>,
+    rotation: Vec<f32>,
+    adjustments: Vec<Adjustment>,
+}
+
+impl<O: Ops> Stream<O> {
+    /// Begins a session. `ops` must have been made for the same model.
+    ///
+    /// # Errors
+    /// What the device says to the opening step.
+    pub fn new(model: Arc<Model>, ops: O) -> Result<Self> {
+        let architecture = &model.metadata.architecture;
+        let mut stream = Self {
+            history: History::new(Rules::of(&model)),
+            steps: 0,
+            previous_time: None,
+            input: vec![0.0; architecture.hidden],
+            rotation: vec![0.0; architecture.head_size()],
+            adjustments: Vec::new(),
+            ops,
+            model,
+        };
+        stream.reset()?;
+        Ok(stream)
+    }
+
+    /// Forgets all events.
+    ///
+    /// # Errors
+    /// What the device says to the opening step.
+    pub fn reset(&mut self) -> Result<()> {
+        self.history.reset();
+        self.steps = 0;
+        self.previous_time = None;
+        self.input.copy_from_slice(&self.model.weights.start);
+        self.encode()
+    }
+
+    /// Takes one event: one encoder step, one step of counting.
+    ///
+    /// # Errors
+    /// [`Error::Event`] for an event of another schema; what the device says.
+    pub fn observe(&mut self, event: EventView<'_>) -> Result<()> {
+        let fields = self.model.weights.fields.len();
+        if event.fields.len() != fields {
+            return Err(Error::Event(format!("{} field values, expected {fields}", event.fields.len())));
+        }
+        let same_group = !self.history.opens_group(event.group);
+        let previous = self.previous_time.map(|time| Previous { time, same_group });
+        input::write(&self.model.weights, event, previous, &mut self.input);
+        self.encode()?;
+        self.history.observe(event);
+        self.previous_time = Some(event.time);
+        Ok(())
+    }
+
+    /// Scores all items for the event to come; `exclude` leaves the candidates, unknown and repeated ids are allowed.
+    ///
+    /// # Errors
+    /// What the device says.
+    pub fn score(&mut self, upcoming: Upcoming, exclude: &[ItemId]) -> Result<()> {
+        let open_size = self.history.open_size(upcoming.group);
+        let weights = &self.model.weights;
+        let candidates = self.history.candidates(upcoming.group, &weights.neighbours);
+        self.adjustments.clear();
+        self.adjustments.extend(candidates.iter().map(|candidate| {
+            let Candidate { item, repeat_cell, recency, neighbour, excluded } = *candidate;
+            let constant = repeat_cell
+                .map_or(0.0, |cell| weights.repeat.values[usize::from(cell)] + weights.item_repeat[item as usize]);
+            Adjustment { item, excluded, recency, neighbour, constant }
+        }));
+        self.exclude(exclude);
+        self.ops.score(open_size)?;
+        self.ops.adjust(&self.adjustments)
+    }
+
+    fn exclude(&mut self, exclude: &[ItemId]) {
+        let known = exclude.iter().filter(|&&item| (item as usize) < self.model.vocab.len());
+        for &item in known {
+            match self.adjustments.iter_mut().find(|adjustment| adjustment.item == item) {
+                Some(adjustment) => adjustment.excluded = true,
+                None => self.adjustments.push(Adjustment {
+                    item,
+                    excluded: true,
+                    recency: 0.0,
+                    neighbour: 0.0,
+                    constant: 0.0,
+                }),
+            }
+        }
+    }
+
+    /// The `k` best candidates for the event to come.
+    ///
+    /// # Errors
+    /// What the device says.
+    pub async fn predict(&mut self, upcoming: Upcoming, k: usize, exclude: &[ItemId]) -> Result<TopK> {
+        self.score(upcoming, exclude)?;
+        self.ops.top_k(k.min(self.model.vocab.len())).await
+    }
+
+    /// The device's buffers.
+    pub fn ops(&self) -> &O {
+        &self.ops
+    }
+
+    /// What counting adds, as the last `score` computed it.
+    pub fn adjustments(&self) -> &[Adjustment] {
+        &self.adjustments
+    }
+
+    fn encode(&mut self) -> Result<()> {
+        let max_len = self.model.metadata.architecture.max_len as u64;
+        input::rotation(self.steps, &mut self.rotation);
+        let step = Step {
+            input: &self.input,
+            rotation: &self.rotation,
+            slot: (self.steps % max_len) as usize,
+            filled: (self.steps + 1).min(max_len) as usize,
+        };
+        self.ops.encode(&step)?;
+        self.steps += 1;
+        Ok(())
+    }
+}

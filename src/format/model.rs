@@ -1,0 +1,309 @@
+//! A model to bytes and back.
+
+use super::container::{Container, Dtype, Writer};
+use super::weights::{
+    Architecture, Block, FieldWeights, GAP_BUCKETS, ItemTable, Matrix, Neighbours, OPEN_BUCKETS, REPEAT_COUNTS,
+    REPEAT_LASTS, TERMS, Weights,
+};
+use crate::error::{Error, Result};
+use crate::quant::Int8Rows;
+use crate::schema::{FieldKind, Schema};
+use crate::vocab::Vocab;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// The version that this build writes, and the newest that it reads.
+pub const FORMAT_VERSION: u32 = 1;
+
+/// What the file says of itself, as JSON in the container's metadata.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Metadata {
+    /// See [`FORMAT_VERSION`].
+    pub format_version: u32,
+    /// What an event is.
+    pub schema: Schema,
+    /// The model's sizes.
+    pub architecture: Architecture,
+    /// Bits of the matrices: 32 (as trained) or 8 (int8 per row, each with a `.scale` tensor).
+    pub bits: u32,
+    /// Where the model comes from: log, split, seed, epochs, version.
+    pub provenance: BTreeMap<String, String>,
+    /// What was measured of it, by name, such as `validation.ndcg@10`.
+    pub metrics: BTreeMap<String, f64>,
+}
+
+/// Reads only the version, so that a file from the future gets a clear answer.
+#[derive(Deserialize)]
+struct VersionOnly {
+    format_version: u32,
+}
+
+/// A whole model: what a file holds.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Model {
+    /// What the file says of itself.
+    pub metadata: Metadata,
+    /// The items' keys.
+    pub vocab: Vocab,
+    /// The weights.
+    pub weights: Weights,
+}
+
+impl Model {
+    /// Reads a file's bytes.
+    ///
+    /// # Errors
+    /// [`Error::Version`] for a newer file, [`Error::Format`] for a damaged one, [`Error::Schema`] for one that
+    /// contradicts itself.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self> {
+        let file = Container::open(bytes)?;
+        let json_error = |error: serde_json::Error| Error::Format(format!("the description can't be read: {error}"));
+        let VersionOnly { format_version } = serde_json::from_str(file.metadata()).map_err(json_error)?;
+        if format_version > FORMAT_VERSION {
+            return Err(Error::Version { got: format_version, expected: FORMAT_VERSION });
+        }
+        let metadata: Metadata = serde_json::from_str(file.metadata()).map_err(json_error)?;
+        metadata.schema.validate()?;
+        metadata.architecture.validate()?;
+        let bits = metadata.bits;
+        if bits != 8 && bits != 32 {
+            return Err(Error::Format(format!("{bits} bits, expected 8 or 32; update foreclick")));
+        }
+        let reader = Reader { file, bits };
+        let vocab = reader.vocab()?;
+        let weights = reader.weights(&metadata, vocab.len())?;
+        Ok(Self { metadata, vocab, weights })
+    }
+
+    /// The file's bytes, as `from_bytes` reads them.
+    ///
+    /// # Errors
+    /// [`Error::Format`] when the description can't be written as JSON.
+    pub fn to_bytes(&self) -> Result<Vec<u8>> {
+        let mut writer = Writer::default();
+        write_vocab(&mut writer, &self.vocab);
+        write_weights(&mut writer, self);
+        let metadata = serde_json::to_string(&self.metadata)
+            .map_err(|error| Error::Format(format!("the description can't be written as JSON: {error}")))?;
+        writer.finish(metadata)
+    }
+
+    /// The same model as int8 per row: its matrices hold just what the int8 file will give back.
+    pub fn quantized(&self) -> Self {
+        let mut model = self.clone();
+        model.metadata.bits = 8;
+        let Weights { items, gap, fields, blocks, gates: _, gate_open: _, repeat: _, .. } = &mut model.weights;
+        if let ItemTable::F32(matrix) = items {
+            *items = ItemTable::Int8(Int8Rows::quantize(&matrix.values, matrix.columns));
+        }
+        let mut matrices = vec![gap];
+        for field in fields {
+            if let FieldWeights::Category(matrix) = field {
+                matrices.push(matrix);
+            }
+        }
+        for Block { attention_norm: _, qkv, attention_out, feed_forward_norm: _, up, down } in blocks {
+            matrices.extend([qkv, attention_out, up, down]);
+        }
+        for matrix in matrices {
+            matrix.values = Int8Rows::quantize(&matrix.values, matrix.columns).dequantize();
+        }
+        model
+    }
+}
+
+fn write_vocab(writer: &mut Writer, vocab: &Vocab) {
+    writer.add("vocab.bytes", Dtype::U8, &[vocab.bytes().len()], vocab.bytes());
+    writer.add("vocab.offsets", Dtype::U32, &[vocab.offsets().len()], vocab.offsets());
+}
+
+fn write_weights(writer: &mut Writer, model: &Model) {
+    let bits = model.metadata.bits;
+    let Weights {
+        items,
+        item_bias,
+        item_repeat,
+        start,
+        gap,
+        fields,
+        blocks,
+        final_norm,
+        gates,
+        gate_bias,
+        gate_open,
+        log_scale,
+        repeat,
+        neighbours,
+    } = &model.weights;
+    let vector = |writer: &mut Writer, name: &str, values: &[f32]| {
+        writer.add(name, Dtype::F32, &[values.len()], values);
+    };
+    match items {
+        ItemTable::F32(rows) => write_f32(writer, "items.weight", rows),
+        ItemTable::Int8(rows) => write_int8(writer, "items.weight", rows),
+    }
+    vector(writer, "items.bias", item_bias);
+    vector(writer, "items.repeat", item_repeat);
+    vector(writer, "start", start);
+    write_matrix(writer, "gap", gap, bits);
+    for (place, weights) in fields.iter().enumerate() {
+        let name = format!("fields.{place}");
+        match weights {
+            FieldWeights::Category(matrix) => write_matrix(writer, &name, matrix, bits),
+            FieldWeights::Number { weight, missing } => {
+                vector(writer, &name, weight);
+                vector(writer, &format!("{name}.missing"), missing);
+            }
+        }
+    }
+    for (place, block) in blocks.iter().enumerate() {
+        let Block { attention_norm, qkv, attention_out, feed_forward_norm, up, down } = block;
+        vector(writer, &format!("blocks.{place}.attention_norm"), attention_norm);
+        write_matrix(writer, &format!("blocks.{place}.qkv"), qkv, bits);
+        write_matrix(writer, &format!("blocks.{place}.attention_out"), attention_out, bits);
+        vector(writer, &format!("blocks.{place}.feed_forward_norm"), feed_forward_norm);
+        write_matrix(writer, &format!("blocks.{place}.up"), up, bits);
+        write_matrix(writer, &format!("blocks.{place}.down"), down, bits);
+    }
+    vector(writer, "final_norm", final_norm);
+    // The gates, the repeat table and the norms are a few hundred numbers that scale everything: they stay f32.
+    write_f32(writer, "gates", gates);
+    vector(writer, "gate_bias", gate_bias);
+    write_f32(writer, "gate_open", gate_open);
+    vector(writer, "log_scale", &[*log_scale]);
+    write_f32(writer, "repeat", repeat);
+    let Neighbours { offsets, items, weights, scales } = neighbours;
+    writer.add("neighbours.offsets", Dtype::U32, &[offsets.len()], offsets);
+    writer.add("neighbours.items", Dtype::U32, &[items.len()], items);
+    writer.add("neighbours.weights", Dtype::U8, &[weights.len()], weights);
+    vector(writer, "neighbours.scales", scales);
+}
+
+fn write_matrix(writer: &mut Writer, name: &str, matrix: &Matrix, bits: u32) {
+    if bits == 8 {
+        write_int8(writer, name, &Int8Rows::quantize(&matrix.values, matrix.columns));
+    } else {
+        write_f32(writer, name, matrix);
+    }
+}
+
+fn write_f32(writer: &mut Writer, name: &str, matrix: &Matrix) {
+    writer.add(name, Dtype::F32, &[matrix.rows(), matrix.columns], &matrix.values);
+}
+
+fn write_int8(writer: &mut Writer, name: &str, rows: &Int8Rows) {
+    writer.add(name, Dtype::I8, &[rows.scales.len(), rows.columns], &rows.codes);
+    writer.add(&format!("{name}.scale"), Dtype::F32, &[rows.scales.len()], &rows.scales);
+}
+
+struct Reader<'a> {
+    file: Container<'a>,
+    bits: u32,
+}
+
+impl Reader<'_> {
+    fn vocab(&self) -> Result<Vocab> {
+        let length = |name| self.file.get(name).map_or(0, |tensor| tensor.columns);
+        Vocab::from_parts(
+            self.file.require("vocab.bytes", Dtype::U8, 1, length("vocab.bytes"))?,
+            self.file.require("vocab.offsets", Dtype::U32, 1, length("vocab.offsets"))?,
+        )
+    }
+
+    fn weights(&self, metadata: &Metadata, items: usize) -> Result<Weights> {
+        let Architecture { hidden, heads: _, blocks, feed_forward, max_len: _, counting: _ } = metadata.architecture;
+        let block = |place: usize| -> Result<Block> {
+            Ok(Block {
+                attention_norm: self.vector(&format!("blocks.{place}.attention_norm"), hidden)?,
+                qkv: self.matrix(&format!("blocks.{place}.qkv"), 3 * hidden, hidden)?,
+                attention_out: self.matrix(&format!("blocks.{place}.attention_out"), hidden, hidden)?,
+                feed_forward_norm: self.vector(&format!("blocks.{place}.feed_forward_norm"), hidden)?,
+                up: self.matrix(&format!("blocks.{place}.up"), 2 * feed_forward, hidden)?,
+                down: self.matrix(&format!("blocks.{place}.down"), hidden, feed_forward)?,
+            })
+        };
+        Ok(Weights {
+            items: if self.bits == 8 {
+                ItemTable::Int8(self.int8("items.weight", items, hidden)?)
+            } else {
+                ItemTable::F32(self.f32("items.weight", items, hidden)?)
+            },
+            item_bias: self.vector("items.bias", items)?,
+            item_repeat: self.vector("items.repeat", items)?,
+            start: self.vector("start", hidden)?,
+            gap: self.matrix("gap", GAP_BUCKETS, hidden)?,
+            fields: self.fields(&metadata.schema, hidden)?,
+            blocks: (0..blocks).map(block).collect::<Result<_>>()?,
+            final_norm: self.vector("final_norm", hidden)?,
+            gates: self.f32("gates", TERMS, hidden)?,
+            gate_bias: self.vector("gate_bias", TERMS)?,
+            gate_open: self.f32("gate_open", OPEN_BUCKETS, TERMS)?,
+            log_scale: self.vector("log_scale", 1)?[0],
+            repeat: self.f32("repeat", REPEAT_LASTS, REPEAT_COUNTS)?,
+            neighbours: self.neighbours(items)?,
+        })
+    }
+
+    fn fields(&self, schema: &Schema, hidden: usize) -> Result<Vec<FieldWeights>> {
+        let read = |name: String, kind: &FieldKind| match kind {
+            FieldKind::Category { values } => self.matrix(&name, 1 + values.len(), hidden).map(FieldWeights::Category),
+            FieldKind::Number { .. } => Ok(FieldWeights::Number {
+                weight: self.vector(&name, hidden)?,
+                missing: self.vector(&format!("{name}.missing"), hidden)?,
+            }),
+        };
+        schema.fields.iter().enumerate().map(|(place, field)| read(format!("fields.{place}"), &field.kind)).collect()
+    }
+
+    fn neighbours(&self, items: usize) -> Result<Neighbours> {
+        let pairs = self.file.get("neighbours.items").map_or(0, |tensor| tensor.columns);
+        let neighbours = Neighbours {
+            offsets: self.file.require("neighbours.offsets", Dtype::U32, 1, items + 1)?,
+            items: self.file.require("neighbours.items", Dtype::U32, 1, pairs)?,
+            weights: self.file.require("neighbours.weights", Dtype::U8, 1, pairs)?,
+            scales: self.vector("neighbours.scales", items)?,
+        };
+        let offsets = &neighbours.offsets;
+        let covers = offsets[0] == 0 && offsets[items] as usize == pairs && offsets.is_sorted();
+        if !covers || neighbours.items.iter().any(|&item| item as usize >= items) {
+            return Err(Error::Format(format!(
+                "neighbours do not fit {items} items and {pairs} pairs; export the model again"
+            )));
+        }
+        Ok(neighbours)
+    }
+
+    fn vector(&self, name: &str, length: usize) -> Result<Vec<f32>> {
+        let values = self.file.require(name, Dtype::F32, 1, length)?;
+        finite(name, values)
+    }
+
+    fn matrix(&self, name: &str, rows: usize, columns: usize) -> Result<Matrix> {
+        if self.bits == 8 {
+            Ok(Matrix { columns, values: self.int8(name, rows, columns)?.dequantize() })
+        } else {
+            self.f32(name, rows, columns)
+        }
+    }
+
+    fn f32(&self, name: &str, rows: usize, columns: usize) -> Result<Matrix> {
+        let values = self.file.require(name, Dtype::F32, rows, columns)?;
+        Ok(Matrix { columns, values: finite(name, values)? })
+    }
+
+    fn int8(&self, name: &str, rows: usize, columns: usize) -> Result<Int8Rows> {
+        Ok(Int8Rows {
+            columns,
+            codes: self.file.require(name, Dtype::I8, rows, columns)?,
+            scales: self.vector(&format!("{name}.scale"), rows)?,
+        })
+    }
+}
+
+fn finite(name: &str, values: Vec<f32>) -> Result<Vec<f32>> {
+    if values.iter().all(|value| value.is_finite()) {
+        return Ok(values);
+    }
+    Err(Error::Format(format!("tensor {name:?} holds NaN or infinity; train again or fetch the file again")))
+}

@@ -1,0 +1,240 @@
+//! What a model is made of: its architecture and its weights, as plain numbers.
+
+use crate::error::{Error, Result};
+use crate::quant::{Int8Rows, MAX_COLUMNS};
+use serde::{Deserialize, Serialize};
+
+/// Rows of the table for the time since the previous event.
+pub const GAP_BUCKETS: usize = 32;
+/// Rows of the gate table for the size of the open group: 0 to 14, and 15 for more.
+pub const OPEN_BUCKETS: usize = 16;
+/// Rows of the repeat table: how many groups ago the item was last met.
+pub const REPEAT_LASTS: usize = 12;
+/// Columns of the repeat table: how often the item was met.
+pub const REPEAT_COUNTS: usize = 8;
+/// The gated terms: popularity, own recency, neighbours.
+pub const TERMS: usize = 3;
+
+/// The sizes of a model; one with the same sizes can hold its weights.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Architecture {
+    /// Values in an item's row and in the encoder's state.
+    pub hidden: usize,
+    /// Attention heads; they divide `hidden` into even parts.
+    pub heads: usize,
+    /// Transformer blocks.
+    pub blocks: usize,
+    /// Values inside a block's gated feed-forward layer.
+    pub feed_forward: usize,
+    /// How many events back attention reaches, this one included.
+    pub max_len: usize,
+    /// The counting terms beside the encoder.
+    pub counting: Counting,
+}
+
+/// How repetition and co-occurrence are counted.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Counting {
+    /// What one group's passing leaves of an item's recency, in (0, 1].
+    pub decay: f32,
+    /// Recency enters as `ln(1 + recency / recency_epsilon)`.
+    pub recency_epsilon: f32,
+    /// Neighbours enter as `ln(1 + sum / neighbour_epsilon)`.
+    pub neighbour_epsilon: f32,
+    /// Which events' neighbours count.
+    pub context: Context,
+}
+
+/// Which events' neighbours are summed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Context {
+    /// Those of the open group, each with weight 1.
+    OpenGroup,
+    /// Those of the last ten events, the k-th newest with weight 1/k.
+    LastEvents,
+}
+
+/// A row-major matrix.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Matrix {
+    /// Values a row.
+    pub columns: usize,
+    /// `[rows, columns]`.
+    pub values: Vec<f32>,
+}
+
+impl Matrix {
+    /// A matrix of zeros.
+    pub fn zeros(rows: usize, columns: usize) -> Self {
+        Self { columns, values: vec![0.0; rows * columns] }
+    }
+
+    /// One row, `[columns]`.
+    pub fn row(&self, row: usize) -> &[f32] {
+        &self.values[row * self.columns..(row + 1) * self.columns]
+    }
+
+    /// The number of rows.
+    pub fn rows(&self) -> usize {
+        self.values.len() / self.columns.max(1)
+    }
+}
+
+/// The item rows, of unit length.
+#[derive(Debug, Clone, PartialEq)]
+pub enum ItemTable {
+    /// As trained.
+    F32(Matrix),
+    /// As shipped: int8 per row.
+    Int8(Int8Rows),
+}
+
+impl ItemTable {
+    /// The number of items.
+    pub fn rows(&self) -> usize {
+        match self {
+            Self::F32(matrix) => matrix.rows(),
+            Self::Int8(rows) => rows.scales.len(),
+        }
+    }
+
+    /// Writes one item's row to `out`, `[hidden]`.
+    pub fn copy_row(&self, row: usize, out: &mut [f32]) {
+        match self {
+            Self::F32(matrix) => out.copy_from_slice(matrix.row(row)),
+            Self::Int8(rows) => rows.dequantize_row(row, out),
+        }
+    }
+}
+
+/// What one further field adds to an event's input.
+#[derive(Debug, Clone, PartialEq)]
+pub enum FieldWeights {
+    /// A row for each code: `[1 + values, hidden]`.
+    Category(Matrix),
+    /// What a number's z is multiplied with, and what stands for a missing one: each `[hidden]`.
+    Number {
+        /// Times z.
+        weight: Vec<f32>,
+        /// Instead of it.
+        missing: Vec<f32>,
+    },
+}
+
+/// One transformer block; matrices are `[out, in]`.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Block {
+    /// RMS norm before attention, `[hidden]`.
+    pub attention_norm: Vec<f32>,
+    /// Queries, keys and values, `[3 * hidden, hidden]`.
+    pub qkv: Matrix,
+    /// After attention, `[hidden, hidden]`.
+    pub attention_out: Matrix,
+    /// RMS norm before the feed-forward layer, `[hidden]`.
+    pub feed_forward_norm: Vec<f32>,
+    /// Gate, then value: `[2 * feed_forward, hidden]`.
+    pub up: Matrix,
+    /// `[hidden, feed_forward]`.
+    pub down: Matrix,
+}
+
+/// For each item the items met beside it: compressed sparse rows.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Neighbours {
+    /// Where each item's neighbours start, and the end: `[items + 1]`.
+    pub offsets: Vec<u32>,
+    /// `[pairs]`.
+    pub items: Vec<u32>,
+    /// The share of the item's groups that hold the neighbour too, as a 255th of the row's scale: `[pairs]`.
+    pub weights: Vec<u8>,
+    /// The largest share of each row: `[items]`.
+    pub scales: Vec<f32>,
+}
+
+impl Neighbours {
+    /// One item's neighbours and their weights.
+    pub fn row(&self, item: usize) -> impl Iterator<Item = (u32, f32)> + '_ {
+        let range = self.offsets[item] as usize..self.offsets[item + 1] as usize;
+        let step = self.scales[item] / 255.0;
+        self.items[range.clone()]
+            .iter()
+            .zip(&self.weights[range])
+            .map(move |(&neighbour, &weight)| (neighbour, f32::from(weight) * step))
+    }
+}
+
+/// All weights of a model.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Weights {
+    /// `[items, hidden]`.
+    pub items: ItemTable,
+    /// The popularity term: log popularity at first, then learned. `[items]`
+    pub item_bias: Vec<f32>,
+    /// Added where the item was met before: how readily it is met again. `[items]`
+    pub item_repeat: Vec<f32>,
+    /// The input that opens a sequence. `[hidden]`
+    pub start: Vec<f32>,
+    /// For each time gap, `[GAP_BUCKETS, hidden]`.
+    pub gap: Matrix,
+    /// In the schema's order.
+    pub fields: Vec<FieldWeights>,
+    /// First to last.
+    pub blocks: Vec<Block>,
+    /// `[hidden]`
+    pub final_norm: Vec<f32>,
+    /// From the encoder's state to the terms' gates, `[TERMS, hidden]`.
+    pub gates: Matrix,
+    /// `[TERMS]`
+    pub gate_bias: Vec<f32>,
+    /// Added to the gates by the open group's size, `[OPEN_BUCKETS, TERMS]`.
+    pub gate_open: Matrix,
+    /// The logarithm of what the unit query is multiplied with (one over the temperature).
+    pub log_scale: f32,
+    /// Added where the item was met before, by when and how often: `[REPEAT_LASTS, REPEAT_COUNTS]`.
+    pub repeat: Matrix,
+    /// Co-occurrence.
+    pub neighbours: Neighbours,
+}
+
+impl Architecture {
+    /// Values in a head.
+    pub fn head_size(&self) -> usize {
+        self.hidden / self.heads
+    }
+
+    /// Checks that the sizes fit each other and stay within what the engine runs.
+    ///
+    /// # Errors
+    /// [`Error::Schema`] names the value and its limits.
+    pub fn validate(&self) -> Result<()> {
+        let Self { hidden, heads, blocks, feed_forward, max_len, counting } = self;
+        let within = |name: &str, value: usize, limit: usize| {
+            if (1..=limit).contains(&value) {
+                Ok(())
+            } else {
+                Err(Error::Schema(format!("{name} is {value}, expected 1 to {limit}")))
+            }
+        };
+        within("hidden", *hidden, MAX_COLUMNS)?;
+        within("heads", *heads, *hidden)?;
+        within("blocks", *blocks, 16)?;
+        within("feed_forward", *feed_forward, 4096)?;
+        within("max_len", *max_len, 2048)?;
+        if hidden % (2 * heads) != 0 {
+            return Err(Error::Schema(format!("hidden {hidden} must be a multiple of twice the heads ({heads})")));
+        }
+        let Counting { decay, recency_epsilon, neighbour_epsilon, context: _ } = counting;
+        if !(*decay > 0.0 && *decay <= 1.0) {
+            return Err(Error::Schema(format!("counting.decay is {decay}, expected above 0 and at most 1")));
+        }
+        for (name, epsilon) in [("recency_epsilon", recency_epsilon), ("neighbour_epsilon", neighbour_epsilon)] {
+            if !(epsilon.is_finite() && *epsilon > 0.0) {
+                return Err(Error::Schema(format!("counting.{name} is {epsilon}, expected above 0")));
+            }
+        }
+        Ok(())
+    }
+}
