@@ -44,7 +44,7 @@ pub fn write(weights: &Weights, event: EventView<'_>, previous: Option<Previous>
 }
 
 /// A code outside the table counts as missing: row 0.
-fn category_row(rows: &Matrix, code: f32) -> usize {
+pub fn category_row(rows: &Matrix, code: f32) -> usize {
     let row = code as usize;
     if row < rows.rows() { row } else { 0 }
 }

@@ -5,7 +5,7 @@
 
 pub mod counting;
 pub mod cpu;
-mod input;
+pub mod input;
 mod ops;
 mod stream;
 

@@ -77,6 +77,11 @@ impl Matrix {
         &self.values[row * self.columns..(row + 1) * self.columns]
     }
 
+    /// One row to write to, `[columns]`.
+    pub fn row_mut(&mut self, row: usize) -> &mut [f32] {
+        &mut self.values[row * self.columns..(row + 1) * self.columns]
+    }
+
     /// The number of rows.
     pub fn rows(&self) -> usize {
         self.values.len() / self.columns.max(1)

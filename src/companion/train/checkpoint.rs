@@ -1,0 +1,104 @@
+//! Saves and restores a run so that it goes on as if it had not stopped.
+
+use super::optimizer::Optimizer;
+use super::parameters::dense_mut;
+use crate::format::{Container, Dtype, ItemTable, Weights, Writer};
+use anyhow::{Context, Result, bail};
+use serde::{Deserialize, Serialize};
+use std::path::Path;
+
+/// Where a run stands.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Progress {
+    /// The epoch that goes on, from 0.
+    pub epoch: u64,
+    /// Batches of it that are done.
+    pub batch: u64,
+    /// Steps taken in all.
+    pub step: u64,
+    /// Steps that changed the weights: all but those of batches without a training event.
+    pub updates: u32,
+    /// The best validation NDCG@10, once there was a validation.
+    pub best: Option<f64>,
+    /// The epoch that gave it.
+    pub best_epoch: u64,
+    /// Epochs since then.
+    pub waited: u64,
+    /// What the run was begun with: a resumed run must be given the same.
+    pub fingerprint: String,
+}
+
+/// Writes the state beside the old one, then puts it in its place: a crash or a full disk loses nothing saved.
+///
+/// # Errors
+/// When the file can't be written; the old one is left as it was.
+pub fn save(path: &Path, progress: &Progress, weights: &mut Weights, optimizer: &mut Optimizer) -> Result<()> {
+    let mut writer = Writer::default();
+    let mut put = |name: &str, values: &[f32]| writer.add(name, Dtype::F32, &[values.len()], values);
+    for (set, parameters) in
+        [("weight", &mut *weights), ("first", &mut optimizer.first), ("second", &mut optimizer.second)]
+    {
+        for (place, part) in dense_mut(parameters).into_iter().enumerate() {
+            put(&format!("{set}.{place}"), part.values);
+        }
+    }
+    if let ItemTable::F32(items) = &weights.items {
+        put("items.weight", &items.values);
+    }
+    put("items.bias", &weights.item_bias);
+    put("items.repeat", &weights.item_repeat);
+    put("items.first", &optimizer.row_first);
+    put("items.second", &optimizer.row_second);
+    writer.add("items.step", Dtype::U32, &[optimizer.row_step.len()], &optimizer.row_step);
+    let bytes = writer.finish(serde_json::to_string(progress)?)?;
+    write_whole(path, &bytes)
+}
+
+/// Puts a saved state into weights and optimiser of the same shape.
+///
+/// # Errors
+/// When the file is missing, damaged or of another run.
+pub fn load(path: &Path, fingerprint: &str, weights: &mut Weights, optimizer: &mut Optimizer) -> Result<Progress> {
+    let bytes = std::fs::read(path).with_context(|| format!("can't read the checkpoint {}", path.display()))?;
+    let file = Container::open(&bytes).with_context(|| format!("checkpoint {}", path.display()))?;
+    let progress: Progress =
+        serde_json::from_str(file.metadata()).context("the checkpoint's progress can't be read")?;
+    if progress.fingerprint != fingerprint {
+        bail!(
+            "the checkpoint was begun with another log, schema, configuration or number of threads; \
+             resume with the same ones, or train under a new --name"
+        );
+    }
+    let take = |name: &str, into: &mut [f32]| -> Result<()> {
+        into.copy_from_slice(&file.require::<f32>(name, Dtype::F32, 1, into.len())?);
+        Ok(())
+    };
+    for (set, parameters) in
+        [("weight", &mut *weights), ("first", &mut optimizer.first), ("second", &mut optimizer.second)]
+    {
+        for (place, part) in dense_mut(parameters).into_iter().enumerate() {
+            take(&format!("{set}.{place}"), part.values)?;
+        }
+    }
+    if let ItemTable::F32(items) = &mut weights.items {
+        take("items.weight", &mut items.values)?;
+    }
+    take("items.bias", &mut weights.item_bias)?;
+    take("items.repeat", &mut weights.item_repeat)?;
+    take("items.first", &mut optimizer.row_first)?;
+    take("items.second", &mut optimizer.row_second)?;
+    optimizer.row_step = file.require("items.step", Dtype::U32, 1, optimizer.row_step.len())?;
+    optimizer.step = progress.updates;
+    Ok(progress)
+}
+
+/// Writes a file whole or not at all.
+///
+/// # Errors
+/// When the disk is full or the folder can't be written.
+pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
+    let beside = path.with_extension("part");
+    std::fs::write(&beside, bytes)
+        .and_then(|()| std::fs::rename(&beside, path))
+        .with_context(|| format!("can't write {} ({} bytes); is the disk full?", path.display(), bytes.len()))
+}

@@ -1,0 +1,141 @@
+//! The `[train]` section of foreclick.toml.
+
+use crate::error::{Error, Result};
+use crate::format::{Architecture, Context, Counting};
+use crate::schema::Schema;
+use serde::{Deserialize, Serialize};
+
+/// How a model is built and trained. Every value has a default; unknown keys are refused.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct TrainConfig {
+    /// Values in an item's row and in the encoder's state. Default 64.
+    pub hidden: usize,
+    /// Attention heads. Default 2.
+    pub heads: usize,
+    /// Transformer blocks. Default 2.
+    pub blocks: usize,
+    /// Values inside the gated feed-forward layer. Default 128.
+    pub feed_forward: usize,
+    /// How many events back the encoder looks. Default 64.
+    pub max_len: usize,
+    /// The share of values dropped at the input and after each layer while training. Default 0.2.
+    pub dropout: f32,
+    /// The most passes over the training events. Default 20.
+    pub epochs: usize,
+    /// Stop after this many epochs without a better validation NDCG@10. Default 3.
+    pub patience: usize,
+    /// Windows of `max_len` events in a step. Default 64.
+    pub batch_size: usize,
+    /// The highest learning rate. Default 0.002.
+    pub learning_rate: f32,
+    /// Share of the steps in which the learning rate rises from 0. Default 0.05.
+    pub warmup: f32,
+    /// AdamW's decay of matrices (not of norms, biases, tables or item rows). Default 0.01.
+    pub weight_decay: f32,
+    /// The largest norm of all gradients together. Default 1.
+    pub clip_norm: f32,
+    /// Items that stand for all others in the softmax, drawn anew for each shard of a step. Default 512.
+    pub negatives: usize,
+    /// Up to this many items the softmax is over all of them. Default 4000.
+    pub full_softmax_items: usize,
+    /// The most neighbours kept for an item in the co-occurrence table; 0 switches it off. Default 32.
+    pub neighbours: usize,
+    /// What one group's passing (or one event's, without groups) leaves of an item's recency. Default 0.97.
+    pub decay: f32,
+    /// Recency enters as ln(1 + recency / this). Default 0.05.
+    pub recency_epsilon: f32,
+    /// Neighbours enter as ln(1 + sum / this). Default 0.05.
+    pub neighbour_epsilon: f32,
+    /// Training threads; 0 takes one for each core. A resumed run keeps its number. Default 0.
+    pub threads: usize,
+    /// Seeds everything that is drawn. Default 1.
+    pub seed: u64,
+}
+
+impl Default for TrainConfig {
+    fn default() -> Self {
+        Self {
+            hidden: 64,
+            heads: 2,
+            blocks: 2,
+            feed_forward: 128,
+            max_len: 64,
+            dropout: 0.2,
+            epochs: 20,
+            patience: 3,
+            batch_size: 64,
+            learning_rate: 2e-3,
+            warmup: 0.05,
+            weight_decay: 0.01,
+            clip_norm: 1.0,
+            negatives: 512,
+            full_softmax_items: 4000,
+            neighbours: 32,
+            decay: 0.97,
+            recency_epsilon: 0.05,
+            neighbour_epsilon: 0.05,
+            threads: 0,
+            seed: 1,
+        }
+    }
+}
+
+impl TrainConfig {
+    /// The model's sizes for a schema.
+    pub fn architecture(&self, schema: &Schema) -> Architecture {
+        Architecture {
+            hidden: self.hidden,
+            heads: self.heads,
+            blocks: self.blocks,
+            feed_forward: self.feed_forward,
+            max_len: self.max_len,
+            counting: Counting {
+                decay: self.decay,
+                recency_epsilon: self.recency_epsilon,
+                neighbour_epsilon: self.neighbour_epsilon,
+                context: if schema.has_group { Context::OpenGroup } else { Context::LastEvents },
+            },
+        }
+    }
+
+    /// Checks what the architecture does not.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] names the key, its value and its limits.
+    pub fn validate(&self) -> Result<()> {
+        let share = |name: &str, value: f32| {
+            if (0.0..1.0).contains(&value) {
+                Ok(())
+            } else {
+                Err(Error::Argument(format!("train.{name} is {value}, expected at least 0 and below 1")))
+            }
+        };
+        share("dropout", self.dropout)?;
+        share("warmup", self.warmup)?;
+        for (name, value) in [
+            ("epochs", self.epochs),
+            ("patience", self.patience),
+            ("batch_size", self.batch_size),
+            ("negatives", self.negatives),
+        ] {
+            if value == 0 {
+                return Err(Error::Argument(format!("train.{name} is 0, expected at least 1")));
+            }
+        }
+        for (name, value) in [("learning_rate", self.learning_rate), ("clip_norm", self.clip_norm)] {
+            if !(value > 0.0 && value.is_finite()) {
+                return Err(Error::Argument(format!("train.{name} is {value}, expected above 0")));
+            }
+        }
+        if !(self.weight_decay >= 0.0 && self.weight_decay.is_finite()) {
+            return Err(Error::Argument(format!("train.weight_decay is {}, expected 0 or more", self.weight_decay)));
+        }
+        Ok(())
+    }
+
+    /// The number of training threads.
+    pub fn thread_count(&self) -> usize {
+        if self.threads > 0 { self.threads } else { std::thread::available_parallelism().map_or(1, usize::from) }
+    }
+}

@@ -1,0 +1,168 @@
+//! Cuts training sequences into windows and gathers what the head needs at each of their positions.
+
+use super::head::{Position, add_scaled};
+use super::optimizer::RowGradients;
+use super::random::{Purpose, stream};
+use crate::companion::data::{Dataset, Part};
+use crate::engine::counting::{Candidate, History};
+use crate::engine::input::{self, Previous};
+use crate::format::{FieldWeights, Neighbours, Weights};
+use crate::vocab::UNKNOWN_ITEM;
+use rand::RngExt;
+use rand::seq::SliceRandom;
+use std::ops::Range;
+
+/// A stretch of one sequence. Input 0 of a sequence is its start, input i its event i - 1; input i predicts event i.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Window {
+    /// The sequence's number.
+    pub sequence: usize,
+    /// Inputs, counted from the sequence's start.
+    pub inputs: Range<usize>,
+}
+
+/// An epoch's windows, in batches of about equal length, in random order.
+///
+/// Each sequence is cut at a random offset, so that an event stands at another place in each epoch.
+pub fn epoch_batches(dataset: &Dataset, len: usize, batch_size: usize, seed: u64, epoch: u64) -> Vec<Vec<Window>> {
+    let mut rng = stream(seed, Purpose::Windows, epoch, 0);
+    let mut windows = Vec::new();
+    for sequence in 0..dataset.sequences.len() {
+        let range = dataset.sequences.range(sequence);
+        let trained = dataset.sequences.parts[range].iter().rposition(|&part| part == Part::Train);
+        let inputs = trained.map_or(0, |last| last + 1);
+        let offset = if inputs > len { rng.random_range(0..len) } else { len };
+        let mut start = 0;
+        while start < inputs {
+            let end = if start == 0 && offset > 0 { offset } else { start + len }.min(inputs);
+            windows.push(Window { sequence, inputs: start..end });
+            start = end;
+        }
+    }
+    windows.shuffle(&mut rng);
+    // Sorting by length within long stretches keeps padding small and the order random.
+    for stretch in windows.chunks_mut(batch_size * 32) {
+        stretch.sort_by_key(|window| window.inputs.len());
+    }
+    let mut batches: Vec<Vec<Window>> = windows.chunks(batch_size).map(<[Window]>::to_vec).collect();
+    batches.shuffle(&mut rng);
+    batches
+}
+
+/// One shard's windows, ready for encoder and head.
+#[derive(Default)]
+pub struct Shard {
+    /// Inputs of the longest window; shorter ones are padded with zeros at their end, which causality hides.
+    pub len: usize,
+    /// `[windows, len, hidden]`
+    pub input: Vec<f32>,
+    /// What to predict.
+    pub positions: Vec<Position>,
+    /// Own candidates of all positions.
+    pub candidates: Vec<Candidate>,
+}
+
+impl Shard {
+    /// Gathers a shard; `neighbours(sequence)` is the table counted without the sequence.
+    pub fn gather<'a>(
+        &mut self,
+        dataset: &Dataset,
+        weights: &Weights,
+        windows: &[Window],
+        history: &mut History,
+        neighbours: impl Fn(usize) -> &'a Neighbours,
+    ) {
+        let hidden = weights.final_norm.len();
+        self.len = windows.iter().map(|window| window.inputs.len()).max().unwrap_or(0);
+        self.input.clear();
+        self.input.resize(windows.len() * self.len * hidden, 0.0);
+        self.positions.clear();
+        self.candidates.clear();
+        for (row, window) in windows.iter().enumerate() {
+            let neighbours = neighbours(window.sequence);
+            let first_event = dataset.sequences.range(window.sequence).start;
+            history.reset();
+            for place in first_event..first_event + window.inputs.start {
+                history.observe(dataset.sequences.event(place));
+            }
+            for (column, input) in window.inputs.clone().enumerate() {
+                self.predict(dataset, first_event + input, row * self.len + column, history, neighbours);
+                history.observe(dataset.sequences.event(first_event + input));
+            }
+            let out = &mut self.input[row * self.len * hidden..(row + 1) * self.len * hidden];
+            for (input, out) in window.inputs.clone().zip(out.chunks_exact_mut(hidden)) {
+                write_input(dataset, weights, first_event, input, out);
+            }
+        }
+    }
+
+    fn predict(&mut self, dataset: &Dataset, place: usize, row: usize, history: &mut History, neighbours: &Neighbours) {
+        let event = dataset.sequences.event(place);
+        if dataset.sequences.parts[place] != Part::Train || event.item == UNKNOWN_ITEM {
+            return;
+        }
+        let start = self.candidates.len();
+        self.candidates.extend_from_slice(history.candidates(event.group, neighbours));
+        self.positions.push(Position {
+            row,
+            target: event.item,
+            open_size: history.open_size(event.group),
+            candidates: start..self.candidates.len(),
+        });
+    }
+}
+
+fn write_input(dataset: &Dataset, weights: &Weights, first_event: usize, input: usize, out: &mut [f32]) {
+    if input == 0 {
+        out.copy_from_slice(&weights.start);
+    } else {
+        let place = first_event + input - 1;
+        input::write(weights, dataset.sequences.event(place), previous(dataset, first_event, place), out);
+    }
+}
+
+fn previous(dataset: &Dataset, first_event: usize, place: usize) -> Option<Previous> {
+    (place > first_event).then(|| Previous {
+        time: dataset.sequences.times[place - 1],
+        same_group: dataset.schema.has_group && dataset.sequences.groups[place - 1] == dataset.sequences.groups[place],
+    })
+}
+
+/// Takes the gradient of a shard's input, `[windows, len, hidden]`, back to the tables that it was summed from.
+pub fn input_backward(
+    dataset: &Dataset,
+    windows: &[Window],
+    len: usize,
+    input_gradient: &[f32],
+    gradient: &mut Weights,
+    rows: &mut RowGradients,
+) {
+    let hidden = gradient.final_norm.len();
+    for (row, window) in windows.iter().enumerate() {
+        let first_event = dataset.sequences.range(window.sequence).start;
+        let parts = input_gradient[row * len * hidden..(row + 1) * len * hidden].chunks_exact(hidden);
+        for (input, part) in window.inputs.clone().zip(parts) {
+            if input == 0 {
+                add_scaled(&mut gradient.start, part, 1.0);
+                continue;
+            }
+            let place = first_event + input - 1;
+            let event = dataset.sequences.event(place);
+            if event.item != UNKNOWN_ITEM {
+                add_scaled(&mut rows.row_mut(event.item)[..hidden], part, (hidden as f32).sqrt());
+            }
+            let gap = input::gap_bucket(previous(dataset, first_event, place), event.time);
+            add_scaled(gradient.gap.row_mut(gap), part, 1.0);
+            for (field, &code) in gradient.fields.iter_mut().zip(event.fields) {
+                match field {
+                    FieldWeights::Category(table) => {
+                        let row = input::category_row(table, code);
+                        add_scaled(table.row_mut(row), part, 1.0);
+                    }
+                    FieldWeights::Number { missing, .. } if code.is_nan() => add_scaled(missing, part, 1.0),
+                    FieldWeights::Number { weight, .. } => add_scaled(weight, part, code),
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,371 @@
+//! The softmax over candidates and its gradients, written by hand.
+//!
+//! Each position has candidates of its own (items met before, neighbours of the open group) whose features enter
+//! the score; all other items differ only by row and popularity. So a position's partition sum is taken exactly
+//! over its own candidates and the target, and for all others it is estimated from shared uniform negatives, each
+//! standing for (others / negatives drawn) items: importance sampling of the partition (Bengio and Senécal 2003;
+//! Jean et al. 2015, arXiv 1412.2007). Negatives that are a position's own candidates or its target count nothing
+//! there. With every item as a negative the softmax is exact.
+
+use super::optimizer::RowGradients;
+use crate::engine::counting::Candidate;
+use crate::format::{ItemTable, Matrix, OPEN_BUCKETS, TERMS, Weights};
+use crate::vocab::ItemId;
+use gemm::{Parallelism, gemm};
+
+/// Positions whose logits over the shared negatives are held at a time.
+const CHUNK: usize = 128;
+
+/// One event to predict.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Position {
+    /// Its state's row in the encoder's output.
+    pub row: usize,
+    /// The item that came.
+    pub target: ItemId,
+    /// Known items of the open group.
+    pub open_size: usize,
+    /// Its own candidates' places.
+    pub candidates: std::ops::Range<usize>,
+}
+
+/// What the head learns from in one shard.
+pub struct Examples<'a> {
+    pub positions: &'a [Position],
+    pub candidates: &'a [Candidate],
+    /// Distinct items.
+    pub negatives: &'a [ItemId],
+    /// The encoder's states, `[rows, hidden]`.
+    pub states: &'a [f32],
+}
+
+/// Room that a thread keeps from step to step.
+pub struct Head {
+    /// Each item's place among the negatives, or `NONE`: `[items]`.
+    negative_place: Vec<u32>,
+    negative_rows: Vec<f32>,
+    negative_gradients: Vec<f32>,
+    negative_biases: Vec<f32>,
+    negative_bias_gradients: Vec<f32>,
+    queries: Vec<f32>,
+    query_gradients: Vec<f32>,
+    logits: Vec<f32>,
+    own_logits: Vec<f32>,
+}
+
+const NONE: u32 = u32::MAX;
+
+/// A position's unit state, query and gates, and the gradients of query and gates.
+struct State {
+    length: f32,
+    gates: [f32; TERMS],
+    gate_gradients: [f32; TERMS],
+}
+
+impl Head {
+    pub fn new(items: usize) -> Self {
+        Self {
+            negative_place: vec![NONE; items],
+            negative_rows: Vec::new(),
+            negative_gradients: Vec::new(),
+            negative_biases: Vec::new(),
+            negative_bias_gradients: Vec::new(),
+            queries: Vec::new(),
+            query_gradients: Vec::new(),
+            logits: Vec::new(),
+            own_logits: Vec::new(),
+        }
+    }
+
+    /// The sum of the positions' losses. Adds to `gradient` and `rows`, and to `states_gradient` (`[rows, hidden]`).
+    pub fn run(
+        &mut self,
+        weights: &Weights,
+        examples: &Examples<'_>,
+        states_gradient: &mut [f32],
+        gradient: &mut Weights,
+        rows: &mut RowGradients,
+    ) -> f64 {
+        let ItemTable::F32(items) = &weights.items else { return 0.0 };
+        let hidden = items.columns;
+        self.gather_negatives(weights, items, examples.negatives);
+        let mut loss = 0.0;
+        for positions in examples.positions.chunks(CHUNK) {
+            let mut states = self.prepare(weights, positions, examples.states, hidden);
+            self.score_negatives(positions.len(), examples.negatives.len(), hidden);
+            for (place, position) in positions.iter().enumerate() {
+                loss += self.position(weights, items, examples, place, position, &mut states[place], gradient, rows);
+            }
+            self.negatives_backward(positions.len(), examples.negatives.len(), hidden);
+            for (place, position) in positions.iter().enumerate() {
+                self.state_backward(
+                    weights,
+                    examples.states,
+                    place,
+                    position,
+                    &states[place],
+                    states_gradient,
+                    gradient,
+                );
+            }
+        }
+        let gradients = self.negative_gradients.chunks_exact(hidden).zip(&self.negative_bias_gradients);
+        for (&item, (row_gradient, bias_gradient)) in examples.negatives.iter().zip(gradients) {
+            let row = rows.row_mut(item);
+            add_scaled(&mut row[..hidden], row_gradient, 1.0);
+            row[hidden] += bias_gradient;
+            self.negative_place[item as usize] = NONE;
+        }
+        loss
+    }
+
+    fn gather_negatives(&mut self, weights: &Weights, items: &Matrix, negatives: &[ItemId]) {
+        self.negative_rows.clear();
+        self.negative_biases.clear();
+        for (place, &item) in negatives.iter().enumerate() {
+            self.negative_place[item as usize] = place as u32;
+            self.negative_rows.extend_from_slice(items.row(item as usize));
+            self.negative_biases.push(weights.item_bias[item as usize]);
+        }
+        self.negative_bias_gradients.clear();
+        self.negative_bias_gradients.resize(negatives.len(), 0.0);
+        self.negative_gradients.clear();
+        self.negative_gradients.resize(self.negative_rows.len(), 0.0);
+    }
+
+    /// Queries and gates of a chunk's positions.
+    fn prepare(&mut self, weights: &Weights, positions: &[Position], states: &[f32], hidden: usize) -> Vec<State> {
+        let scale = weights.log_scale.exp();
+        self.queries.clear();
+        self.query_gradients.clear();
+        self.query_gradients.resize(positions.len() * hidden, 0.0);
+        let mut prepared = Vec::with_capacity(positions.len());
+        for position in positions {
+            let state = &states[position.row * hidden..(position.row + 1) * hidden];
+            let length = dot(state, state).sqrt().max(f32::MIN_POSITIVE);
+            self.queries.extend(state.iter().map(|value| value * scale / length));
+            let shift = weights.gate_open.row(position.open_size.min(OPEN_BUCKETS - 1));
+            let gates =
+                std::array::from_fn(|term| dot(weights.gates.row(term), state) + weights.gate_bias[term] + shift[term]);
+            prepared.push(State { length, gates, gate_gradients: [0.0; TERMS] });
+        }
+        prepared
+    }
+
+    /// `logits = queries * negative_rows^T`, `[positions, negatives]`.
+    fn score_negatives(&mut self, positions: usize, negatives: usize, hidden: usize) {
+        self.logits.resize(positions * negatives, 0.0);
+        let shape = [positions, negatives, hidden];
+        multiply(shape, &mut self.logits, &self.queries, [hidden, 1], &self.negative_rows, [1, hidden], false);
+    }
+
+    /// From the logits' gradients (in place of the logits) to those of queries and negative rows.
+    fn negatives_backward(&mut self, positions: usize, negatives: usize, hidden: usize) {
+        let shape = [positions, hidden, negatives];
+        multiply(
+            shape,
+            &mut self.query_gradients,
+            &self.logits,
+            [negatives, 1],
+            &self.negative_rows,
+            [hidden, 1],
+            true,
+        );
+        let shape = [negatives, hidden, positions];
+        multiply(shape, &mut self.negative_gradients, &self.logits, [1, negatives], &self.queries, [hidden, 1], true);
+    }
+
+    /// One position's loss; leaves the gradients of its negatives' logits in `logits`.
+    #[expect(clippy::too_many_arguments, reason = "the operands of one formula; a struct for one call would hide them")]
+    fn position(
+        &mut self,
+        weights: &Weights,
+        items: &Matrix,
+        examples: &Examples<'_>,
+        place: usize,
+        position: &Position,
+        state: &mut State,
+        gradient: &mut Weights,
+        rows: &mut RowGradients,
+    ) -> f64 {
+        let hidden = items.columns;
+        let count = examples.negatives.len();
+        let query = &self.queries[place * hidden..(place + 1) * hidden];
+        let query_gradient = &mut self.query_gradients[place * hidden..(place + 1) * hidden];
+        let logits = &mut self.logits[place * count..(place + 1) * count];
+        let own = &examples.candidates[position.candidates.clone()];
+        let bare_target =
+            Candidate { item: position.target, repeat_cell: None, recency: 0.0, neighbour: 0.0, excluded: false };
+        let listed = own.iter().any(|candidate| candidate.item == position.target);
+        let candidates = || {
+            own.iter()
+                .chain((!listed).then_some(&bare_target))
+                .filter(|candidate| !candidate.excluded || candidate.item == position.target)
+        };
+
+        self.own_logits.clear();
+        for candidate in candidates() {
+            self.own_logits
+                .push(dot(query, items.row(candidate.item as usize)) + terms(weights, candidate, &state.gates));
+        }
+        add_scaled(logits, &self.negative_biases, state.gates[0]);
+        let mut masked = 0;
+        for candidate in own.iter().chain((!listed).then_some(&bare_target)) {
+            let negative = self.negative_place[candidate.item as usize];
+            if negative != NONE {
+                logits[negative as usize] = f32::NEG_INFINITY;
+                masked += 1;
+            }
+        }
+        let others = items.rows() - own.len() - usize::from(!listed);
+        let stands_for = if count > masked { others as f32 / (count - masked) as f32 } else { 0.0 };
+
+        let largest = self.own_logits.iter().chain(logits.iter()).fold(f32::NEG_INFINITY, |a, &b| a.max(b));
+        let mut sum = 0.0;
+        for logit in self.own_logits.iter() {
+            sum += exp(logit - largest);
+        }
+        for logit in logits.iter_mut() {
+            *logit = stands_for * exp(*logit - largest);
+            sum += *logit;
+        }
+        let inverse = 1.0 / sum;
+        logits.iter_mut().for_each(|weight| *weight *= inverse);
+        state.gate_gradients[0] += dot(logits, &self.negative_biases);
+        add_scaled(&mut self.negative_bias_gradients, logits, state.gates[0]);
+
+        let mut loss = 0.0;
+        for (candidate, &logit) in candidates().zip(&self.own_logits) {
+            let mut error = exp(logit - largest) * inverse;
+            if candidate.item == position.target {
+                error -= 1.0;
+                loss = f64::from(sum.ln() + largest - logit);
+            }
+            let item = candidate.item as usize;
+            add_scaled(query_gradient, items.row(item), error);
+            let row = rows.row_mut(candidate.item);
+            add_scaled(&mut row[..hidden], query, error);
+            row[hidden] += error * state.gates[0];
+            state.gate_gradients[0] += error * weights.item_bias[item];
+            state.gate_gradients[2] += error * candidate.neighbour;
+            if let Some(cell) = candidate.repeat_cell {
+                row[hidden + 1] += error;
+                state.gate_gradients[1] += error * candidate.recency;
+                gradient.repeat.values[usize::from(cell)] += error;
+            }
+        }
+        loss
+    }
+
+    /// From query and gates back to the encoder's state.
+    #[expect(clippy::too_many_arguments, reason = "the operands of one formula; a struct for one call would hide them")]
+    fn state_backward(
+        &self,
+        weights: &Weights,
+        states: &[f32],
+        place: usize,
+        position: &Position,
+        state: &State,
+        states_gradient: &mut [f32],
+        gradient: &mut Weights,
+    ) {
+        let hidden = weights.final_norm.len();
+        let range = position.row * hidden..(position.row + 1) * hidden;
+        let values = &states[range.clone()];
+        let out = &mut states_gradient[range];
+        let query = &self.queries[place * hidden..(place + 1) * hidden];
+        let query_gradient = &self.query_gradients[place * hidden..(place + 1) * hidden];
+        let along = dot(query, query_gradient);
+        gradient.log_scale += along;
+        let scale = weights.log_scale.exp() / state.length;
+        let squared = state.length * state.length;
+        for ((out, &query_gradient), &value) in out.iter_mut().zip(query_gradient).zip(values) {
+            *out += scale * query_gradient - along * value / squared;
+        }
+        let open = position.open_size.min(OPEN_BUCKETS - 1) * TERMS;
+        for (term, &gate_gradient) in state.gate_gradients.iter().enumerate() {
+            add_scaled(out, weights.gates.row(term), gate_gradient);
+            add_scaled(&mut gradient.gates.values[term * hidden..(term + 1) * hidden], values, gate_gradient);
+            gradient.gate_bias[term] += gate_gradient;
+            gradient.gate_open.values[open + term] += gate_gradient;
+        }
+    }
+}
+
+/// A candidate's score beside what its row gives.
+fn terms(weights: &Weights, candidate: &Candidate, gates: &[f32; TERMS]) -> f32 {
+    let item = candidate.item as usize;
+    let repeat = candidate.repeat_cell.map_or(0.0, |cell| {
+        gates[1] * candidate.recency + weights.repeat.values[usize::from(cell)] + weights.item_repeat[item]
+    });
+    gates[0] * weights.item_bias[item] + repeat + gates[2] * candidate.neighbour
+}
+
+fn dot(a: &[f32], b: &[f32]) -> f32 {
+    let (a_parts, a_rest) = a.as_chunks::<8>();
+    let (b_parts, b_rest) = b.as_chunks::<8>();
+    let mut sums = [0.0; 8];
+    for (a, b) in a_parts.iter().zip(b_parts) {
+        for lane in 0..8 {
+            sums[lane] += a[lane] * b[lane];
+        }
+    }
+    sums.iter().sum::<f32>() + a_rest.iter().zip(b_rest).map(|(a, b)| a * b).sum::<f32>()
+}
+
+/// `out += factor * row`.
+pub fn add_scaled(out: &mut [f32], row: &[f32], factor: f32) {
+    for (value, part) in out.iter_mut().zip(row) {
+        *value += factor * part;
+    }
+}
+
+/// exp for values at most 0, without libm: 2^x by its integer part's bits and a polynomial (error below 2e-7).
+fn exp(x: f32) -> f32 {
+    if x < -80.0 {
+        return 0.0;
+    }
+    let scaled = x * std::f32::consts::LOG2_E;
+    let whole = scaled.round();
+    let part = (scaled - whole) * std::f32::consts::LN_2;
+    let series = 1.0
+        + part * (1.0 + part * (0.5 + part * (1.0 / 6.0 + part * (1.0 / 24.0 + part * (1.0 / 120.0 + part / 720.0)))));
+    series * f32::from_bits(((whole as i32 + 127) as u32) << 23)
+}
+
+/// `out [m, n] (+)= a [m, k] * b [k, n]`; `out` is row-major, strides of `a` and `b` are (row, column).
+fn multiply(
+    [m, n, k]: [usize; 3],
+    out: &mut [f32],
+    a: &[f32],
+    a_strides: [usize; 2],
+    b: &[f32],
+    b_strides: [usize; 2],
+    accumulate: bool,
+) {
+    assert!(out.len() >= m * n && a.len() >= m * k && b.len() >= k * n, "operands hold [{m}, {k}] x [{k}, {n}]");
+    // SAFETY: the lengths above cover every place that dimensions and strides reach, since each operand is dense.
+    unsafe {
+        gemm(
+            m,
+            n,
+            k,
+            out.as_mut_ptr(),
+            1,
+            n as isize,
+            accumulate,
+            a.as_ptr(),
+            a_strides[1] as isize,
+            a_strides[0] as isize,
+            b.as_ptr(),
+            b_strides[1] as isize,
+            b_strides[0] as isize,
+            1.0,
+            1.0,
+            false,
+            false,
+            false,
+            Parallelism::None,
+        );
+    }
+}

@@ -1,0 +1,274 @@
+//! The training loop: steps, validation after each epoch, early stopping, checkpoints.
+
+use super::checkpoint::{self, Progress};
+use super::config::TrainConfig;
+use super::encoder::Encoder;
+use super::examples::{Window, epoch_batches};
+use super::journal::Journal;
+use super::neighbours::{self, FOLDS};
+use super::optimizer::{Optimizer, Update, learning_rate};
+use super::parameters::initial;
+use super::worker::{Plan, Worker};
+use crate::companion::data::{Dataset, Part};
+use crate::engine::counting::Rules;
+use crate::format::{Architecture, FORMAT_VERSION, Metadata, Model, Neighbours, Weights};
+use anyhow::{Result, bail};
+use burn::tensor::Device;
+use indicatif::{ProgressBar, ProgressStyle};
+use serde_json::json;
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::Instant;
+
+/// Steps between two lines in the journal.
+const JOURNAL_STEPS: u64 = 20;
+
+/// What a run is told.
+pub struct Run<'a> {
+    /// The training events, and the validation's.
+    pub dataset: &'a Dataset,
+    /// Sizes and rates.
+    pub config: &'a TrainConfig,
+    /// Where burn computes.
+    pub device: Device,
+    /// `runs/<name>`; `checkpoints/` lies in it.
+    pub folder: &'a Path,
+    /// Whether to go on from `checkpoints/last.safetensors`.
+    pub resume: bool,
+    /// True after Ctrl-C: the run saves after its current step and returns.
+    pub stop: &'a (dyn Fn() -> bool + Sync),
+    /// Goes into the model file: log, split, seed.
+    pub provenance: BTreeMap<String, String>,
+    /// What names the log and the configuration, so that no other run is resumed.
+    pub fingerprint: String,
+}
+
+/// What a run came to.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Outcome {
+    /// The best validation NDCG@10; `None` when it was stopped before its first validation.
+    pub best: Option<f64>,
+    /// The epoch that gave it, from 0.
+    pub best_epoch: u64,
+    /// Whether it was stopped before its end; `--resume` goes on.
+    pub interrupted: bool,
+}
+
+/// Trains until early stopping, the last epoch or Ctrl-C. `validate` gives a model's NDCG@10 on the validation part.
+/// The best model lies in `checkpoints/best.safetensors` (f32), the state to go on from in `checkpoints/last.safetensors`.
+///
+/// # Errors
+/// When there is nothing to learn from, a loss is not finite, or a file can't be written.
+pub fn train(run: &Run<'_>, mut validate: impl FnMut(&Model) -> Result<f64>) -> Result<Outcome> {
+    run.config.validate()?;
+    let mut state = State::new(run)?;
+    let mut journal = Journal::open(run.folder)?;
+    let bar = progress_bar(run.config.epochs as u64 * state.steps_per_epoch);
+    while state.progress.epoch < run.config.epochs as u64 && state.progress.waited < run.config.patience as u64 {
+        if !state.epoch(run, &mut journal, &bar)? {
+            state.save(run)?;
+            bar.abandon_with_message("stopped and saved; go on with --resume");
+            return Ok(state.outcome(true));
+        }
+        let model = state.model(run);
+        let ndcg = validate(&model)?;
+        state.judge(run, ndcg, &model)?;
+        let Progress { step, epoch, best, best_epoch, .. } = state.progress;
+        let best = best.unwrap_or(ndcg);
+        let fields = json!({"epoch": epoch, "validation": {"ndcg@10": ndcg, "best": best}});
+        journal.write(step, fields.as_object().unwrap_or(&serde_json::Map::new()))?;
+        bar.println(format!(
+            "epoch {epoch}: validation ndcg@10 {ndcg:.5} (best {best:.5} in epoch {})",
+            best_epoch + 1
+        ));
+        state.save(run)?;
+    }
+    bar.finish_with_message("done");
+    Ok(state.outcome(false))
+}
+
+fn progress_bar(steps: u64) -> ProgressBar {
+    let bar = ProgressBar::new(steps);
+    let style = ProgressStyle::with_template("{bar:30} {pos}/{len} steps, {elapsed} gone, {eta} left at most  {msg}");
+    if let Ok(style) = style {
+        bar.set_style(style);
+    }
+    bar
+}
+
+struct State {
+    architecture: Architecture,
+    weights: Weights,
+    optimizer: Optimizer,
+    workers: Vec<Worker>,
+    folds: Vec<Neighbours>,
+    progress: Progress,
+    steps_per_epoch: u64,
+}
+
+impl State {
+    fn new(run: &Run<'_>) -> Result<Self> {
+        let Run { dataset, config, .. } = *run;
+        let architecture = config.architecture(&dataset.schema);
+        architecture.validate()?;
+        let counts = training_counts(dataset);
+        if counts.iter().all(|&count| count == 0) {
+            bail!("no training event: all fall into validation and test; move [split] or use a longer log");
+        }
+        let context = architecture.counting.context;
+        let table = |left_out| neighbours::count(dataset, context, config.neighbours, left_out);
+        let folds = (0..FOLDS).map(|fold| table(Some(fold))).collect();
+        let mut weights = initial(&architecture, &dataset.schema, &counts, table(None), config.seed);
+        let mut optimizer = Optimizer::new(&weights);
+        let mut progress = Progress {
+            epoch: 0,
+            batch: 0,
+            step: 0,
+            updates: 0,
+            best: None,
+            best_epoch: 0,
+            waited: 0,
+            fingerprint: run.fingerprint.clone(),
+        };
+        if run.resume {
+            let path = run.folder.join("checkpoints/last.safetensors");
+            progress = checkpoint::load(&path, &run.fingerprint, &mut weights, &mut optimizer)?;
+        }
+        std::fs::create_dir_all(run.folder.join("checkpoints"))?;
+        let rules = Rules {
+            counting: architecture.counting.clone(),
+            has_group: dataset.schema.has_group,
+            filter_seen: dataset.schema.filter_seen,
+            items: dataset.vocab.len(),
+        };
+        let encoder = Encoder::new(run.device.clone(), architecture.clone());
+        let worker = |_| Worker::new(encoder.clone(), rules.clone(), &weights);
+        let workers = (0..config.thread_count()).map(worker).collect();
+        let steps_per_epoch = epoch_batches(dataset, config.max_len, config.batch_size, config.seed, 0).len() as u64;
+        Ok(Self { architecture, weights, optimizer, workers, folds, progress, steps_per_epoch })
+    }
+
+    /// Goes through the rest of an epoch; false when it was stopped before its end.
+    fn epoch(&mut self, run: &Run<'_>, journal: &mut Journal, bar: &ProgressBar) -> Result<bool> {
+        let Run { dataset, config, .. } = *run;
+        let epoch = self.progress.epoch;
+        let batches = epoch_batches(dataset, config.max_len, config.batch_size, config.seed, epoch);
+        bar.set_position(self.progress.step);
+        let (mut loss, mut examples, mut since) = (0.0, 0, Instant::now());
+        for batch in batches.iter().skip(self.progress.batch as usize) {
+            if (run.stop)() {
+                return Ok(false);
+            }
+            let done = self.step(run, batch)?;
+            loss += done.loss;
+            examples += done.examples;
+            bar.inc(1);
+            if self.progress.step % JOURNAL_STEPS == 0 {
+                let mean = loss / examples as f64;
+                bar.set_message(format!("epoch {}, loss {mean:.4}", epoch + 1));
+                let fields = json!({
+                    "epoch": epoch + 1, "loss": mean, "lr": done.learning_rate, "grad_norm": done.norm,
+                    "examples_per_second": examples as f64 / since.elapsed().as_secs_f64(),
+                });
+                journal.write(self.progress.step, fields.as_object().unwrap_or(&serde_json::Map::new()))?;
+                (loss, examples, since) = (0.0, 0, Instant::now());
+            }
+        }
+        self.progress.epoch += 1;
+        self.progress.batch = 0;
+        Ok(true)
+    }
+
+    fn step(&mut self, run: &Run<'_>, batch: &[Window]) -> Result<Step> {
+        let plan = Plan { dataset: run.dataset, config: run.config, folds: &self.folds };
+        let (weights, step) = (&self.weights, self.progress.step);
+        let shards = batch.chunks(batch.len().div_ceil(self.workers.len()));
+        let busy = shards.len();
+        std::thread::scope(|scope| {
+            for (part, (worker, windows)) in self.workers.iter_mut().zip(shards).enumerate() {
+                let plan = &plan;
+                scope.spawn(move || worker.run(plan, weights, windows, step, part as u64));
+            }
+        });
+        let (total, others) = self.workers[..busy].split_at_mut(1);
+        let total = &mut total[0];
+        others.iter_mut().for_each(|other| total.add(other));
+        let rate = learning_rate(
+            run.config.learning_rate,
+            run.config.warmup,
+            step,
+            run.config.epochs as u64 * self.steps_per_epoch,
+        );
+        let mut norm = 0.0;
+        if total.examples > 0 {
+            let update = Update {
+                learning_rate: rate,
+                weight_decay: run.config.weight_decay,
+                clip_norm: run.config.clip_norm,
+                examples: total.examples as f32,
+            };
+            norm = self.optimizer.update(&mut self.weights, &mut total.gradient, &total.rows, update);
+        }
+        self.progress.step += 1;
+        self.progress.updates = self.optimizer.step;
+        self.progress.batch += 1;
+        if !total.loss.is_finite() || !norm.is_finite() {
+            bail!("the loss is {} in step {step}, expected a finite number; lower train.learning_rate", total.loss);
+        }
+        Ok(Step { loss: total.loss, examples: total.examples, learning_rate: rate, norm })
+    }
+
+    fn judge(&mut self, run: &Run<'_>, ndcg: f64, model: &Model) -> Result<()> {
+        if self.progress.best.is_none_or(|best| ndcg > best) {
+            self.progress.best = Some(ndcg);
+            self.progress.best_epoch = self.progress.epoch - 1;
+            self.progress.waited = 0;
+            let mut best = model.clone();
+            best.metadata.metrics.insert("validation.ndcg@10".into(), ndcg);
+            checkpoint::write_whole(&run.folder.join("checkpoints/best.safetensors"), &best.to_bytes()?)
+        } else {
+            self.progress.waited += 1;
+            Ok(())
+        }
+    }
+
+    fn model(&self, run: &Run<'_>) -> Model {
+        let metadata = Metadata {
+            format_version: FORMAT_VERSION,
+            schema: run.dataset.schema.clone(),
+            architecture: self.architecture.clone(),
+            bits: 32,
+            provenance: run.provenance.clone(),
+            metrics: BTreeMap::new(),
+        };
+        Model { metadata, vocab: run.dataset.vocab.clone(), weights: self.weights.clone() }
+    }
+
+    fn save(&mut self, run: &Run<'_>) -> Result<()> {
+        let path = run.folder.join("checkpoints/last.safetensors");
+        checkpoint::save(&path, &self.progress, &mut self.weights, &mut self.optimizer)
+    }
+
+    fn outcome(&self, interrupted: bool) -> Outcome {
+        Outcome { best: self.progress.best, best_epoch: self.progress.best_epoch, interrupted }
+    }
+}
+
+struct Step {
+    loss: f64,
+    examples: usize,
+    learning_rate: f32,
+    norm: f32,
+}
+
+/// How often each item occurs in training, `[items]`.
+fn training_counts(dataset: &Dataset) -> Vec<u32> {
+    let mut counts = vec![0; dataset.vocab.len()];
+    let sequences = &dataset.sequences;
+    for (&item, &part) in sequences.items.iter().zip(&sequences.parts) {
+        if part == Part::Train {
+            counts[item as usize] += 1;
+        }
+    }
+    counts
+}

@@ -1,0 +1,27 @@
+//! Learns a model's weights from sequences.
+//!
+//! The transformer runs forward and backward on burn. Around it, where a catalogue's size would cost memory or
+//! time, the code is our own: the item rows live outside of burn and only the rows of a batch are updated; the
+//! softmax knows each position's own candidates; the optimiser's state is plain numbers, so that a resumed run is
+//! equal to the bit.
+
+mod checkpoint;
+mod config;
+mod encoder;
+mod examples;
+mod head;
+mod journal;
+mod loops;
+mod neighbours;
+mod optimizer;
+mod parameters;
+mod random;
+#[cfg(test)]
+mod tests;
+mod worker;
+
+pub use config::TrainConfig;
+pub use encoder::Encoder;
+pub use journal::Journal;
+pub use loops::{Outcome, Run, train};
+pub use neighbours::count as count_neighbours;

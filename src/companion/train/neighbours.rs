@@ -1,0 +1,166 @@
+//! Counts which items are met together.
+//!
+//! A table counted on the very events it helps to predict promises too much. So each sequence is trained with a
+//! table that was counted without its own fold of the sequences; the shipped model gets the table of all.
+
+use crate::companion::data::{Dataset, Part};
+use crate::format::{Context, Neighbours};
+use rayon::prelude::*;
+use std::ops::Range;
+
+/// The folds of sequences: a sequence's fold is its number modulo this.
+pub const FOLDS: usize = 5;
+
+/// How far apart two events may be to count as met together, where there are no groups.
+const REACH: usize = 10;
+/// What the earlier of two events counts for the later one, against the other way round, where there are no groups.
+const BACKWARD: f32 = 0.5;
+/// What is added to an item's own count, so that an item met twice promises less than one met often.
+const SHRINK: f32 = 5.0;
+
+/// In a basket of many items most pairs meet once by chance, and cost as many bytes as those that meet often.
+const ONCE: f32 = 1.0;
+
+/// Counts neighbours over the training events, without the sequences of `left_out`.
+///
+/// With groups: the share of an item's groups that hold the neighbour too. Without: the number of times that the
+/// neighbour follows within ten events (one over the distance, half of it when it comes before), for each
+/// occurrence of the item.
+pub fn count(dataset: &Dataset, context: Context, most: usize, left_out: Option<usize>) -> Neighbours {
+    let spans = spans(dataset, context, left_out);
+    let occurrences = Occurrences::of(dataset, &spans);
+    let items = dataset.vocab.len();
+    let rows: Vec<Vec<(u32, f32)>> = (0..items)
+        .into_par_iter()
+        .map_init(
+            || Tally { sums: vec![0.0; items], touched: Vec::new() },
+            |tally, item| tally.row(dataset, context, &spans, occurrences.of_item(item), item as u32, most),
+        )
+        .collect();
+    pack(&rows)
+}
+
+/// The stretches of training events within which items count as met together.
+fn spans(dataset: &Dataset, context: Context, left_out: Option<usize>) -> Vec<Range<usize>> {
+    let sequences = &dataset.sequences;
+    let mut spans = Vec::new();
+    for sequence in (0..sequences.len()).filter(|sequence| left_out != Some(sequence % FOLDS)) {
+        let mut start: Option<usize> = None;
+        let range = sequences.range(sequence);
+        for place in range.clone() {
+            let trains = sequences.parts[place] == Part::Train;
+            let goes_on = start.is_some_and(|start| {
+                trains && (context == Context::LastEvents || sequences.groups[start] == sequences.groups[place])
+            });
+            if !goes_on {
+                spans.extend(start.take().map(|start| start..place));
+                start = trains.then_some(place);
+            }
+        }
+        spans.extend(start.map(|start| start..range.end));
+    }
+    spans
+}
+
+/// Where each item occurs: span and place, by item.
+struct Occurrences {
+    offsets: Vec<usize>,
+    places: Vec<(u32, usize)>,
+}
+
+impl Occurrences {
+    fn of(dataset: &Dataset, spans: &[Range<usize>]) -> Self {
+        let all = &dataset.sequences.items;
+        let mut offsets = vec![0; dataset.vocab.len() + 1];
+        for place in spans.iter().cloned().flatten() {
+            offsets[all[place] as usize + 1] += 1;
+        }
+        for item in 1..offsets.len() {
+            offsets[item] += offsets[item - 1];
+        }
+        let mut next = offsets.clone();
+        let mut places = vec![(0, 0); offsets.last().copied().unwrap_or(0)];
+        for (span, range) in spans.iter().enumerate() {
+            for place in range.clone() {
+                let slot = &mut next[all[place] as usize];
+                places[*slot] = (span as u32, place);
+                *slot += 1;
+            }
+        }
+        Self { offsets, places }
+    }
+
+    fn of_item(&self, item: usize) -> &[(u32, usize)] {
+        &self.places[self.offsets[item]..self.offsets[item + 1]]
+    }
+}
+
+/// One thread's counters.
+struct Tally {
+    sums: Vec<f32>,
+    touched: Vec<u32>,
+}
+
+impl Tally {
+    fn row(
+        &mut self,
+        dataset: &Dataset,
+        context: Context,
+        spans: &[Range<usize>],
+        occurrences: &[(u32, usize)],
+        item: u32,
+        most: usize,
+    ) -> Vec<(u32, f32)> {
+        let items = &dataset.sequences.items;
+        for &(span, place) in occurrences {
+            let span = spans[span as usize].clone();
+            match context {
+                Context::OpenGroup => span.for_each(|other| self.add(items[other], 1.0)),
+                Context::LastEvents => {
+                    for distance in 1..REACH {
+                        if place + distance < span.end {
+                            self.add(items[place + distance], 1.0 / distance as f32);
+                        }
+                        if place >= span.start + distance {
+                            self.add(items[place - distance], BACKWARD / distance as f32);
+                        }
+                    }
+                }
+            }
+        }
+        let total = occurrences.len() as f32 + SHRINK;
+        let least = if context == Context::OpenGroup { ONCE } else { 0.0 };
+        let mut row: Vec<(u32, f32)> = Vec::with_capacity(self.touched.len());
+        for other in self.touched.drain(..) {
+            let sum = std::mem::take(&mut self.sums[other as usize]);
+            if other != item && sum > least {
+                row.push((other, sum / total));
+            }
+        }
+        row.sort_unstable_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
+        row.truncate(most);
+        row
+    }
+
+    fn add(&mut self, item: u32, weight: f32) {
+        let sum = &mut self.sums[item as usize];
+        if *sum == 0.0 {
+            self.touched.push(item);
+        }
+        *sum += weight;
+    }
+}
+
+fn pack(rows: &[Vec<(u32, f32)>]) -> Neighbours {
+    let mut packed = Neighbours { offsets: vec![0], ..Neighbours::default() };
+    for row in rows {
+        let scale = row.first().map_or(0.0, |best| best.1);
+        packed.scales.push(scale);
+        for &(item, weight) in row {
+            packed.items.push(item);
+            packed.weights.push((weight / scale * 255.0).round() as u8);
+        }
+        packed.offsets.push(packed.items.len() as u32);
+    }
+    packed
+}

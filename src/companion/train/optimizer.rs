@@ -1,0 +1,197 @@
+//! AdamW (Loshchilov and Hutter 2019, arXiv 1711.05101) with a global gradient norm.
+//!
+//! The dense parameters are updated whole. Item rows are updated where a batch touched them: each row remembers
+//! when that was last, and its moments decay for the steps between as if zeros had come. A step's cost depends on
+//! the batch, not on the catalogue.
+
+use super::parameters::{dense_mut, normalise, zeros_like};
+use crate::format::{ItemTable, Weights};
+use crate::vocab::ItemId;
+
+const BETA_1: f32 = 0.9;
+const BETA_2: f32 = 0.999;
+const EPSILON: f32 = 1e-8;
+
+/// Values of an item's row beside its vector: bias and repeat.
+pub const ROW_EXTRAS: usize = 2;
+
+/// Gradients of the item rows that a shard touched, `[touched, hidden + ROW_EXTRAS]`.
+pub struct RowGradients {
+    width: usize,
+    /// Each item's place in `touched`, or `NONE`: `[items]`.
+    slots: Vec<u32>,
+    touched: Vec<ItemId>,
+    values: Vec<f32>,
+}
+
+const NONE: u32 = u32::MAX;
+
+impl RowGradients {
+    pub fn new(items: usize, hidden: usize) -> Self {
+        Self { width: hidden + ROW_EXTRAS, slots: vec![NONE; items], touched: Vec::new(), values: Vec::new() }
+    }
+
+    /// An item's gradient: its vector's, then its bias', then its repeat's.
+    pub fn row_mut(&mut self, item: ItemId) -> &mut [f32] {
+        let slot = &mut self.slots[item as usize];
+        if *slot == NONE {
+            *slot = self.touched.len() as u32;
+            self.touched.push(item);
+            self.values.resize(self.values.len() + self.width, 0.0);
+        }
+        let start = *slot as usize * self.width;
+        &mut self.values[start..start + self.width]
+    }
+
+    pub fn clear(&mut self) {
+        for item in self.touched.drain(..) {
+            self.slots[item as usize] = NONE;
+        }
+        self.values.clear();
+    }
+
+    /// Adds another shard's gradients.
+    pub fn add(&mut self, other: &Self) {
+        for (&item, row) in other.touched.iter().zip(other.values.chunks_exact(self.width)) {
+            for (value, part) in self.row_mut(item).iter_mut().zip(row) {
+                *value += part;
+            }
+        }
+    }
+
+    fn rows(&self) -> impl Iterator<Item = (ItemId, &[f32])> {
+        self.touched.iter().copied().zip(self.values.chunks_exact(self.width))
+    }
+
+    fn squared_norm(&self) -> f64 {
+        self.values.iter().map(|&value| f64::from(value).powi(2)).sum()
+    }
+}
+
+/// The moments of all parameters.
+pub struct Optimizer {
+    /// Of the dense parameters.
+    pub first: Weights,
+    /// Of the dense parameters.
+    pub second: Weights,
+    /// `[items, hidden + ROW_EXTRAS]`
+    pub row_first: Vec<f32>,
+    /// `[items, hidden + ROW_EXTRAS]`
+    pub row_second: Vec<f32>,
+    /// The step in which each row was last updated: `[items]`.
+    pub row_step: Vec<u32>,
+    /// Steps taken.
+    pub step: u32,
+}
+
+/// What one update is told.
+#[derive(Debug, Clone, Copy)]
+pub struct Update {
+    pub learning_rate: f32,
+    pub weight_decay: f32,
+    pub clip_norm: f32,
+    /// Gradients are sums; they are divided by this.
+    pub examples: f32,
+}
+
+impl Optimizer {
+    pub fn new(weights: &Weights) -> Self {
+        let items = weights.items.rows();
+        let width = weights.final_norm.len() + ROW_EXTRAS;
+        Self {
+            first: zeros_like(weights),
+            second: zeros_like(weights),
+            row_first: vec![0.0; items * width],
+            row_second: vec![0.0; items * width],
+            row_step: vec![0; items],
+            step: 0,
+        }
+    }
+
+    /// One step; returns the gradients' norm before clipping.
+    pub fn update(
+        &mut self,
+        weights: &mut Weights,
+        gradient: &mut Weights,
+        rows: &RowGradients,
+        update: Update,
+    ) -> f32 {
+        self.step += 1;
+        let dense: f64 =
+            dense_mut(gradient).iter().flat_map(|part| part.values.iter()).map(|&value| f64::from(value).powi(2)).sum();
+        let norm = ((dense + rows.squared_norm()).sqrt() / f64::from(update.examples)) as f32;
+        let clip = if norm > update.clip_norm { update.clip_norm / norm } else { 1.0 };
+        let factor = clip / update.examples;
+        let bias = [1.0 - BETA_1.powi(self.step as i32), 1.0 - BETA_2.powi(self.step as i32)];
+        self.update_dense(weights, gradient, factor, bias, update);
+        self.update_rows(weights, rows, factor, bias, update.learning_rate);
+        norm
+    }
+
+    fn update_dense(
+        &mut self,
+        weights: &mut Weights,
+        gradient: &mut Weights,
+        factor: f32,
+        bias: [f32; 2],
+        update: Update,
+    ) {
+        let gradients = dense_mut(gradient);
+        let moments = dense_mut(&mut self.first).into_iter().zip(dense_mut(&mut self.second));
+        for ((weight, gradient), (first, second)) in dense_mut(weights).into_iter().zip(gradients).zip(moments) {
+            let decay = if weight.decays { 1.0 - update.learning_rate * update.weight_decay } else { 1.0 };
+            for (place, weight) in weight.values.iter_mut().enumerate() {
+                let (first, second) = (&mut first.values[place], &mut second.values[place]);
+                let step = adam(first, second, factor * gradient.values[place], [BETA_1, BETA_2], bias);
+                *weight = *weight * decay - update.learning_rate * step;
+            }
+        }
+    }
+
+    /// Item vectors stay on the unit sphere: only the gradient across the vector moves it.
+    fn update_rows(&mut self, weights: &mut Weights, rows: &RowGradients, factor: f32, bias: [f32; 2], rate: f32) {
+        let Weights { items: ItemTable::F32(items), item_bias, item_repeat, .. } = weights else { return };
+        let (hidden, width) = (items.columns, rows.width);
+        let mut gradient = vec![0.0; width];
+        for (item, sums) in rows.rows() {
+            let item = item as usize;
+            let vector = &mut items.values[item * hidden..(item + 1) * hidden];
+            let along: f32 = vector.iter().zip(sums).map(|(a, b)| a * b).sum();
+            for (place, value) in gradient.iter_mut().enumerate() {
+                let across = sums[place] - if place < hidden { along * vector[place] } else { 0.0 };
+                *value = factor * across;
+            }
+            let passed = (self.step - self.row_step[item]) as i32;
+            self.row_step[item] = self.step;
+            let decays = [BETA_1.powi(passed), BETA_2.powi(passed)];
+            let first = &mut self.row_first[item * width..(item + 1) * width];
+            let second = &mut self.row_second[item * width..(item + 1) * width];
+            for (place, gradient) in gradient.iter().enumerate() {
+                let step = rate * adam(&mut first[place], &mut second[place], *gradient, decays, bias);
+                match place.checked_sub(hidden) {
+                    None => vector[place] -= step,
+                    Some(0) => item_bias[item] -= step,
+                    Some(_) => item_repeat[item] -= step,
+                }
+            }
+            normalise(vector);
+        }
+    }
+}
+
+/// Moves both moments towards a gradient; gives the step in units of the learning rate.
+fn adam(first: &mut f32, second: &mut f32, gradient: f32, decays: [f32; 2], bias: [f32; 2]) -> f32 {
+    *first = decays[0] * *first + (1.0 - BETA_1) * gradient;
+    *second = decays[1] * *second + (1.0 - BETA_2) * gradient * gradient;
+    (*first / bias[0]) / ((*second / bias[1]).sqrt() + EPSILON)
+}
+
+/// The learning rate of a step (from 0): a linear rise over `warmup`, then a cosine down to a twentieth.
+pub fn learning_rate(highest: f32, warmup: f32, step: u64, steps: u64) -> f32 {
+    let progress = step as f32 / steps.max(1) as f32;
+    if progress < warmup {
+        return highest * (step + 1) as f32 / (warmup * steps as f32).max(1.0);
+    }
+    let fall = ((progress - warmup) / (1.0 - warmup)).min(1.0);
+    highest * (0.05 + 0.95 * 0.5 * (1.0 + (std::f32::consts::PI * fall).cos()))
+}

@@ -1,0 +1,148 @@
+//! The weights while they are learned: first values, and one order for all that is not an item row.
+
+use super::random::{Purpose, stream};
+use crate::format::{
+    Architecture, Block, FieldWeights, GAP_BUCKETS, ItemTable, Matrix, Neighbours, OPEN_BUCKETS, REPEAT_COUNTS,
+    REPEAT_LASTS, TERMS, Weights,
+};
+use crate::schema::{FieldKind, Schema};
+use rand::{Rng, RngExt};
+
+/// The gates at first: popularity, recency, neighbours.
+const FIRST_GATES: [f32; TERMS] = [1.0, 1.0, 0.5];
+/// The query's length at first.
+const FIRST_SCALE: f32 = 5.0;
+
+/// First weights. `counts` is how often each item occurs in training, `[items]`.
+pub fn initial(
+    architecture: &Architecture,
+    schema: &Schema,
+    counts: &[u32],
+    neighbours: Neighbours,
+    seed: u64,
+) -> Weights {
+    let Architecture { hidden, feed_forward, blocks, .. } = *architecture;
+    let mut rng = stream(seed, Purpose::Weights, 0, 0);
+    let mut items = normal_matrix(&mut rng, counts.len(), hidden, 1.0);
+    items.values.chunks_exact_mut(hidden).for_each(normalise);
+    let spread = 1.0 / (hidden as f32).sqrt();
+    let total: f32 = counts.iter().map(|&count| count as f32 + 1.0).sum();
+    let mean = total / counts.len() as f32;
+    let block = |rng: &mut _| Block {
+        attention_norm: vec![1.0; hidden],
+        qkv: normal_matrix(rng, 3 * hidden, hidden, spread),
+        // What ends in the residual stream starts small, so that depth does not raise its variance.
+        attention_out: normal_matrix(rng, hidden, hidden, spread / (2.0 * blocks as f32).sqrt()),
+        feed_forward_norm: vec![1.0; hidden],
+        up: normal_matrix(rng, 2 * feed_forward, hidden, spread),
+        down: normal_matrix(rng, hidden, feed_forward, 1.0 / (2.0 * (blocks * feed_forward) as f32).sqrt()),
+    };
+    Weights {
+        items: ItemTable::F32(items),
+        item_bias: counts.iter().map(|&count| ((count as f32 + 1.0) / mean).ln()).collect(),
+        item_repeat: vec![0.0; counts.len()],
+        start: normal_matrix(&mut rng, 1, hidden, 1.0).values,
+        gap: normal_matrix(&mut rng, GAP_BUCKETS, hidden, 0.1),
+        fields: schema.fields.iter().map(|field| initial_field(&mut rng, &field.kind, hidden)).collect(),
+        blocks: (0..blocks).map(|_| block(&mut rng)).collect(),
+        final_norm: vec![1.0; hidden],
+        gates: Matrix::zeros(TERMS, hidden),
+        gate_bias: FIRST_GATES.to_vec(),
+        gate_open: Matrix::zeros(OPEN_BUCKETS, TERMS),
+        log_scale: FIRST_SCALE.ln(),
+        repeat: Matrix::zeros(REPEAT_LASTS, REPEAT_COUNTS),
+        neighbours,
+    }
+}
+
+fn initial_field(rng: &mut impl Rng, kind: &FieldKind, hidden: usize) -> FieldWeights {
+    match kind {
+        FieldKind::Category { values } => FieldWeights::Category(normal_matrix(rng, 1 + values.len(), hidden, 0.1)),
+        FieldKind::Number { .. } => FieldWeights::Number {
+            weight: normal_matrix(rng, 1, hidden, 0.1).values,
+            missing: normal_matrix(rng, 1, hidden, 0.1).values,
+        },
+    }
+}
+
+/// Weights of the same shape, all zero and without items or neighbours: for gradients and moments.
+pub fn zeros_like(weights: &Weights) -> Weights {
+    let mut zeros = Weights {
+        items: ItemTable::F32(Matrix::default()),
+        item_bias: Vec::new(),
+        item_repeat: Vec::new(),
+        neighbours: Neighbours::default(),
+        ..weights.clone()
+    };
+    for slice in dense_mut(&mut zeros) {
+        slice.values.fill(0.0);
+    }
+    zeros
+}
+
+/// One parameter that is updated whole.
+pub struct Dense<'a> {
+    /// Its numbers.
+    pub values: &'a mut [f32],
+    /// Whether weight decay pulls it to zero.
+    pub decays: bool,
+}
+
+/// Every parameter but the item rows, always in the same order.
+pub fn dense_mut(weights: &mut Weights) -> Vec<Dense<'_>> {
+    let Weights {
+        items: _,
+        item_bias: _,
+        item_repeat: _,
+        neighbours: _,
+        start,
+        gap,
+        fields,
+        blocks,
+        final_norm,
+        gates,
+        gate_bias,
+        gate_open,
+        log_scale,
+        repeat,
+    } = weights;
+    let keep = |values| Dense { values, decays: false };
+    let mut all = vec![
+        keep(start),
+        keep(&mut gap.values),
+        keep(final_norm),
+        keep(&mut gates.values),
+        keep(gate_bias),
+        keep(&mut gate_open.values),
+        keep(std::slice::from_mut(log_scale)),
+        keep(&mut repeat.values),
+    ];
+    for field in fields {
+        match field {
+            FieldWeights::Category(matrix) => all.push(keep(&mut matrix.values)),
+            FieldWeights::Number { weight, missing } => all.extend([keep(weight), keep(missing)]),
+        }
+    }
+    for Block { attention_norm, qkv, attention_out, feed_forward_norm, up, down } in blocks {
+        all.extend([keep(attention_norm), keep(feed_forward_norm)]);
+        for matrix in [qkv, attention_out, up, down] {
+            all.push(Dense { values: &mut matrix.values, decays: true });
+        }
+    }
+    all
+}
+
+/// Scales a row to unit length.
+pub fn normalise(row: &mut [f32]) {
+    let length = row.iter().map(|value| value * value).sum::<f32>().sqrt().max(f32::MIN_POSITIVE);
+    row.iter_mut().for_each(|value| *value /= length);
+}
+
+/// Normal numbers by Box and Muller 1958.
+fn normal_matrix(rng: &mut impl Rng, rows: usize, columns: usize, spread: f32) -> Matrix {
+    let normal = |_| {
+        let (radius, angle): (f32, f32) = (1.0 - rng.random::<f32>(), rng.random());
+        spread * (-2.0 * radius.ln()).sqrt() * (std::f32::consts::TAU * angle).cos()
+    };
+    Matrix { columns, values: (0..rows * columns).map(normal).collect() }
+}

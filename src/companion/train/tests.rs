@@ -1,0 +1,286 @@
+//! Gradients against finite differences, burn against the engine, a resumed run against an uninterrupted one.
+
+use super::TrainConfig;
+use super::encoder::Encoder;
+use super::examples::Window;
+use super::loops::{Run, train};
+use super::neighbours::{self, FOLDS};
+use super::parameters::{dense_mut, initial, normalise};
+use super::worker::{Plan, Worker};
+use crate::companion::data::{Dataset, ItemTable as Columns, Part, Sequences};
+use crate::engine::Stream;
+use crate::engine::counting::Rules;
+use crate::engine::cpu::{Cpu, Scalar};
+use crate::event::Upcoming;
+use crate::format::{FORMAT_VERSION, ItemTable, Metadata, Model, Weights};
+use crate::schema::{Field, FieldKind, FilterSeen, Schema, Task};
+use crate::vocab::Vocab;
+use burn::tensor::Device;
+use rand::RngExt;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+const ITEMS: usize = 40;
+
+fn dataset(has_group: bool, filter_seen: FilterSeen) -> Dataset {
+    let mut rng = super::random::stream(7, super::random::Purpose::Weights, 9, 9);
+    let fields = vec![
+        Field { name: "kind".into(), kind: FieldKind::Category { values: vec!["a".into(), "b".into()] } },
+        Field { name: "price".into(), kind: FieldKind::Number { mean: 0.0, std: 1.0 } },
+    ];
+    let mut sequences = Sequences { offsets: vec![0], ..Sequences::default() };
+    for sequence in 0..30 {
+        let (mut time, mut group) = (0, 0);
+        let mut open = Vec::new();
+        for _ in 0..rng.random_range(3..20) {
+            if rng.random::<f32>() < 0.4 {
+                group += 1;
+                open.clear();
+                time += rng.random_range(0..1_000_000);
+            }
+            let item = rng.random_range(0..ITEMS as u32);
+            if open.contains(&item) {
+                continue;
+            }
+            open.push(item);
+            sequences.items.push(item);
+            sequences.times.push(time);
+            sequences.groups.push(if has_group { group } else { 0 });
+            sequences.fields.push(rng.random_range(0..3) as f32);
+            sequences.fields.push(if rng.random() { f32::NAN } else { rng.random() });
+            sequences.parts.push(Part::Train);
+        }
+        sequences.keys.push(format!("{sequence}"));
+        sequences.offsets.push(sequences.items.len());
+    }
+    Dataset {
+        schema: Schema { has_time: true, has_group, filter_seen, fields, tasks: vec![Task::NextItem] },
+        vocab: Vocab::from_keys((0..ITEMS).map(|item| format!("{item:02}"))).unwrap(),
+        sequences,
+        item_table: Columns::default(),
+    }
+}
+
+fn config(full_softmax_items: usize) -> TrainConfig {
+    TrainConfig {
+        hidden: 8,
+        feed_forward: 12,
+        max_len: 24,
+        dropout: 0.0,
+        negatives: 16,
+        full_softmax_items,
+        threads: 2,
+        batch_size: 8,
+        epochs: 2,
+        ..TrainConfig::default()
+    }
+}
+
+/// Weights away from the symmetric first values.
+fn weights(dataset: &Dataset, config: &TrainConfig) -> Weights {
+    let architecture = config.architecture(&dataset.schema);
+    let table = neighbours::count(dataset, architecture.counting.context, 8, None);
+    let counts: Vec<u32> = (0..ITEMS as u32).collect();
+    let mut weights = initial(&architecture, &dataset.schema, &counts, table, 3);
+    let mut rng = super::random::stream(5, super::random::Purpose::Weights, 1, 1);
+    for part in dense_mut(&mut weights) {
+        part.values.iter_mut().for_each(|value| *value += 0.2 * (rng.random::<f32>() - 0.5));
+    }
+    weights.item_repeat.iter_mut().for_each(|value| *value = rng.random());
+    weights
+}
+
+fn rules(dataset: &Dataset, config: &TrainConfig) -> Rules {
+    Rules {
+        counting: config.architecture(&dataset.schema).counting,
+        has_group: dataset.schema.has_group,
+        filter_seen: dataset.schema.filter_seen,
+        items: ITEMS,
+    }
+}
+
+fn worker(dataset: &Dataset, config: &TrainConfig, weights: &Weights) -> Worker {
+    let encoder = Encoder::new(Device::flex(), config.architecture(&dataset.schema));
+    Worker::new(encoder, rules(dataset, config), weights)
+}
+
+fn whole_sequences(dataset: &Dataset) -> Vec<Window> {
+    (0..dataset.sequences.len())
+        .map(|sequence| Window { sequence, inputs: 0..dataset.sequences.range(sequence).len() })
+        .collect()
+}
+
+fn model(dataset: &Dataset, config: &TrainConfig, weights: Weights) -> Model {
+    let metadata = Metadata {
+        format_version: FORMAT_VERSION,
+        schema: dataset.schema.clone(),
+        architecture: config.architecture(&dataset.schema),
+        bits: 32,
+        provenance: BTreeMap::new(),
+        metrics: BTreeMap::new(),
+    };
+    Model { metadata, vocab: dataset.vocab.clone(), weights }
+}
+
+#[test]
+fn the_trained_loss_is_what_the_engine_ships() {
+    for (has_group, filter_seen) in
+        [(true, FilterSeen::Group), (false, FilterSeen::None), (false, FilterSeen::All), (true, FilterSeen::None)]
+    {
+        let mut dataset = dataset(has_group, filter_seen);
+        if filter_seen == FilterSeen::All {
+            without_repeats(&mut dataset);
+        }
+        let config = config(1000);
+        let weights = weights(&dataset, &config);
+        let folds = vec![weights.neighbours.clone(); FOLDS];
+        let plan = Plan { dataset: &dataset, config: &config, folds: &folds };
+        let mut worker = worker(&dataset, &config, &weights);
+        worker.run(&plan, &weights, &whole_sequences(&dataset), 0, 0);
+
+        let model = Arc::new(model(&dataset, &config, weights));
+        let mut stream = Stream::new(model.clone(), Cpu::<Scalar>::new(model)).unwrap();
+        let mut loss = 0.0;
+        for sequence in 0..dataset.sequences.len() {
+            stream.reset().unwrap();
+            for place in dataset.sequences.range(sequence) {
+                let event = dataset.sequences.event(place);
+                let upcoming = Upcoming { group: event.group };
+                let top = pollster::block_on(stream.predict(upcoming, ITEMS, &[])).unwrap();
+                let target = top.ranked.iter().find(|(item, _)| *item == event.item).unwrap();
+                loss += f64::from(top.log_sum_exp - target.1);
+                stream.observe(event).unwrap();
+            }
+        }
+        assert!(
+            (loss - worker.loss).abs() < 1e-4 * loss,
+            "{has_group} {filter_seen:?}: engine {loss}, burn {}",
+            worker.loss
+        );
+    }
+}
+
+fn without_repeats(dataset: &mut Dataset) {
+    for sequence in 0..dataset.sequences.len() {
+        for (place, item) in dataset.sequences.range(sequence).zip(0..) {
+            dataset.sequences.items[place] = item;
+        }
+    }
+}
+
+#[test]
+fn gradients_equal_finite_differences() {
+    for full_softmax_items in [1000, 0] {
+        let dataset = dataset(true, FilterSeen::Group);
+        let config = config(full_softmax_items);
+        let mut weights = weights(&dataset, &config);
+        let folds = vec![weights.neighbours.clone(); FOLDS];
+        let plan = Plan { dataset: &dataset, config: &config, folds: &folds };
+        let windows = whole_sequences(&dataset);
+        let mut worker = worker(&dataset, &config, &weights);
+        let loss = |weights: &Weights, worker: &mut Worker| {
+            worker.run(&plan, weights, &windows, 0, 0);
+            worker.loss
+        };
+        loss(&weights, &mut worker);
+        let mut gradient = worker.gradient.clone();
+        let analytic: Vec<Vec<f32>> = dense_mut(&mut gradient).iter().map(|part| part.values.to_vec()).collect();
+        let mut checked = 0;
+        for (part, expected) in analytic.iter().enumerate() {
+            let Some(place) = (0..expected.len()).max_by(|&a, &b| expected[a].abs().total_cmp(&expected[b].abs()))
+            else {
+                continue;
+            };
+            let before = dense_mut(&mut weights)[part].values[place];
+            let mut at = |value: f32| {
+                dense_mut(&mut weights)[part].values[place] = value;
+                loss(&weights, &mut worker)
+            };
+            let measured = (at(before + 1e-2) - at(before - 1e-2)) / 2e-2;
+            at(before);
+            let expected = f64::from(expected[place]);
+            assert!(
+                (measured - expected).abs() < 0.02 * expected.abs() + 0.05,
+                "part {part}: {measured} against {expected}"
+            );
+            checked += usize::from(expected.abs() > 0.5);
+        }
+        assert!(checked > 15, "only {checked} parameters have a gradient worth checking");
+    }
+}
+
+#[test]
+fn item_gradients_equal_finite_differences() {
+    let dataset = dataset(true, FilterSeen::Group);
+    let config = config(0);
+    let mut weights = weights(&dataset, &config);
+    let folds = vec![weights.neighbours.clone(); FOLDS];
+    let plan = Plan { dataset: &dataset, config: &config, folds: &folds };
+    let windows = whole_sequences(&dataset);
+    let mut worker = worker(&dataset, &config, &weights);
+    for item in [0u32, 11, 39] {
+        worker.run(&plan, &weights, &windows, 0, 0);
+        let expected = worker.rows.row_mut(item).to_vec();
+        let mut at = |place: usize, change: f32, weights: &mut Weights| {
+            match place {
+                8 => weights.item_bias[item as usize] += change,
+                9 => weights.item_repeat[item as usize] += change,
+                _ => {
+                    let ItemTable::F32(items) = &mut weights.items else { panic!("trained rows are f32") };
+                    items.row_mut(item as usize)[place] += change;
+                }
+            }
+            worker.run(&plan, weights, &windows, 0, 0);
+            worker.loss
+        };
+        for place in [0, 5, 8, 9] {
+            let up = at(place, 1e-2, &mut weights);
+            let down = at(place, -2e-2, &mut weights);
+            at(place, 1e-2, &mut weights);
+            let measured = (up - down) / 2e-2;
+            let expected = f64::from(expected[place]);
+            assert!(
+                (measured - expected).abs() < 0.03 * expected.abs() + 0.1,
+                "item {item}, {place}: {measured} against {expected}"
+            );
+        }
+    }
+    let mut row = [3.0, 4.0];
+    normalise(&mut row);
+    assert_eq!(row, [0.6, 0.8]);
+}
+
+fn run_in(folder: &std::path::Path, dataset: &Dataset, resume: bool, stop_after: Option<usize>) -> Vec<u8> {
+    let steps = AtomicUsize::new(0);
+    let stop = || stop_after == Some(steps.fetch_add(1, Ordering::Relaxed));
+    let config = TrainConfig { dropout: 0.1, epochs: 3, ..config(0) };
+    let run = Run {
+        dataset,
+        config: &config,
+        device: Device::flex(),
+        folder,
+        resume,
+        stop: &stop,
+        provenance: BTreeMap::new(),
+        fingerprint: "test".into(),
+    };
+    let outcome = train(&run, |model| Ok(f64::from(model.weights.log_scale))).unwrap();
+    assert_eq!(outcome.interrupted, stop_after.is_some());
+    std::fs::read(folder.join("checkpoints/last.safetensors")).unwrap()
+}
+
+#[test]
+fn a_resumed_run_is_equal_to_the_bit() {
+    let dataset = dataset(true, FilterSeen::Group);
+    let whole = tempfile::tempdir().unwrap();
+    let expected = run_in(whole.path(), &dataset, false, None);
+    let best = |folder: &tempfile::TempDir| std::fs::read(folder.path().join("checkpoints/best.safetensors")).unwrap();
+    // Before the first validation, and in the middle of the second epoch.
+    for stop_after in [2, 6] {
+        let parts = tempfile::tempdir().unwrap();
+        assert!(run_in(parts.path(), &dataset, false, Some(stop_after)) != expected);
+        assert!(run_in(parts.path(), &dataset, true, None) == expected, "resumed after {stop_after} steps, it differs");
+        assert!(best(&whole) == best(&parts));
+    }
+}

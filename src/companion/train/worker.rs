@@ -1,0 +1,125 @@
+//! One training thread: forward and backward over its shard of a batch.
+
+use super::config::TrainConfig;
+use super::encoder::Encoder;
+use super::examples::{Shard, Window, input_backward};
+use super::head::{Examples, Head};
+use super::neighbours::FOLDS;
+use super::optimizer::RowGradients;
+use super::parameters::{dense_mut, zeros_like};
+use super::random::{Purpose, stream};
+use crate::companion::data::Dataset;
+use crate::engine::counting::{History, Rules};
+use crate::format::{Neighbours, Weights};
+use crate::vocab::ItemId;
+use rand::RngExt;
+
+/// What all threads read.
+pub struct Plan<'a> {
+    pub dataset: &'a Dataset,
+    pub config: &'a TrainConfig,
+    /// Neighbour tables, each without one fold of the sequences.
+    pub folds: &'a [Neighbours],
+}
+
+/// What a thread keeps from step to step, and its gradients.
+pub struct Worker {
+    encoder: Encoder,
+    history: History,
+    shard: Shard,
+    head: Head,
+    drawn: Vec<bool>,
+    negatives: Vec<ItemId>,
+    /// Gradients of all but the item rows, summed over positions.
+    pub gradient: Weights,
+    /// Gradients of the item rows.
+    pub rows: RowGradients,
+    /// The positions' losses, summed.
+    pub loss: f64,
+    /// The number of positions.
+    pub examples: usize,
+}
+
+impl Worker {
+    pub fn new(encoder: Encoder, rules: Rules, weights: &Weights) -> Self {
+        let items = rules.items;
+        Self {
+            encoder,
+            history: History::new(rules),
+            shard: Shard::default(),
+            head: Head::new(items),
+            drawn: vec![false; items],
+            negatives: Vec::new(),
+            gradient: zeros_like(weights),
+            rows: RowGradients::new(items, weights.final_norm.len()),
+            loss: 0.0,
+            examples: 0,
+        }
+    }
+
+    /// Learns from a shard's windows in step `step`; `part` is the shard's number.
+    pub fn run(&mut self, plan: &Plan<'_>, weights: &Weights, windows: &[Window], step: u64, part: u64) {
+        let Plan { dataset, config, folds } = *plan;
+        self.clear();
+        self.shard.gather(dataset, weights, windows, &mut self.history, |sequence| &folds[sequence % FOLDS]);
+        self.examples = self.shard.positions.len();
+        if self.examples == 0 {
+            return;
+        }
+        let mut rng = stream(config.seed, Purpose::Step, step, part);
+        self.draw_negatives(config, &mut rng);
+        let input = std::mem::take(&mut self.shard.input);
+        let pass = self.encoder.forward(weights, input, windows.len(), Some((config.dropout, &mut rng)));
+        let states = pass.states();
+        let mut states_gradient = vec![0.0; states.len()];
+        let examples = Examples {
+            positions: &self.shard.positions,
+            candidates: &self.shard.candidates,
+            negatives: &self.negatives,
+            states: &states,
+        };
+        self.loss = self.head.run(weights, &examples, &mut states_gradient, &mut self.gradient, &mut self.rows);
+        let input_gradient = pass.backward(states_gradient, &mut self.gradient);
+        input_backward(dataset, windows, self.shard.len, &input_gradient, &mut self.gradient, &mut self.rows);
+    }
+
+    /// Adds another worker's result to this one's.
+    pub fn add(&mut self, other: &mut Self) {
+        for (into, from) in dense_mut(&mut self.gradient).into_iter().zip(dense_mut(&mut other.gradient)) {
+            for (value, part) in into.values.iter_mut().zip(from.values.iter()) {
+                *value += part;
+            }
+        }
+        self.rows.add(&other.rows);
+        self.loss += other.loss;
+        self.examples += other.examples;
+    }
+
+    fn clear(&mut self) {
+        for part in dense_mut(&mut self.gradient) {
+            part.values.fill(0.0);
+        }
+        self.rows.clear();
+        self.loss = 0.0;
+        self.examples = 0;
+    }
+
+    /// All items where the catalogue is small, else distinct uniform ones.
+    fn draw_negatives(&mut self, config: &TrainConfig, rng: &mut impl rand::Rng) {
+        let items = self.drawn.len();
+        self.negatives.clear();
+        if items <= config.full_softmax_items || items <= config.negatives {
+            self.negatives.extend(0..items as ItemId);
+            return;
+        }
+        while self.negatives.len() < config.negatives {
+            let item = rng.random_range(0..items as ItemId);
+            if !std::mem::replace(&mut self.drawn[item as usize], true) {
+                self.negatives.push(item);
+            }
+        }
+        for &item in &self.negatives {
+            self.drawn[item as usize] = false;
+        }
+    }
+}
