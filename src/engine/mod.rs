@@ -5,6 +5,8 @@
 
 pub mod counting;
 pub mod cpu;
+#[cfg(any(feature = "gpu", target_arch = "wasm32"))]
+pub mod gpu;
 pub mod input;
 mod ops;
 mod stream;

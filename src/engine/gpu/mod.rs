@@ -1,0 +1,25 @@
+//! The four kernels as compute shaders, through wgpu: in the browser and natively.
+//!
+//! Whatever goes wrong here is an [`crate::error::Error::Gpu`], and the CPU goes on: nothing panics, nothing waits
+//! without end.
+
+mod adjust;
+mod context;
+mod encode;
+mod model;
+mod readback;
+mod score;
+mod session;
+mod shape;
+mod top_k;
+
+pub use context::GpuContext;
+pub use model::GpuModel;
+pub use session::Gpu;
+pub use shape::{ADJUSTMENT_BYTES, CALL_BYTES, EXCLUDED, MAX_K, PAIR_BYTES, Shape};
+
+/// Each kernel's name and whole source, as compiled for a shape.
+pub fn shaders(shape: &Shape) -> [(&'static str, String); 4] {
+    [("encode", encode::SOURCE), ("score", score::SOURCE), ("adjust", adjust::SOURCE), ("top_k", top_k::SOURCE)]
+        .map(|(name, kernel)| (name, shape.source(kernel)))
+}

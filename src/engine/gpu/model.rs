@@ -1,0 +1,48 @@
+//! A model on the GPU: weights and pipelines, shared by its sessions.
+
+use super::context::GpuContext;
+use super::session::Gpu;
+use super::shape::Shape;
+use super::{adjust, encode, score, top_k};
+use crate::error::Result;
+use crate::format::{Matrix, Model};
+use std::sync::Arc;
+
+/// One model's weights and compiled kernels on one device.
+pub struct GpuModel {
+    pub(super) context: Arc<GpuContext>,
+    pub(super) shape: Shape,
+    /// What the open group's size adds to the gates, `[OPEN_BUCKETS, TERMS]`.
+    pub(super) gate_open: Matrix,
+    pub(super) encode: encode::Kernel,
+    pub(super) score: score::Kernel,
+    pub(super) adjust: adjust::Kernel,
+    pub(super) top_k: top_k::Kernel,
+}
+
+impl GpuModel {
+    /// Uploads a model, compiles its kernels and has the device run each of them once, so that the first
+    /// prediction does not pay for what drivers leave to the first use.
+    ///
+    /// In the browser a refusal of the device shows only at the first `top_k`, since it answers later.
+    ///
+    /// # Errors
+    /// [`crate::error::Error::Gpu`] for a model whose item table is f32 or which is too large for the device, and
+    /// when the device refuses something.
+    pub fn new(context: Arc<GpuContext>, model: Arc<Model>) -> Result<Arc<Self>> {
+        context.check()?;
+        let shape = Shape::new(&model.metadata.architecture, model.vocab.len());
+        let model = Arc::new(Self {
+            score: score::Kernel::new(&context, &shape, &model.weights)?,
+            encode: encode::Kernel::new(&context, &shape, &model.weights)?,
+            adjust: adjust::Kernel::new(&context, &shape),
+            top_k: top_k::Kernel::new(&context, &shape),
+            gate_open: model.weights.gate_open.clone(),
+            shape,
+            context,
+        });
+        Gpu::new(model.clone())?.warm_up()?;
+        model.context.check()?;
+        Ok(model)
+    }
+}

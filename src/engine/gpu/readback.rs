@@ -1,0 +1,114 @@
+//! From the GPU's memory to ours, with a deadline: a device that goes away may never answer.
+
+use super::context::{GpuBuffer, GpuContext};
+use crate::error::{Error, Result};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::Waker;
+use std::time::Duration;
+use wgpu::{BufferUsages, CommandEncoder, MapMode};
+
+/// How long a session waits for an answer. A working GPU takes milliseconds; a software one under load, a second.
+const DEADLINE: Duration = Duration::from_secs(5);
+
+/// A buffer that the CPU can read.
+pub struct Readback {
+    buffer: GpuBuffer,
+    /// Whether the last reading was given up half-way, so that the buffer still is the CPU's.
+    mapped: bool,
+}
+
+/// Where the mapping's callback leaves its answer.
+#[derive(Default)]
+struct Answer {
+    mapped: Option<bool>,
+    waker: Option<Waker>,
+}
+
+impl Readback {
+    pub fn new(context: &GpuContext, bytes: usize) -> Result<Self> {
+        let buffer = context.buffer("readback", bytes, BufferUsages::MAP_READ | BufferUsages::COPY_DST)?;
+        Ok(Self { buffer, mapped: false })
+    }
+
+    /// Records the copy that [`Self::read`] will deliver.
+    pub fn record(&mut self, commands: &mut CommandEncoder, source: &wgpu::Buffer, bytes: usize) {
+        if std::mem::take(&mut self.mapped) {
+            self.buffer.unmap();
+        }
+        commands.copy_buffer_to_buffer(source, 0, &self.buffer, 0, Some(bytes as u64));
+    }
+
+    /// Waits for the copy, which must have been submitted. Outside the browser this blocks the thread.
+    ///
+    /// # Errors
+    /// [`Error::Gpu`] when the device is lost or does not answer within the deadline.
+    pub async fn read(&mut self, context: &GpuContext, bytes: usize) -> Result<Vec<u32>> {
+        let answer = Arc::new(Mutex::new(Answer::default()));
+        let writer = answer.clone();
+        self.mapped = true;
+        self.buffer.map_async(MapMode::Read, ..bytes as u64, move |result| {
+            let mut answer = writer.lock().unwrap_or_else(PoisonError::into_inner);
+            answer.mapped = Some(result.is_ok());
+            if let Some(waker) = answer.waker.take() {
+                waker.wake();
+            }
+        });
+        let mapped = wait(context, &answer).await;
+        context.check()?;
+        match mapped {
+            Some(true) => {}
+            Some(false) => return Err(Error::Gpu("the result can't be read; use the CPU".into())),
+            None => return Err(Error::Gpu(format!("no answer within {DEADLINE:?}; use the CPU"))),
+        }
+        let view = self
+            .buffer
+            .get_mapped_range(..bytes as u64)
+            .map_err(|error| Error::Gpu(format!("the result can't be read ({error}); use the CPU")))?;
+        let words = bytemuck::pod_collect_to_vec(&view);
+        drop(view);
+        self.buffer.unmap();
+        self.mapped = false;
+        Ok(words)
+    }
+}
+
+/// The callback's answer, or `None` after the deadline.
+#[cfg(not(target_arch = "wasm32"))]
+async fn wait(context: &GpuContext, answer: &Mutex<Answer>) -> Option<bool> {
+    // Ends at the deadline, and at once when the device is gone; the answer says which.
+    let _ = context.device.poll(wgpu::PollType::Wait { submission_index: None, timeout: Some(DEADLINE) });
+    answer.lock().unwrap_or_else(PoisonError::into_inner).mapped
+}
+
+/// The callback's answer, or `None` after the deadline. A promise that the browser's timer settles races it.
+#[cfg(target_arch = "wasm32")]
+async fn wait(_context: &GpuContext, answer: &Mutex<Answer>) -> Option<bool> {
+    use std::future::Future;
+    use std::task::Poll;
+    let mut deadline = std::pin::pin!(sleep(DEADLINE));
+    std::future::poll_fn(|task| {
+        let mut answer = answer.lock().unwrap_or_else(PoisonError::into_inner);
+        if answer.mapped.is_some() {
+            return Poll::Ready(answer.mapped);
+        }
+        answer.waker = Some(task.waker().clone());
+        deadline.as_mut().poll(task).map(|()| None)
+    })
+    .await
+}
+
+/// Settles after a while, in a window and in a worker.
+#[cfg(target_arch = "wasm32")]
+async fn sleep(duration: Duration) {
+    use wasm_bindgen::JsCast;
+    let global = js_sys::global();
+    let timer = js_sys::Reflect::get(&global, &"setTimeout".into()).map(|timer| timer.dyn_into::<js_sys::Function>());
+    let Ok(Ok(timer)) = timer else {
+        // Without timers there is no deadline; the answer alone decides.
+        return std::future::pending().await;
+    };
+    let promise = js_sys::Promise::new(&mut |settle, _| {
+        let _ = timer.call2(&global, &settle, &(duration.as_millis() as u32).into());
+    });
+    let _ = wasm_bindgen_futures::JsFuture::from(promise).await;
+}

@@ -1,0 +1,186 @@
+//! One session on the GPU: kernels wait in a list and go to the device in one submit, with what reads them.
+
+use super::super::ops::{Adjustment, Ops, Step, TopK};
+use super::context::GpuBuffer;
+use super::model::GpuModel;
+use super::readback::Readback;
+use super::shape::{CALL_BYTES, EXCLUDED, MAX_K};
+use super::{adjust, encode, score, top_k};
+use crate::error::{Error, Result};
+use crate::format::{OPEN_BUCKETS, TERMS};
+use std::sync::Arc;
+use wgpu::BufferUsages;
+
+/// What several kernels of a session use.
+pub struct Buffers {
+    /// The shaders' `Call`.
+    pub call: GpuBuffer,
+    /// The shaders' `State`.
+    pub state: GpuBuffer,
+    /// `[items]`; an excluded item is at [`EXCLUDED`].
+    pub scores: GpuBuffer,
+}
+
+/// One session on the GPU.
+///
+/// Kernels are not run one by one: `encode`, `score` and `adjust` only wait, `top_k` sends everything that waits
+/// in one submit and reads back k pairs. Steps alone are sent when many wait.
+pub struct Gpu {
+    model: Arc<GpuModel>,
+    shared: Buffers,
+    encode: encode::Session,
+    score: score::Session,
+    adjust: adjust::Session,
+    top_k: top_k::Session,
+    readback: Readback,
+    /// Whether `score` waits.
+    scores_wait: bool,
+    /// What the open group's size adds to the gates, as of the last `score`.
+    open: [f32; TERMS],
+}
+
+impl Gpu {
+    /// Buffers for one session of a model.
+    ///
+    /// # Errors
+    /// [`Error::Gpu`] when the device is gone or the session's buffers exceed its limits.
+    pub fn new(model: Arc<GpuModel>) -> Result<Self> {
+        let (context, shape) = (&model.context, &model.shape);
+        context.check()?;
+        let storage = BufferUsages::STORAGE | BufferUsages::COPY_SRC;
+        let shared = Buffers {
+            call: context.buffer("call", CALL_BYTES, BufferUsages::UNIFORM | BufferUsages::COPY_DST)?,
+            state: context.buffer("state", shape.state_bytes(), storage)?,
+            scores: context.buffer("scores", 4 * shape.items(), storage)?,
+        };
+        Ok(Self {
+            encode: encode::Session::new(&model, &shared)?,
+            score: score::Session::new(&model, &shared),
+            adjust: adjust::Session::new(&model, &shared)?,
+            top_k: top_k::Session::new(&model, &shared)?,
+            readback: Readback::new(context, top_k::result_bytes(MAX_K))?,
+            shared,
+            model,
+            scores_wait: false,
+            open: [0.0; TERMS],
+        })
+    }
+}
+
+impl Gpu {
+    /// All scores as the last `score` and `adjust` left them, `[items]`; an excluded item is at minus infinity.
+    ///
+    /// # Errors
+    /// [`Error::Gpu`], as for `top_k`.
+    pub async fn scores(&mut self) -> Result<Vec<f32>> {
+        self.submit(None)?;
+        let words = self.read(&self.shared.scores, 4 * self.model.shape.items()).await?;
+        let score = |word| Some(f32::from_bits(word)).filter(|&score| score > EXCLUDED).unwrap_or(f32::NEG_INFINITY);
+        Ok(words.into_iter().map(score).collect())
+    }
+
+    /// The query that the last `encode` left, `[hidden]`, and the gates of the last `score`, `[TERMS]`.
+    ///
+    /// # Errors
+    /// [`Error::Gpu`], as for `top_k`.
+    pub async fn state(&mut self) -> Result<(Vec<f32>, [f32; TERMS])> {
+        self.submit(None)?;
+        let shape = self.model.shape;
+        let words = self.read(&self.shared.state, shape.state_bytes()).await?;
+        let state: Vec<f32> = words[shape.gates_at() / 4..].iter().map(|&word| f32::from_bits(word)).collect();
+        let gates = std::array::from_fn(|term| state[term] + self.open[term]);
+        Ok((state[TERMS + 1..][..shape.hidden()].to_vec(), gates))
+    }
+
+    async fn read(&self, source: &GpuBuffer, bytes: usize) -> Result<Vec<u32>> {
+        let context = &self.model.context;
+        let mut readback = Readback::new(context, bytes)?;
+        let mut commands = context.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+        readback.record(&mut commands, source, bytes);
+        context.queue.submit([commands.finish()]);
+        readback.read(context, bytes).await
+    }
+
+    /// Has the device run every kernel once, on zeros.
+    pub(super) fn warm_up(&mut self) -> Result<()> {
+        let zeros = vec![0.0; self.model.shape.hidden()];
+        let rotation = &zeros[..self.model.shape.head_size()];
+        self.encode(&Step { input: &zeros, rotation, slot: 0, filled: 1 })?;
+        self.score(0)?;
+        self.adjust(&[Adjustment { item: 0, excluded: false, recency: 0.0, neighbour: 0.0, constant: 0.0 }])?;
+        self.submit(Some(1))
+    }
+
+    /// Sends what waits, in the order encode, score, adjust; then, with a `k`, ranks and copies the result out.
+    fn submit(&mut self, k: Option<usize>) -> Result<()> {
+        let Self { model, shared, encode, score, adjust, top_k, readback, scores_wait, open } = self;
+        let GpuModel { context, .. } = &**model;
+        context.check()?;
+        let (steps, adjustments) = (encode.waiting(), adjust.waiting());
+        let numbers = [steps, adjustments, k.unwrap_or(0), 0, 0].map(|number| number as u32);
+        let call: Vec<u32> = open.iter().map(|gate| gate.to_bits()).chain(numbers).collect();
+        context.queue.write_buffer(&shared.call, 0, bytemuck::cast_slice(&call));
+        let mut commands = context.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+        let mut pass = commands.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
+        if steps > 0 {
+            encode.write(&context.queue);
+            encode.record(&model.encode, &mut pass);
+        }
+        if std::mem::take(scores_wait) {
+            score.record(&model.score, &mut pass);
+        }
+        if adjustments > 0 {
+            adjust.write(&context.queue);
+            adjust.record(&model.adjust, &mut pass);
+        }
+        if k.is_some() {
+            top_k.record(&model.top_k, &mut pass);
+        }
+        drop(pass);
+        if let Some(k) = k {
+            readback.record(&mut commands, &top_k.result, top_k::result_bytes(k));
+        }
+        context.queue.submit([commands.finish()]);
+        adjust.clear();
+        Ok(())
+    }
+}
+
+impl Ops for Gpu {
+    fn encode(&mut self, step: &Step<'_>) -> Result<()> {
+        // What waits of an earlier prediction must see the state before this step.
+        if self.scores_wait || self.adjust.waiting() > 0 || self.encode.waiting() == encode::MAX_STEPS {
+            self.submit(None)?;
+        }
+        self.encode.push(step);
+        Ok(())
+    }
+
+    fn score(&mut self, open_size: usize) -> Result<()> {
+        self.open.copy_from_slice(self.model.gate_open.row(open_size.min(OPEN_BUCKETS - 1)));
+        // New scores replace all that was or would have been there.
+        self.adjust.clear();
+        self.scores_wait = true;
+        Ok(())
+    }
+
+    fn adjust(&mut self, adjustments: &[Adjustment]) -> Result<()> {
+        if self.adjust.waiting() > 0 {
+            self.submit(None)?;
+        }
+        self.adjust.set(adjustments, &self.model, &self.shared)
+    }
+
+    async fn top_k(&mut self, k: usize) -> Result<TopK> {
+        if k > MAX_K {
+            return Err(Error::Gpu(format!("{k} candidates asked for, expected at most {MAX_K}; the CPU ranks more")));
+        }
+        // The sum comes beside the best: without any there is no telling whether it is of anything.
+        let count = k.max(1);
+        self.submit(Some(count))?;
+        let words = self.readback.read(&self.model.context, top_k::result_bytes(count)).await?;
+        let mut found = top_k::parse(&words);
+        found.ranked.truncate(k);
+        Ok(found)
+    }
+}

@@ -1,0 +1,184 @@
+//! The sizes that shaders are compiled for, and how their data lie in memory.
+
+use crate::format::{Architecture, TERMS};
+use std::fmt::Write;
+
+/// Threads a workgroup: what every WebGPU device allows.
+pub const WORKGROUP: usize = 256;
+/// Scores that one workgroup ranks.
+pub const TILE: usize = 4096;
+/// The most candidates that can be asked for.
+pub const MAX_K: usize = 100;
+/// Bytes of the shaders' `Call`.
+pub const CALL_BYTES: usize = 32;
+/// Bytes of the shaders' `Adjustment`.
+pub const ADJUSTMENT_BYTES: usize = 20;
+/// Bytes of the shaders' `Pair`.
+pub const PAIR_BYTES: usize = 8;
+/// What stands for an excluded item: shaders need not know infinities.
+pub const EXCLUDED: f32 = -3.0e38;
+
+/// Codes in one 16-byte word, as the item table is read.
+const WORD: usize = 16;
+
+/// What a model's shaders depend on: two models of the same shape share their source to the letter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Shape {
+    hidden: usize,
+    heads: usize,
+    blocks: usize,
+    feed_forward: usize,
+    max_len: usize,
+    items: usize,
+}
+
+/// What every shader begins with, after the constants.
+const PRELUDE: &str = "
+// What changes from call to call.
+struct Call {
+    // What the open group's size adds to the gates.
+    open: vec3<f32>,
+    steps: u32,
+    adjustments: u32,
+    k: u32,
+}
+
+// What the encoder leaves.
+struct State {
+    // The query as int16 codes, four a quad, filled up with zeros.
+    codes: array<vec4<i32>, QUADS>,
+    gates: array<f32, TERMS>,
+    // What a code is worth.
+    scale: f32,
+    query: array<f32, HIDDEN>,
+}
+";
+
+impl Shape {
+    /// The shape of a model with so many items.
+    pub fn new(architecture: &Architecture, items: usize) -> Self {
+        let Architecture { hidden, heads, blocks, feed_forward, max_len, counting: _ } = *architecture;
+        Self { hidden, heads, blocks, feed_forward, max_len, items }
+    }
+
+    /// A shader's whole source: constants, shared structures, then the kernel.
+    pub(super) fn source(&self, kernel: &str) -> String {
+        let Self { hidden, heads, blocks, feed_forward, max_len, items } = *self;
+        let mut source = String::new();
+        let sizes = [
+            ("WORKGROUP", WORKGROUP),
+            ("TILE", TILE),
+            ("TILES", self.tiles()),
+            ("TERMS", TERMS),
+            ("HIDDEN", hidden),
+            ("HEADS", heads),
+            ("HEAD_SIZE", self.head_size()),
+            ("BLOCKS", blocks),
+            ("FEED_FORWARD", feed_forward),
+            ("MAX_LEN", max_len),
+            ("ITEMS", items),
+            ("WORDS", self.row_bytes() / WORD),
+            ("QUADS", self.row_bytes() / 4),
+            ("INPUTS", self.inputs()),
+            ("OUTPUTS", self.outputs()),
+        ];
+        for (name, value) in sizes.into_iter().chain(self.weight_offsets()) {
+            // Writing to a string does not fail.
+            let _ = writeln!(source, "const {name}: u32 = {value}u;");
+        }
+        source.push_str("const EXCLUDED: f32 = -3.0e38;\n");
+        source.push_str(PRELUDE);
+        source.push_str(kernel);
+        source
+    }
+
+    /// Where each part of the encoder's packed weights begins, in floats; `BLOCK` is the size of one block.
+    fn weight_offsets(&self) -> Vec<(&'static str, usize)> {
+        let Self { hidden, feed_forward, blocks, .. } = *self;
+        let mut offsets = Vec::new();
+        let mut end = 0;
+        let mut add = |name, size| {
+            offsets.push((name, end));
+            end += size;
+        };
+        add("ATTENTION_NORM", hidden);
+        add("QKV", 3 * hidden * hidden);
+        add("ATTENTION_OUT", hidden * hidden);
+        add("FEED_FORWARD_NORM", hidden);
+        add("UP", 2 * feed_forward * hidden);
+        add("DOWN", hidden * feed_forward);
+        let block = end;
+        offsets.push(("BLOCK", block));
+        end *= blocks;
+        for (name, size) in [("FINAL_NORM", hidden), ("GATES", TERMS * hidden), ("GATE_BIAS", TERMS), ("SCALE", 1)] {
+            offsets.push((name, end));
+            end += size;
+        }
+        offsets
+    }
+
+    /// Bytes of an item's row on the GPU: whole words.
+    pub(super) fn row_bytes(&self) -> usize {
+        self.hidden.next_multiple_of(WORD)
+    }
+
+    /// Workgroups that rank all scores.
+    pub(super) fn tiles(&self) -> usize {
+        self.items.div_ceil(TILE)
+    }
+
+    /// The number of items.
+    pub(super) fn items(&self) -> usize {
+        self.items
+    }
+
+    /// Values in the encoder's state.
+    pub(super) fn hidden(&self) -> usize {
+        self.hidden
+    }
+
+    /// Values in a head.
+    pub(super) fn head_size(&self) -> usize {
+        self.hidden / self.heads
+    }
+
+    /// Floats in the ring of keys and values.
+    pub(super) fn ring_floats(&self) -> usize {
+        2 * self.blocks * self.max_len * self.hidden
+    }
+
+    /// Floats of one step's attention.
+    pub(super) fn logit_floats(&self) -> usize {
+        self.heads * self.max_len
+    }
+
+    /// Bytes of the shaders' `Step`.
+    pub fn step_bytes(&self) -> usize {
+        4 * (2 + self.hidden + self.head_size())
+    }
+
+    /// Bytes of the shaders' `State`.
+    pub fn state_bytes(&self) -> usize {
+        (self.gates_at() + 4 * (TERMS + 1 + self.hidden)).next_multiple_of(16)
+    }
+
+    /// Where the gates begin in `State`, in bytes.
+    pub(super) fn gates_at(&self) -> usize {
+        4 * self.row_bytes()
+    }
+
+    /// Workgroup memory of the encoder, in bytes.
+    pub fn encoder_workgroup_bytes(&self) -> usize {
+        4 * (self.hidden + self.inputs() + self.outputs())
+    }
+
+    /// The longest vector that a matrix is multiplied with, and room for one value a thread.
+    fn inputs(&self) -> usize {
+        self.hidden.max(self.feed_forward).max(WORKGROUP)
+    }
+
+    /// The longest product, and room for one value a thread.
+    fn outputs(&self) -> usize {
+        (3 * self.hidden).max(2 * self.feed_forward).max(WORKGROUP)
+    }
+}
