@@ -1,0 +1,71 @@
+#!/usr/bin/env bash
+# The one entry: set up, build, test and show foreclick. './build.sh help' says what there is.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")"
+
+. tools/common.sh
+. tools/toolchain.sh
+. tools/wasm_target.sh
+. tools/sample.sh
+. tools/web.sh
+. tools/demo.sh
+. tools/test.sh
+
+help() {
+  cat <<'HELP'
+usage: ./build.sh COMMAND
+
+  demo [--full]  install what is missing, fetch the sample log, train, evaluate, export, build the
+                 browser package and serve the demo page; --full trains to the end, not for minutes
+  test           everything that CI checks, with the seconds of each step
+  web            build the browser package into pkg/ and print its size
+  bench [ARG...] run the benchmarks (arguments go to cargo bench)
+  clean [--all]  remove build outputs; --all removes the caches too (downloads, tools, compiled code)
+  help           this text
+
+A step whose outputs are up to date is skipped and says so. A missing tool is installed when you are
+root on a Debian system; otherwise the command that installs it is named.
+
+environment
+  PORT                 where the demo is served (8080)
+  FORECLICK_NO_SERVE   1: 'demo' ends before serving
+  CARGO_TARGET_DIR     compiled code (~/.cache/foreclick/target)
+  CHROMIUM             the Chromium that the browser tests start (found in PATH)
+
+exit status: 0 done, 2 set-up failed, anything else: a check failed or the size budget was missed
+HELP
+}
+
+bench() {
+  need_rust
+  compgen -G 'benches/*.rs' >/dev/null || die "there are no benchmarks in benches/ yet"
+  cargo bench --locked "$@"
+}
+
+clean() {
+  case "${1:-}" in
+    "") ;;
+    --all) rm -rf "$CACHE" ;;
+    *) die "clean: unknown option '$1', expected --all or nothing" ;;
+  esac
+  rm -rf build pkg/wasm pkg/*.tgz runs/demo runs/demo-quick runs/demo-full "$DEV/node_modules"
+  say "clean: build outputs removed${1:+, and $CACHE}"
+}
+
+command=${1:-help}
+[ $# -eq 0 ] || shift
+case "$command" in
+  demo) run_demo "$@" ;;
+  test) run_tests ;;
+  web)
+    need_web_tools
+    build_web
+    ;;
+  bench) bench "$@" ;;
+  clean) clean "$@" ;;
+  help | -h | --help) help ;;
+  *)
+    help >&2
+    die "unknown command '$command'"
+    ;;
+esac

@@ -1,0 +1,116 @@
+// The package as npm users get it: packed, installed into a project, opened in a browser.
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { cpSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { createRequire } from "node:module";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { fileURLToPath, pathToFileURL } from "node:url";
+import { launchChromium } from "../browser/chromium.js";
+import { serve } from "./serve.js";
+
+const HERE = fileURLToPath(new URL(".", import.meta.url));
+const ROOT = join(HERE, "../..");
+const MODEL = join(ROOT, "build/demo/model.safetensors");
+// The development packages live beside the browser tests.
+const require = createRequire(join(ROOT, "tests/browser/package.json"));
+
+let scratch;
+let tarball;
+let packed; // names of the files in the tarball
+let browser;
+
+before(async () => {
+  scratch = mkdtempSync(join(tmpdir(), "foreclick-packaging-"));
+  const [report] = JSON.parse(npm(ROOT, "pack", "./pkg", "--json", "--pack-destination", scratch));
+  tarball = join(scratch, report.filename);
+  packed = report.files.map(({ path }) => path);
+  browser = await launchChromium();
+});
+
+after(async () => {
+  await browser?.close();
+  rmSync(scratch, { recursive: true, force: true });
+});
+
+test("the tarball holds what users need and nothing else", () => {
+  const expected = [
+    "LICENSE-APACHE",
+    "LICENSE-MIT",
+    "README.md",
+    "index.d.ts",
+    "index.js",
+    "package.json",
+    "wasm/foreclick.js",
+    "wasm/foreclick_bg.wasm",
+  ];
+  assert.deepEqual(packed.toSorted(), expected);
+});
+
+test("the manifest serves types first and has no side effects", () => {
+  const manifest = JSON.parse(readFileSync(join(ROOT, "pkg/package.json"), "utf8"));
+  assert.equal(Object.keys(manifest.exports["."])[0], "types");
+  assert.equal(manifest.sideEffects, false);
+  assert.deepEqual(manifest.dependencies ?? {}, {});
+});
+
+test("importing on a server touches no browser global", () => {
+  const project = install("plain");
+  const script = 'const { Predictor } = await import("foreclick"); console.log(typeof Predictor.load);';
+  const output = execFileSync(process.execPath, ["--input-type=module", "--eval", script], { cwd: project });
+  assert.equal(output.toString().trim(), "function");
+});
+
+test("a plain HTML page predicts", async () => {
+  await expectPrediction(install("plain"));
+});
+
+test("a Vite project builds and predicts", async () => {
+  const project = install("vite");
+  const { build } = await import(pathToFileURL(require.resolve("vite")));
+  await build({ root: project, logLevel: "warn", build: { target: "esnext" } });
+  await expectPrediction(join(project, "dist"));
+});
+
+/** A fresh project from a template, with the tarball installed as a user would. */
+function install(template) {
+  const project = mkdtempSync(join(scratch, `${template}-`));
+  cpSync(join(HERE, template), project, { recursive: true });
+  cpSync(join(HERE, "main.js"), join(project, "main.js"));
+  npm(project, "install", "--no-audit", "--no-fund", "--offline", tarball);
+  return project;
+}
+
+async function expectPrediction(folder) {
+  const server = await serve(folder, MODEL);
+  const page = await browser.newPage();
+  const problems = [];
+  page.on("pageerror", (error) => problems.push(error.message));
+  page.on("console", (message) => message.type() === "error" && problems.push(message.text()));
+  try {
+    await page.goto(`${server.url}?item=${encodeURIComponent(someItem())}`);
+    const settled = page.waitForFunction(() => globalThis.prediction, null, { timeout: 30_000 });
+    const prediction = await settled.then((handle) => handle.jsonValue()).catch((error) => {
+      throw new Error(`no prediction: ${problems.join("; ") || error.message}`);
+    });
+    assert.deepEqual(problems, []);
+    assertPrediction(prediction);
+  } finally {
+    await page.close();
+    server.close();
+  }
+}
+
+/** The key of a product that the demo's model knows. */
+function someItem() {
+  const items = JSON.parse(readFileSync(join(ROOT, "build/demo/items.json"), "utf8"));
+  return items[0].key;
+}
+
+function assertPrediction(prediction) {
+  assert.equal(prediction.items.length, 10);
+  const probabilities = prediction.items.map(({ probability }) => probability);
+  assert.deepEqual(probabilities, probabilities.toSorted((a, b) => b - a));
+  assert.ok(probabilities.every((p) => p > 0 && p < 1), String(probabilities));
+}

@@ -1,0 +1,58 @@
+# shellcheck shell=bash
+# The browser package: Rust to WebAssembly, its JavaScript, and the size budget.
+
+WEB_BUDGET=102400 # bytes of wasm and JavaScript together, gzip -9
+WEB_FILES=(pkg/wasm/foreclick_bg.wasm pkg/wasm/foreclick.js pkg/index.js)
+WEB_SOURCES=(src Cargo.toml Cargo.lock tools/web.sh tools/wasm_target.sh)
+
+need_web_tools() {
+  need_rust
+  need_wasm_target
+  need_wasm_bindgen
+  need_node
+  need_dev_packages
+}
+
+build_web() {
+  if made web "${WEB_FILES[0]}" "${WEB_SOURCES[@]}"; then
+    say "web package: up to date"
+  else
+    compile_web
+    mark_made web "${WEB_SOURCES[@]}"
+  fi
+  check_web_size
+}
+
+compile_web() {
+  local wasm=pkg/wasm/foreclick_bg.wasm
+  say "web package: compiling to WebAssembly"
+  # The crate type is asked for here: named in Cargo.toml it would silently drop fat link-time optimisation.
+  wasm_env cargo rustc "${WASM_FLAGS[@]}" --lib --crate-type cdylib --profile web
+  rm -rf pkg/wasm
+  "$TOOLS/bin/wasm-bindgen" --target web --out-dir pkg/wasm --out-name foreclick \
+    "$CARGO_TARGET_DIR/$WASM/web/foreclick.wasm"
+  say "web package: wasm-opt"
+  "$DEV/node_modules/.bin/wasm-opt" -O3 --strip-debug --strip-producers --strip-target-features \
+    --enable-simd --enable-bulk-memory --enable-nontrapping-float-to-int --enable-sign-ext \
+    --enable-mutable-globals --enable-reference-types --enable-multivalue \
+    "$wasm" -o "$wasm.opt"
+  mv "$wasm.opt" "$wasm"
+}
+
+# Data on stdout, as everywhere; exit 1 is a missed gate.
+check_web_size() {
+  local file raw packed total=0
+  printf '%-28s %9s %9s\n' "file" "bytes" "gzip -9"
+  for file in "${WEB_FILES[@]}"; do
+    [ -f "$file" ] || die "$file is missing: the package is not complete"
+    raw=$(wc -c <"$file")
+    packed=$(gzip -9 <"$file" | wc -c)
+    total=$((total + packed))
+    printf '%-28s %9d %9d\n' "$file" "$raw" "$packed"
+  done
+  printf '%-28s %9s %9d\n' "together (at most $WEB_BUDGET)" "" "$total"
+  if [ "$total" -gt "$WEB_BUDGET" ]; then
+    say "size budget missed: $total bytes, expected at most $WEB_BUDGET"
+    exit 1
+  fi
+}
