@@ -51,6 +51,8 @@ add_with_rustup() {
 }
 
 add_from_debian() {
+  # As an ordinary user this could not be copied into the compiler's folder.
+  is_root || die "the wasm target is missing: run 'rustup target add $WASM', or './build.sh web' once as root"
   apt_install "the wasm target (rustup could not fetch it)" rustc-web rust-web-src lld-22
   say "wasm target: building its standard library from Debian's sources"
   local scratch libdir
