@@ -1,0 +1,211 @@
+// The demo: a shop on the left, and beside it what foreclick makes of each click.
+import { loadCatalogue } from "./catalogue.js";
+import { byId, el } from "./dom.js";
+import { Meters, milliseconds, showBytes, watchNetwork } from "./meters.js";
+import { percent, Ranking } from "./ranking.js";
+import { Visit } from "./session.js";
+import { Shop } from "./shop.js";
+import { showWhy } from "./why.js";
+
+const MODEL = "/model/model.safetensors";
+const ITEMS = "/model/items.json";
+const K = 10;
+const EVENTS = 12;
+const PICKS_SHOWN = 10;
+// So long a pause, and a screen reader is told; quick clicks are told once.
+const SAY_AFTER = 900;
+
+class Demo {
+  constructor(catalogue, predictor) {
+    this.catalogue = catalogue;
+    this.visit = new Visit(predictor, new Meters());
+    this.shop = new Shop(catalogue, (product) => this.toggle(product));
+    this.ranking = new Ranking({ add: (product) => this.toggle(product), choose: (product) => this.choose(product) });
+    this.predictor = predictor;
+    this.entries = [];
+    this.chosen = null;
+    this.picks = [];
+    this.turn = Promise.resolve();
+    this.#fillShoppers();
+    byId("checkout").addEventListener("click", () => this.checkOut());
+    byId("play").addEventListener("click", () => this.toggle(this.catalogue.get(this.visit.toCome[0])));
+  }
+
+  /** Starts over as the shopper of this index; none is a new visitor. */
+  begin(shopper) {
+    return this.#inTurn(async () => {
+      const { events, milliseconds: took } = await this.visit.begin(shopper);
+      this.picks = [];
+      this.chosen = null;
+      this.shop.setBefore(this.visit.bought().map((id) => this.catalogue.get(id)), true);
+      byId("lede").textContent = shopper
+        ? `${shopper.name}: ${events} real purchases, replayed here in ${milliseconds(took)} ms. Their next basket is held back; play it and compare.`
+        : `Put real groceries into the basket. Each one re-ranks ${this.catalogue.products.size.toLocaleString("en")} products, on this device.`;
+      return shopper ? `${shopper.name}, with a history.` : "New visitor.";
+    });
+  }
+
+  /** Puts a product into the open basket, or takes it out again. */
+  toggle(product) {
+    return this.#inTurn(async () => {
+      if (this.visit.basket.includes(product.id)) {
+        await this.visit.remove(product.id);
+        return `${product.name} taken out.`;
+      }
+      const place = this.entries.findIndex((entry) => entry.product.id === product.id);
+      this.picks = [...this.picks, place < 0 ? null : place + 1];
+      await this.visit.add(product.id);
+      return `${product.name} added.`;
+    });
+  }
+
+  /** Closes the basket; the next product opens a new one. */
+  checkOut() {
+    return this.#inTurn(async () => {
+      const bought = this.visit.basket.length;
+      this.visit.checkOut();
+      this.shop.setBefore(this.visit.bought().map((id) => this.catalogue.get(id)), false);
+      return `Checked out ${bought} ${bought === 1 ? "product" : "products"}. A new basket is open.`;
+    });
+  }
+
+  /** Explains this product from now on, for as long as it is ranked. */
+  choose(product) {
+    return this.#inTurn(async () => {
+      this.chosen = product.id;
+      return `Explaining ${product.name}.`;
+    });
+  }
+
+  // One change at a time, each followed by its prediction, however fast the clicks come.
+  #inTurn(change) {
+    this.turn = this.turn
+      .then(async () => {
+        const said = await change();
+        await this.#predict();
+        this.#say(said);
+      })
+      .catch(fail);
+    return this.turn;
+  }
+
+  async #predict() {
+    const { items, backend } = await this.visit.predict(K);
+    this.entries = items.map(({ item, probability }) => ({ product: this.catalogue.get(item), probability }));
+    const chosen = this.entries.find(({ product }) => product.id === this.chosen) ?? this.entries[0];
+    this.chosen = chosen.product.id;
+    this.ranking.show(this.entries, this.chosen);
+    this.shop.mark(this.visit.basket, new Map(this.entries.map(({ product }, index) => [product.id, index + 1])));
+    showWhy(chosen.product, await this.visit.explain(this.chosen, EVENTS), {
+      catalogue: this.catalogue,
+      past: this.#past(this.chosen),
+      when: (place) => ago(this.visit.basketsAgo(this.visit.events[place])),
+    });
+    byId("sum").textContent = percent(this.entries.reduce((sum, { probability }) => sum + probability, 0));
+    byId("peek").textContent = `${this.entries[0].product.name} ${percent(this.entries[0].probability)}`;
+    this.#showBackend(backend);
+    this.#showBasket();
+    this.#showScore();
+  }
+
+  #past(id) {
+    const times = this.visit.timesBought(id);
+    if (times.length === 0) return "not bought before";
+    const last = ago(Math.min(...times));
+    return times.length === 1 ? `bought once, ${last}` : `bought ${times.length} times, ${last}`;
+  }
+
+  #showBackend(backend) {
+    byId("backend").textContent = { cpu: "CPU", gpu: "GPU" }[backend];
+    byId("backend-reason").textContent = this.predictor.diagnostics().reason;
+  }
+
+  #showBasket() {
+    const { basket, toCome } = this.visit;
+    byId("basket").replaceChildren(
+      ...basket.map((id) => this.catalogue.get(id)).map((product) =>
+        el("li", { class: `aisle-${product.aisle.id}` }, el("button", {
+          type: "button", class: "chip", text: product.name, "aria-label": `Take out ${product.name}`, onclick: () => this.toggle(product),
+        })),
+      ),
+    );
+    byId("basket").lastElementChild?.scrollIntoView({ block: "nearest", inline: "end" });
+    byId("basket-note").textContent = basket.length === 0 ? "Empty" : `${basket.length} ${basket.length === 1 ? "product" : "products"}`;
+    byId("checkout").disabled = basket.length === 0;
+    byId("play").hidden = toCome.length === 0;
+    byId("play").textContent = `Add their real next (${toCome.length} left)`;
+  }
+
+  #showScore() {
+    const hits = this.picks.filter(Boolean).length;
+    byId("score").hidden = this.picks.length === 0;
+    byId("score-text").textContent = `${hits} of ${this.picks.length} picks were in the ten`;
+    byId("picks").replaceChildren(
+      ...this.picks.slice(-PICKS_SHOWN).map((rank) => el("li", { class: rank ? "hit" : "miss", text: rank ?? "11+" })),
+    );
+  }
+
+  #say(said) {
+    clearTimeout(this.saying);
+    const { product, probability } = this.entries[0];
+    this.saying = setTimeout(() => {
+      byId("said").textContent = `${said} Most likely next: ${product.name}, ${percent(probability)}.`;
+    }, SAY_AFTER);
+  }
+
+  #fillShoppers() {
+    const { shoppers } = this.catalogue;
+    byId("shopper").append(
+      ...shoppers.map(({ name, events }, index) => el("option", { value: index, text: `${name}, ${events.length} purchases` })),
+    );
+    byId("shopper").disabled = false;
+    byId("shopper").addEventListener("change", (event) => this.begin(shoppers[event.target.value]));
+  }
+}
+
+function ago(baskets) {
+  if (baskets === 0) return "this basket";
+  return baskets === 1 ? "last basket" : `${baskets} baskets ago`;
+}
+
+function showProgress({ loaded, total }) {
+  const megabytes = (count) => (count / 1e6).toFixed(1);
+  byId("loading-text").textContent = total
+    ? `Loading the model: ${megabytes(loaded)} of ${megabytes(total)} MB`
+    : `Loading the model: ${megabytes(loaded)} MB`;
+  if (total) byId("progress").value = loaded / total;
+}
+
+function fail(error) {
+  document.body.dataset.state = "failed";
+  byId("failed").hidden = false;
+  byId("failed-title").textContent = "The predictor stopped";
+  byId("failed-text").textContent = error.message;
+}
+
+function failToLoad(error) {
+  fail(error);
+  byId("failed-title").textContent = "There is no model here yet";
+  byId("failed-text").textContent = `${error.message}. This command trains one, builds the package and serves this page:`;
+  byId("failed-command").textContent = "./build.sh demo";
+  byId("failed-command").hidden = false;
+}
+
+async function load() {
+  const [catalogue, predictor] = await Promise.all([
+    loadCatalogue(ITEMS),
+    // Imported late, so that this page can say what to do where the package is not built.
+    import("/foreclick/index.js").then(({ Predictor }) => Predictor.load(MODEL, { backend: "auto", onProgress: showProgress })),
+  ]);
+  return new Demo(catalogue, predictor);
+}
+
+try {
+  const demo = await load();
+  await demo.begin(null);
+  document.body.dataset.state = "ready";
+  showBytes();
+  watchNetwork();
+} catch (error) {
+  failToLoad(error);
+}

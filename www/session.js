@@ -1,0 +1,116 @@
+// One visitor: a history, an open basket, and the predictor that is told of both.
+
+// So small a basket says little when it is played back.
+const LEAST_TO_PLAY = 4;
+const DAY = 24 * 60 * 60 * 1000;
+
+export class Visit {
+  /** `meters` hears how long each observe and predict took. */
+  constructor(predictor, meters) {
+    this.predictor = predictor;
+    this.meters = meters;
+    this.baskets = 0;
+    this.#empty();
+  }
+
+  #empty() {
+    this.events = [];
+    this.basket = [];
+    this.toCome = [];
+    this.group = null;
+    this.clockAhead = 0;
+  }
+
+  /**
+   * Starts over as a new visitor, or as a shopper of the sample. A shopper's last basket is held back in `toCome`: what they
+   * really bought next. Returns the events replayed and the milliseconds that took.
+   */
+  async begin(shopper) {
+    this.#empty();
+    if (shopper) {
+      const { past, next } = holdBack(shopper.events);
+      this.events = past;
+      this.toCome = next.map((event) => event.item);
+      this.clockAhead = past.at(-1).time + usualGap(past) - Date.now();
+    }
+    this.#openBasket();
+    return { events: this.events.length, milliseconds: await this.#replay() };
+  }
+
+  async add(item) {
+    const event = { item, time: Date.now() + this.clockAhead, group: this.group };
+    this.events.push(event);
+    this.basket.push(item);
+    this.toCome = this.toCome.filter((other) => other !== item);
+    await this.meters.time("observe", () => this.predictor.observe(event));
+  }
+
+  /** Takes an item out of the open basket. What was observed cannot be unobserved, so everything else is replayed. */
+  async remove(item) {
+    this.basket = this.basket.filter((other) => other !== item);
+    this.events = this.events.filter((event) => event.group !== this.group || event.item !== item);
+    await this.#replay();
+  }
+
+  checkOut() {
+    this.basket = [];
+    this.toCome = [];
+    this.clockAhead += 3 * DAY;
+    this.#openBasket();
+  }
+
+  predict(k) {
+    return this.meters.time("predict", () => this.predictor.predict({ k, group: this.group }));
+  }
+
+  explain(item, events) {
+    return this.predictor.explain(item, { events, group: this.group });
+  }
+
+  /** For each time that an item was bought, how many baskets ago that was. */
+  timesBought(item) {
+    return this.events.filter((event) => event.item === item).map((event) => this.basketsAgo(event));
+  }
+
+  /** How many baskets lie between an event and the open one; 0 for an event of the open one. */
+  basketsAgo(event) {
+    const groups = [...new Set([...this.events.map((one) => one.group), this.group])];
+    return groups.length - 1 - groups.indexOf(event.group);
+  }
+
+  /** What was bought in closed baskets, the most often bought first. */
+  bought() {
+    const counts = new Map();
+    for (const { item, group } of this.events) {
+      if (group !== this.group) counts.set(item, (counts.get(item) ?? 0) + 1);
+    }
+    return [...counts].sort((a, b) => b[1] - a[1]).map(([item]) => item);
+  }
+
+  #openBasket() {
+    this.baskets += 1;
+    this.group = `basket ${this.baskets} of this page`;
+  }
+
+  async #replay() {
+    const start = performance.now();
+    this.predictor.reset();
+    for (const event of this.events) await this.predictor.observe(event);
+    return performance.now() - start;
+  }
+}
+
+function holdBack(events) {
+  const groups = [...new Set(events.map((event) => event.group))];
+  const size = (group) => events.filter((event) => event.group === group).length;
+  const last = groups.findLast((group) => size(group) >= LEAST_TO_PLAY) ?? groups.at(-1);
+  const start = events.findIndex((event) => event.group === last);
+  return { past: events.slice(0, start), next: events.filter((event) => event.group === last) };
+}
+
+// The middle of the gaps between baskets, so that a shopper of 2017 comes back when they would have.
+function usualGap(events) {
+  const times = [...new Set(events.map((event) => event.time))];
+  const gaps = times.slice(1).map((time, index) => time - times[index]).sort((a, b) => a - b);
+  return gaps[gaps.length >> 1] ?? DAY;
+}
