@@ -28,7 +28,7 @@ class Demo {
     this.turn = Promise.resolve();
     this.#fillShoppers();
     byId("checkout").addEventListener("click", () => this.checkOut());
-    byId("play").addEventListener("click", () => this.toggle(this.catalogue.get(this.visit.toCome[0])));
+    byId("play").addEventListener("click", () => this.play());
   }
 
   /** Starts over as the shopper of this index; none is a new visitor. */
@@ -48,15 +48,22 @@ class Demo {
   /** Puts a product into the open basket, or takes it out again. */
   toggle(product) {
     return this.#inTurn(async () => {
-      if (this.visit.basket.includes(product.id)) {
-        await this.visit.remove(product.id);
-        return `${product.name} taken out.`;
-      }
-      const place = this.entries.findIndex((entry) => entry.product.id === product.id);
-      this.picks = [...this.picks, place < 0 ? null : place + 1];
-      await this.visit.add(product.id);
-      return `${product.name} added.`;
+      if (!this.visit.basket.includes(product.id)) return this.#add(product);
+      await this.visit.remove(product.id);
+      return `${product.name} taken out.`;
     });
+  }
+
+  /** Puts into the basket what the shopper of the sample really bought next. */
+  play() {
+    return this.#inTurn(() => this.#add(this.catalogue.get(this.visit.toCome[0])));
+  }
+
+  async #add(product) {
+    const place = this.entries.findIndex((entry) => entry.product.id === product.id);
+    this.picks = [...this.picks, place < 0 ? null : place + 1];
+    await this.visit.add(product.id);
+    return `${product.name} added.`;
   }
 
   /** Closes the basket; the next product opens a new one. */
@@ -117,7 +124,7 @@ class Demo {
 
   #showBackend(backend) {
     byId("backend").textContent = { cpu: "CPU", gpu: "GPU" }[backend];
-    byId("backend-reason").textContent = this.predictor.diagnostics().reason;
+    byId("reason").textContent = this.predictor.diagnostics().reason;
   }
 
   #showBasket() {

@@ -32,12 +32,15 @@ export class Meters {
   }
 }
 
-/** Shows what the page had to fetch: the runtime (script and WebAssembly) and the model. */
+/** Shows what had to be fetched: the runtime (script and WebAssembly), the model, and all that makes the shop. */
 export function showBytes() {
-  const entries = performance.getEntriesByType("resource");
-  const of = (start) => entries.filter((entry) => new URL(entry.name).pathname.startsWith(start));
-  byId("runtime-bytes").textContent = size(of("/foreclick/"));
-  byId("model-bytes").textContent = size(of("/model/model."));
+  const entries = ["navigation", "resource"].flatMap((type) => performance.getEntriesByType(type));
+  const parts = Map.groupBy(entries, ({ name }) => {
+    const { pathname } = new URL(name);
+    if (pathname.startsWith("/foreclick/")) return "runtime";
+    return pathname.endsWith(".safetensors") ? "model" : "page";
+  });
+  for (const [part, members] of parts) byId(`${part}-bytes`).textContent = size(members);
 }
 
 /** Counts the requests from now on, for as long as the page lives. */

@@ -29,7 +29,7 @@ export class Ranking {
   #row(product) {
     return el(
       "li",
-      { class: `row aisle-${product.aisle.id}` },
+      { class: `row aisle-${product.aisle.id}`, "data-id": product.id },
       el(
         "button",
         { type: "button", class: "why-this", onclick: () => this.choose(product) },

@@ -18,8 +18,8 @@ export function showWhy(product, explanation, { catalogue, past, when }) {
   const terms = [
     ["Taste", taste, "fits the sequence so far"],
     ["Repetition", repetition, past],
-    ["Company", neighbours, "often bought with the basket’s"],
-    ["Popularity", popularity, "how often everyone buys it"],
+    ["Company", neighbours, "goes with the basket"],
+    ["Popularity", popularity, "bought by everyone"],
   ];
   const longest = Math.max(1, ...terms.map(([, value]) => Math.abs(value)));
   byId("terms").replaceChildren(...terms.map(([name, value, meaning]) => term(name, meaning, value, longest)));
