@@ -39,13 +39,13 @@ pub struct TrainConfig {
     pub negatives: usize,
     /// Up to this many items the softmax is over all of them. Default 4000.
     pub full_softmax_items: usize,
-    /// The most neighbours kept for an item in the co-occurrence table; 0 switches it off. Default 32.
+    /// The most neighbours kept for an item in the co-occurrence table; 0 switches it off. Default 16.
     pub neighbours: usize,
     /// What one group's passing (or one event's, without groups) leaves of an item's recency. Default 0.97.
     pub decay: f32,
-    /// Recency enters as ln(1 + recency / this). Default 0.05.
+    /// Recency enters as ln(1 + recency / this). Default 0.3.
     pub recency_epsilon: f32,
-    /// Neighbours enter as ln(1 + sum / this). Default 0.05.
+    /// Neighbours enter as ln(1 + sum / this). Default 0.003.
     pub neighbour_epsilon: f32,
     /// Training threads; 0 takes one for each core. A resumed run keeps its number. Default 0.
     pub threads: usize,
@@ -71,10 +71,10 @@ impl Default for TrainConfig {
             clip_norm: 1.0,
             negatives: 512,
             full_softmax_items: 4000,
-            neighbours: 32,
+            neighbours: 16,
             decay: 0.97,
-            recency_epsilon: 0.05,
-            neighbour_epsilon: 0.05,
+            recency_epsilon: 0.3,
+            neighbour_epsilon: 0.003,
             threads: 0,
             seed: 1,
         }

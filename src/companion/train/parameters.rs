@@ -8,8 +8,13 @@ use crate::format::{
 use crate::schema::{FieldKind, Schema};
 use rand::{Rng, RngExt};
 
-/// The gates at first: popularity, recency, neighbours.
-const FIRST_GATES: [f32; TERMS] = [1.0, 1.0, 0.5];
+/// The gates at first: popularity, recency, neighbours. This and the two below are about what a log-linear model
+/// without an encoder learned on the sample.
+const FIRST_GATES: [f32; TERMS] = [0.7, 1.2, 0.5];
+/// What is added for an item met before, at first.
+const FIRST_REPEAT: f32 = 1.0;
+/// How much of its popularity an item met before loses at first: whoever buys it anyway needs no crowd to say so.
+const FIRST_OWN_POPULARITY: f32 = -0.5;
 /// The query's length at first.
 const FIRST_SCALE: f32 = 5.0;
 
@@ -37,10 +42,11 @@ pub fn initial(
         up: normal_matrix(rng, 2 * feed_forward, hidden, spread),
         down: normal_matrix(rng, hidden, feed_forward, 1.0 / (2.0 * (blocks * feed_forward) as f32).sqrt()),
     };
+    let popularity: Vec<f32> = counts.iter().map(|&count| ((count as f32 + 1.0) / mean).ln()).collect();
     Weights {
         items: ItemTable::F32(items),
-        item_bias: counts.iter().map(|&count| ((count as f32 + 1.0) / mean).ln()).collect(),
-        item_repeat: vec![0.0; counts.len()],
+        item_repeat: popularity.iter().map(|value| FIRST_OWN_POPULARITY * value).collect(),
+        item_bias: popularity,
         start: normal_matrix(&mut rng, 1, hidden, 1.0).values,
         gap: normal_matrix(&mut rng, GAP_BUCKETS, hidden, 0.1),
         fields: schema.fields.iter().map(|field| initial_field(&mut rng, &field.kind, hidden)).collect(),
@@ -50,7 +56,7 @@ pub fn initial(
         gate_bias: FIRST_GATES.to_vec(),
         gate_open: Matrix::zeros(OPEN_BUCKETS, TERMS),
         log_scale: FIRST_SCALE.ln(),
-        repeat: Matrix::zeros(REPEAT_LASTS, REPEAT_COUNTS),
+        repeat: Matrix { columns: REPEAT_COUNTS, values: vec![FIRST_REPEAT; REPEAT_LASTS * REPEAT_COUNTS] },
         neighbours,
     }
 }
