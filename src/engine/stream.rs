@@ -60,17 +60,46 @@ impl<O: Ops> Stream<O> {
     /// # Errors
     /// [`Error::Event`] for an event of another schema; what the device says.
     pub fn observe(&mut self, event: EventView<'_>) -> Result<()> {
-        let fields = self.model.weights.fields.len();
-        if event.fields.len() != fields {
-            return Err(Error::Event(format!("{} field values, expected {fields}", event.fields.len())));
-        }
+        self.check(event)?;
         let same_group = !self.history.opens_group(event.group);
         let previous = self.previous_time.map(|time| Previous { time, same_group });
         input::write(&self.model.weights, event, previous, &mut self.input);
         self.encode()?;
+        self.count(event);
+        Ok(())
+    }
+
+    /// Takes an event that at least [`Stream::reach`] observed ones will follow before the next prediction: it is
+    /// counted, but the encoder's step, which could not change that prediction, is saved.
+    ///
+    /// # Errors
+    /// [`Error::Event`] for an event of another schema.
+    pub fn skip(&mut self, event: EventView<'_>) -> Result<()> {
+        self.check(event)?;
+        self.steps += 1;
+        self.count(event);
+        Ok(())
+    }
+
+    /// How many of the latest events the encoder's state depends on: each block sees `max_len` inputs of the one
+    /// below.
+    pub fn reach(&self) -> usize {
+        let architecture = &self.model.metadata.architecture;
+        architecture.blocks * (architecture.max_len - 1) + 1
+    }
+
+    fn check(&self, event: EventView<'_>) -> Result<()> {
+        let fields = self.model.weights.fields.len();
+        if event.fields.len() == fields {
+            Ok(())
+        } else {
+            Err(Error::Event(format!("{} field values, expected {fields}", event.fields.len())))
+        }
+    }
+
+    fn count(&mut self, event: EventView<'_>) {
         self.history.observe(event);
         self.previous_time = Some(event.time);
-        Ok(())
     }
 
     /// Scores all items for the event to come; `exclude` leaves the candidates, unknown and repeated ids are allowed.

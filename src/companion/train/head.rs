@@ -55,6 +55,19 @@ pub struct Head {
 
 const NONE: u32 = u32::MAX;
 
+/// What one position's loss is computed from.
+struct Place<'a> {
+    weights: &'a Weights,
+    items: &'a Matrix,
+    examples: &'a Examples<'a>,
+    /// Its number in the chunk.
+    place: usize,
+    position: &'a Position,
+    state: &'a mut State,
+    gradient: &'a mut Weights,
+    rows: &'a mut RowGradients,
+}
+
 /// A position's unit state, query and gates, and the gradients of query and gates.
 struct State {
     length: f32,
@@ -94,7 +107,16 @@ impl Head {
             let mut states = self.prepare(weights, positions, examples.states, hidden);
             self.score_negatives(positions.len(), examples.negatives.len(), hidden);
             for (place, position) in positions.iter().enumerate() {
-                loss += self.position(weights, items, examples, place, position, &mut states[place], gradient, rows);
+                loss += self.position(&mut Place {
+                    weights,
+                    items,
+                    examples,
+                    place,
+                    position,
+                    state: &mut states[place],
+                    gradient,
+                    rows,
+                });
             }
             self.negatives_backward(positions.len(), examples.negatives.len(), hidden);
             for (place, position) in positions.iter().enumerate() {
@@ -176,18 +198,26 @@ impl Head {
     }
 
     /// One position's loss; leaves the gradients of its negatives' logits in `logits`.
-    #[expect(clippy::too_many_arguments, reason = "the operands of one formula; a struct for one call would hide them")]
-    fn position(
-        &mut self,
-        weights: &Weights,
-        items: &Matrix,
-        examples: &Examples<'_>,
-        place: usize,
-        position: &Position,
-        state: &mut State,
-        gradient: &mut Weights,
-        rows: &mut RowGradients,
-    ) -> f64 {
+    fn position(&mut self, place: &mut Place<'_>) -> f64 {
+        #[cfg(target_arch = "x86_64")]
+        if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
+            // SAFETY: the CPU has both features.
+            return unsafe { self.position_avx2(place) };
+        }
+        self.position_loops(place)
+    }
+
+    /// The same loops, compiled for wider registers.
+    #[cfg(target_arch = "x86_64")]
+    #[target_feature(enable = "avx2,fma")]
+    fn position_avx2(&mut self, place: &mut Place<'_>) -> f64 {
+        self.position_loops(place)
+    }
+
+    #[inline(always)]
+    fn position_loops(&mut self, place: &mut Place<'_>) -> f64 {
+        let Place { weights, items, examples, place, position, state, gradient, rows } = place;
+        let place = *place;
         let hidden = items.columns;
         let count = examples.negatives.len();
         let query = &self.queries[place * hidden..(place + 1) * hidden];
@@ -293,6 +323,7 @@ impl Head {
 }
 
 /// A candidate's score beside what its row gives.
+#[inline(always)]
 fn terms(weights: &Weights, candidate: &Candidate, gates: &[f32; TERMS]) -> f32 {
     let item = candidate.item as usize;
     let repeat = candidate.repeat_cell.map_or(0.0, |cell| {
@@ -301,6 +332,7 @@ fn terms(weights: &Weights, candidate: &Candidate, gates: &[f32; TERMS]) -> f32 
     gates[0] * weights.item_bias[item] + repeat + gates[2] * candidate.neighbour
 }
 
+#[inline(always)]
 fn dot(a: &[f32], b: &[f32]) -> f32 {
     let (a_parts, a_rest) = a.as_chunks::<8>();
     let (b_parts, b_rest) = b.as_chunks::<8>();
@@ -314,6 +346,7 @@ fn dot(a: &[f32], b: &[f32]) -> f32 {
 }
 
 /// `out += factor * row`.
+#[inline(always)]
 pub fn add_scaled(out: &mut [f32], row: &[f32], factor: f32) {
     for (value, part) in out.iter_mut().zip(row) {
         *value += factor * part;
@@ -321,6 +354,7 @@ pub fn add_scaled(out: &mut [f32], row: &[f32], factor: f32) {
 }
 
 /// exp for values at most 0, without libm: 2^x by its integer part's bits and a polynomial (error below 2e-7).
+#[inline(always)]
 fn exp(x: f32) -> f32 {
     if x < -80.0 {
         return 0.0;

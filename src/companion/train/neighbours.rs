@@ -143,8 +143,12 @@ impl Tally {
                 row.push((other, sum / total * lift[other as usize]));
             }
         }
-        row.sort_unstable_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
-        row.truncate(most);
+        let better = |a: &(u32, f32), b: &(u32, f32)| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0));
+        if row.len() > most {
+            row.select_nth_unstable_by(most, better);
+            row.truncate(most);
+        }
+        row.sort_unstable_by(better);
         row
     }
 

@@ -152,8 +152,21 @@ mod simd {
                 }
             }
             let rest: f32 = row_rest.iter().zip(x_rest).map(|(a, b)| a * b).sum();
-            *value = sums.iter().sum::<f32>() + rest;
+            *value = sum(sums) + rest;
         }
+    }
+
+    /// By halves, so that no addition waits for all the others.
+    #[inline(always)]
+    fn sum(mut sums: [f32; WIDTH]) -> f32 {
+        let mut half = WIDTH / 2;
+        while half > 0 {
+            for lane in 0..half {
+                sums[lane] += sums[lane + half];
+            }
+            half /= 2;
+        }
+        sums[0]
     }
 
     /// The same loops, compiled for wider registers.
