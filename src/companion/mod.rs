@@ -1,4 +1,5 @@
 //! The native companion: reads a log, trains, evaluates, exports.
 
+pub mod config;
 pub mod data;
 pub mod train;

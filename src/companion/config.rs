@@ -1,0 +1,307 @@
+//! foreclick.toml: which log, what its columns mean, how it is split, trained, evaluated and exported.
+
+mod check;
+
+use crate::companion::data::{IdleGap, Moment, TimeUnit};
+use crate::companion::train::TrainConfig;
+use crate::schema::FilterSeen;
+use anyhow::{Context, Result};
+use serde::{Deserialize, Serialize};
+use std::path::{Path, PathBuf};
+
+/// The whole file. Unknown keys are refused; paths are relative to the file's folder.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// Where the events are.
+    pub log: LogConfig,
+    /// What makes a sequence.
+    #[serde(default)]
+    pub sequence: SequenceConfig,
+    /// What an event is about.
+    pub item: ItemConfig,
+    /// Further fields of an event, in the model's order. Default: none.
+    #[serde(default, rename = "field")]
+    pub fields: Vec<FieldConfig>,
+    /// Tables that describe items or other keys. Default: none.
+    #[serde(default, rename = "side")]
+    pub sides: Vec<SideConfig>,
+    /// Which events are learned from and which are kept for measuring.
+    #[serde(default)]
+    pub split: SplitConfig,
+    /// How a model is measured.
+    #[serde(default)]
+    pub evaluate: EvaluateConfig,
+    /// How a model is built and trained.
+    #[serde(default)]
+    pub train: TrainConfig,
+    /// How a model becomes a file.
+    #[serde(default)]
+    pub export: ExportConfig,
+}
+
+/// `[log]`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LogConfig {
+    /// A file, an array of files, or a folder. `.gz` and `.zst` are unpacked on the way.
+    pub path: LogPath,
+    /// How the log is written. Default "auto": by the files' names, else by their content.
+    #[serde(default)]
+    pub format: LogFormat,
+    /// JSON Lines with a session in each line: the name of its array of events. Default: each line is an event.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub events: Option<String>,
+    /// What stands between cells. Default: found in the first line; blanks for "text".
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub delimiter: Option<char>,
+    /// "text" only: each line begins with the sequence's key (column "key"). Default false.
+    #[serde(default)]
+    pub first_is_key: bool,
+    /// Whether repeated rows are dropped. Default "drop". In a log with groups, an item that comes again in its
+    /// group is a repeat; otherwise a row that equals an earlier one in sequence, item, time and fields is; a log
+    /// with neither groups nor times has no repeats.
+    #[serde(default)]
+    pub duplicates: Duplicates,
+}
+
+impl LogConfig {
+    /// A log at a path, everything else by default.
+    pub fn of(path: LogPath) -> Self {
+        let duplicates = Duplicates::default();
+        Self { path, format: LogFormat::Auto, events: None, delimiter: None, first_is_key: false, duplicates }
+    }
+}
+
+/// One path or several.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(untagged, expecting = "expected a path or an array of paths")]
+pub enum LogPath {
+    /// A file or a folder.
+    One(PathBuf),
+    /// Several files or folders, read one after the other.
+    Several(Vec<PathBuf>),
+}
+
+/// How a log is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// By the files' names, else by their content.
+    #[default]
+    Auto,
+    /// Cells between commas (or another delimiter), names in the first line.
+    Csv,
+    /// Cells between tabs, names in the first line.
+    Tsv,
+    /// One JSON object a line.
+    Jsonl,
+    /// Apache Parquet.
+    Parquet,
+    /// One sequence a line, items between blanks (columns "item", "line" and, with `first_is_key`, "key").
+    Text,
+}
+
+/// What is done with repeated rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Duplicates {
+    /// The first one stays.
+    #[default]
+    Drop,
+    /// All stay.
+    Keep,
+}
+
+/// `[sequence]`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct SequenceConfig {
+    /// The column that tells sequences apart (a user, a session). Default: the whole log is one sequence.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
+    /// The column of times. Default: none, the log's order counts.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub time: Option<String>,
+    /// How times are written: "auto", "s", "ms", "us" (since 1970), "iso", or a pattern such as
+    /// "%d/%m/%Y %H:%M". Times without a zone are UTC. Default "auto".
+    pub time_unit: TimeUnit,
+    /// The column of groups (a basket, an order). Default: none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub group: Option<String>,
+    /// A pause that starts a new sequence, such as "90s", "30m", "12h", "7d". Default: none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub idle_gap: Option<IdleGap>,
+    /// Sequences with fewer events are dropped. Default 2.
+    pub min_length: usize,
+    /// Keys with more events than this within any hour are robots and dropped. Default: none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub robot_events_per_hour: Option<usize>,
+}
+
+impl Default for SequenceConfig {
+    fn default() -> Self {
+        Self {
+            key: None,
+            time: None,
+            time_unit: TimeUnit::Auto,
+            group: None,
+            idle_gap: None,
+            min_length: 2,
+            robot_events_per_hour: None,
+        }
+    }
+}
+
+/// `[item]`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ItemConfig {
+    /// The column of items.
+    pub column: String,
+    /// Items with fewer events in the cleaned log are dropped. Default 5.
+    #[serde(default = "five")]
+    pub min_count: usize,
+}
+
+/// `[[field]]`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FieldConfig {
+    /// A side table's column or, where no side table has it, the log's.
+    pub name: String,
+    /// How its values are read.
+    pub kind: FieldChoice,
+    /// "category" only: values with fewer training events count as unknown. Default 5.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub min_count: Option<usize>,
+}
+
+/// How a field's values are read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum FieldChoice {
+    /// One of a list of names.
+    Category,
+    /// A number.
+    Number,
+}
+
+/// `[[side]]`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SideConfig {
+    /// The file: any of the log's formats but "text".
+    pub path: PathBuf,
+    /// Its column of keys.
+    pub key: String,
+    /// The columns to take. With the item as key they are shown with the model's answers.
+    pub columns: Vec<String>,
+    /// The log's column that holds the keys. Default: the item column.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on: Option<String>,
+}
+
+/// `[split]`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct SplitConfig {
+    /// "leave_one_out": a sequence's last event is for the test, the one before for validation (from 3 events on).
+    /// "time": by date; a group is never cut. Default "leave_one_out".
+    pub kind: SplitKind,
+    /// "time" only: from here on events are for validation.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub validation_from: Option<Moment>,
+    /// "time" only: from here on events are for the test.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub test_from: Option<Moment>,
+    /// Events before this are dropped. Default: none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub train_from: Option<Moment>,
+    /// Shuffles events of one time. Default 1.
+    pub seed: u64,
+}
+
+impl Default for SplitConfig {
+    fn default() -> Self {
+        Self { kind: SplitKind::LeaveOneOut, validation_from: None, test_from: None, train_from: None, seed: 1 }
+    }
+}
+
+/// How events are split.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SplitKind {
+    /// By place in the sequence.
+    LeaveOneOut,
+    /// By date.
+    Time,
+}
+
+/// `[evaluate]`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct EvaluateConfig {
+    /// Which items are no candidates: "none", "group" (those of the open group), "all" (every seen one).
+    /// Default "none".
+    pub filter_seen: FilterSeen,
+    /// At most so many validation events are ranked, drawn by the seed. Default 20000.
+    pub max_validation_events: usize,
+    /// At most so many test events are ranked, drawn by the seed. Default: all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_test_events: Option<usize>,
+}
+
+impl Default for EvaluateConfig {
+    fn default() -> Self {
+        Self { filter_seen: FilterSeen::None, max_validation_events: 20_000, max_test_events: None }
+    }
+}
+
+/// `[export]`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ExportConfig {
+    /// Bits of a weight in the file. Default 8.
+    pub bits: u8,
+    /// The largest share of NDCG@10 that quantization may cost. Default 0.01.
+    pub max_loss: f64,
+}
+
+impl Default for ExportConfig {
+    fn default() -> Self {
+        Self { bits: 8, max_loss: 0.01 }
+    }
+}
+
+fn five() -> usize {
+    5
+}
+
+impl Config {
+    /// Reads a foreclick.toml.
+    ///
+    /// # Errors
+    /// Names the file and the key, what was expected and what was found.
+    pub fn read(path: &Path) -> Result<Self> {
+        let text = std::fs::read_to_string(path).with_context(|| {
+            format!("cannot read {}; `foreclick init LOG` writes a first one for your log", path.display())
+        })?;
+        Self::parse(&text, path.parent().unwrap_or(Path::new(""))).with_context(|| path.display().to_string())
+    }
+
+    /// Parses the text of a foreclick.toml that lies in `folder`.
+    ///
+    /// # Errors
+    /// Names the key, what was expected and what was found.
+    pub fn parse(text: &str, folder: &Path) -> Result<Self> {
+        let mut config: Self = toml::from_str(text)?;
+        match &mut config.log.path {
+            LogPath::One(path) => *path = folder.join(&*path),
+            LogPath::Several(paths) => paths.iter_mut().for_each(|path| *path = folder.join(&*path)),
+        }
+        config.sides.iter_mut().for_each(|side| side.path = folder.join(&side.path));
+        config.validate()?;
+        Ok(config)
+    }
+}

@@ -1,0 +1,100 @@
+//! What must hold between the keys of foreclick.toml.
+
+use super::{Config, FieldChoice, LogConfig, LogFormat, SequenceConfig, SplitConfig, SplitKind};
+use crate::schema::FilterSeen;
+use anyhow::{Result, bail, ensure};
+
+impl Config {
+    /// Checks what no single key shows.
+    ///
+    /// # Errors
+    /// Names the keys that contradict each other, and the fix.
+    pub fn validate(&self) -> Result<()> {
+        let Self { log, sequence, item: _, fields, sides, split, evaluate, train, export } = self;
+        validate_log(log)?;
+        validate_sequence(sequence)?;
+        for field in fields {
+            ensure!(
+                field.kind == FieldChoice::Category || field.min_count.is_none(),
+                "[[field]] {:?}: min_count is for categories; remove it or use kind = \"category\"",
+                field.name
+            );
+        }
+        for side in sides {
+            let useful =
+                side.on.is_none() || side.columns.iter().any(|column| fields.iter().any(|f| &f.name == column));
+            ensure!(
+                useful && !side.columns.is_empty(),
+                "[[side]] {}: none of its columns is used; name one in a [[field]] or remove the table",
+                side.path.display()
+            );
+        }
+        validate_split(split, sequence.time.is_some())?;
+        ensure!(
+            evaluate.filter_seen != FilterSeen::Group || sequence.group.is_some(),
+            "[evaluate] filter_seen = \"group\" needs [sequence] group; name its column or use \"none\" or \"all\""
+        );
+        ensure!(
+            evaluate.max_validation_events > 0 && evaluate.max_test_events != Some(0),
+            "[evaluate] max_validation_events and max_test_events are 1 or more"
+        );
+        train.validate()?;
+        ensure!(
+            (0.0..1.0).contains(&export.max_loss),
+            "[export] max_loss is {}, expected at least 0 and below 1",
+            export.max_loss
+        );
+        ensure!(export.bits == 8, "[export] bits is {}, expected 8", export.bits);
+        Ok(())
+    }
+}
+
+fn validate_log(log: &LogConfig) -> Result<()> {
+    let LogConfig { path: _, format, events, delimiter, first_is_key, duplicates: _ } = log;
+    let may_be = |wanted: LogFormat| matches!(*format, LogFormat::Auto) || *format == wanted;
+    ensure!(events.is_none() || may_be(LogFormat::Jsonl), "[log] events is for format = \"jsonl\"; remove one of them");
+    ensure!(
+        !first_is_key || may_be(LogFormat::Text),
+        "[log] first_is_key is for format = \"text\"; remove one of them"
+    );
+    let cells = may_be(LogFormat::Csv) || *format == LogFormat::Text;
+    ensure!(delimiter.is_none() || cells, "[log] delimiter is for format = \"csv\" or \"text\"; remove one of them");
+    if let Some(delimiter) = delimiter {
+        ensure!(delimiter.is_ascii(), "[log] delimiter is {delimiter:?}, expected an ASCII character");
+    }
+    Ok(())
+}
+
+fn validate_sequence(sequence: &SequenceConfig) -> Result<()> {
+    let SequenceConfig { key: _, time, time_unit: _, group: _, idle_gap, min_length, robot_events_per_hour } = sequence;
+    ensure!(idle_gap.is_none() || time.is_some(), "[sequence] idle_gap needs the column of times: set [sequence] time");
+    ensure!(
+        robot_events_per_hour.is_none() || time.is_some(),
+        "[sequence] robot_events_per_hour needs the column of times: set [sequence] time"
+    );
+    ensure!(*min_length > 0, "[sequence] min_length is 0, expected 1 or more");
+    Ok(())
+}
+
+fn validate_split(split: &SplitConfig, has_time: bool) -> Result<()> {
+    let SplitConfig { kind, validation_from, test_from, train_from, seed: _ } = split;
+    ensure!(train_from.is_none() || has_time, "[split] train_from needs the column of times: set [sequence] time");
+    match (kind, validation_from, test_from) {
+        (SplitKind::LeaveOneOut, None, None) => Ok(()),
+        (SplitKind::LeaveOneOut, ..) => {
+            bail!("[split] validation_from and test_from are for kind = \"time\"; remove them or change the kind")
+        }
+        (SplitKind::Time, Some(validation), Some(test)) => {
+            ensure!(has_time, "[split] kind = \"time\" needs the column of times: set [sequence] time");
+            ensure!(validation < test, "[split] validation_from is {validation}, expected before test_from, {test}");
+            ensure!(
+                train_from.is_none_or(|train| train < *validation),
+                "[split] train_from is not before validation_from, {validation}"
+            );
+            Ok(())
+        }
+        (SplitKind::Time, ..) => {
+            bail!("[split] kind = \"time\" needs validation_from and test_from, such as \"2024-06-01\"")
+        }
+    }
+}

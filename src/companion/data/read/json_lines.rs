@@ -1,0 +1,131 @@
+//! One JSON object a line: an event, or a session with an array of events.
+
+use super::bytes::Lines;
+use super::{Cell, Row, Sink};
+use anyhow::Result;
+use serde_json::{Map, Value};
+use std::collections::BTreeSet;
+use std::ops::ControlFlow;
+use std::path::Path;
+
+/// The column that every log of this format has: the line's number, counted through all files.
+const LINE: &str = "line";
+/// So many lines are looked at for the columns' names.
+const SAMPLE: usize = 1000;
+
+type Object = Map<String, Value>;
+
+/// Which columns were met: only at the log's end does it show that one never comes.
+pub struct Names {
+    rows: u64,
+    met: Vec<bool>,
+    found: BTreeSet<String>,
+}
+
+impl Names {
+    /// None met yet.
+    pub fn new(wanted: usize) -> Self {
+        Self { rows: 0, met: vec![false; wanted], found: BTreeSet::new() }
+    }
+
+    /// A wanted column that no row had.
+    pub fn missing<'a>(&self, wanted: &[&'a str]) -> Option<&'a str> {
+        let unmet = self.met.iter().position(|met| !met).filter(|_| self.rows > 0)?;
+        wanted.get(unmet).copied()
+    }
+
+    /// The columns of the first rows.
+    pub fn found(&self) -> Vec<String> {
+        self.found.iter().cloned().collect()
+    }
+}
+
+/// The names of the columns in the first lines.
+pub fn columns(path: &Path, events: Option<&str>) -> Result<Vec<String>> {
+    let mut names = Names::new(0);
+    let mut rows = 0;
+    let _enough = read(path, events, &[], &mut 0, &mut names, &mut |_| {
+        rows += 1;
+        if rows < SAMPLE { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+    })?;
+    Ok(names.found())
+}
+
+/// Reads the wanted columns; an event's own value goes before its session's. `number` counts all files' lines.
+pub fn read(
+    path: &Path,
+    events: Option<&str>,
+    wanted: &[&str],
+    number: &mut u64,
+    names: &mut Names,
+    sink: &mut Sink<'_>,
+) -> Result<ControlFlow<()>> {
+    let mut lines = Lines::open(path)?;
+    while let Some(line) = lines.next()? {
+        *number += 1;
+        if line.trim().is_empty() {
+            continue;
+        }
+        let flow = match parse(line, events) {
+            Ok((session, None)) => row(&session, &Object::new(), wanted, *number, names, sink),
+            Ok((session, Some(events))) => {
+                events.iter().try_for_each(|event| row(event, &session, wanted, *number, names, sink))
+            }
+            Err(reason) => sink(Row::Broken(&format!("{}: {reason}", lines.place()))),
+        };
+        if flow.is_break() {
+            return Ok(flow);
+        }
+    }
+    Ok(ControlFlow::Continue(()))
+}
+
+/// A line's object and, when it is a session, its events.
+fn parse(line: &str, events: Option<&str>) -> Result<(Object, Option<Vec<Object>>), String> {
+    let mut session: Object = serde_json::from_str(line).map_err(|error| format!("no JSON object: {error}"))?;
+    let Some(name) = events else { return Ok((session, None)) };
+    match session.remove(name) {
+        Some(Value::Array(events)) if !events.is_empty() => {
+            let objects = events.into_iter().map(|event| match event {
+                Value::Object(event) => Ok(event),
+                other => Err(format!("{name:?} holds {other}, expected an object")),
+            });
+            Ok((session, Some(objects.collect::<Result<_, _>>()?)))
+        }
+        Some(Value::Array(_)) => Err(format!("{name:?} is empty")),
+        _ => Err(format!("no array {name:?}")),
+    }
+}
+
+fn row(
+    event: &Object,
+    session: &Object,
+    wanted: &[&str],
+    number: u64,
+    names: &mut Names,
+    sink: &mut Sink<'_>,
+) -> ControlFlow<()> {
+    names.rows += 1;
+    if names.rows <= SAMPLE as u64 {
+        names.found.extend(event.keys().chain(session.keys()).cloned());
+    }
+    let mut cells = Vec::with_capacity(wanted.len());
+    for (index, &name) in wanted.iter().enumerate() {
+        let value = event.get(name).or_else(|| session.get(name));
+        names.met[index] |= value.is_some() || name == LINE;
+        cells.push(match value {
+            None if name == LINE => Cell::Integer(i128::from(number)),
+            None | Some(Value::Null) => Cell::Missing,
+            Some(Value::Bool(value)) => Cell::Bool(*value),
+            Some(Value::String(text)) => Cell::Text(text),
+            Some(Value::Number(value)) => match value.as_i128() {
+                Some(whole) => Cell::Integer(whole),
+                None => value.as_f64().map_or(Cell::Missing, Cell::Float),
+            },
+            Some(Value::Array(_) | Value::Object(_)) => {
+                return sink(Row::Broken(&format!("line {number}: {name:?} holds an array or an object")));
+            }
+        });
+    }
+    sink(Row::Cells(&cells))
+}
