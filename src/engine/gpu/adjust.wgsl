@@ -19,9 +19,8 @@ fn adjust(@builtin(global_invocation_id) place: vec3<u32>) {
         return;
     }
     let adjustment = adjustments[place.x];
-    let recency_gate = state.gates[1] + call.open.y;
-    let neighbour_gate = state.gates[2] + call.open.z;
-    let gained = recency_gate * adjustment.recency + neighbour_gate * adjustment.neighbour + adjustment.constant;
+    let gained =
+        state.gates[1] * adjustment.recency + state.gates[2] * adjustment.neighbour + adjustment.constant;
     // So far below zero, what is gained is lost in rounding: an item once out stays out.
     scores[adjustment.item] = select(scores[adjustment.item] + gained, EXCLUDED, adjustment.excluded != 0u);
 }

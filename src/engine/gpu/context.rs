@@ -73,6 +73,11 @@ impl GpuContext {
         self.description.clone()
     }
 
+    /// wgpu's own device, for tools that measure or debug.
+    pub fn device(&self) -> &wgpu::Device {
+        &self.device
+    }
+
     /// Gives the device and all memory on it back at once; whatever was made from it answers with errors from now on.
     pub fn destroy(&self) {
         self.health.destroyed.store(true, Ordering::Relaxed);
@@ -216,4 +221,24 @@ fn describe(info: &wgpu::AdapterInfo, device: &wgpu::Device) -> String {
     }
     parts.retain(|part| !part.is_empty());
     parts.join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use pollster::block_on;
+
+    #[test]
+    fn a_refusal_is_an_error_and_no_panic() {
+        if std::env::var("FORECLICK_GPU_TESTS").is_ok_and(|wanted| wanted == "no") {
+            return eprintln!("IGNORED: FORECLICK_GPU_TESTS=no");
+        }
+        let context = block_on(GpuContext::new()).unwrap();
+        context.check().unwrap();
+        context.pipeline("@compute @workgroup_size(1) fn wrong() { nothing(); }", "wrong");
+        let error = context.check().unwrap_err().to_string();
+        assert!(error.contains("refused a command") && error.contains("nothing"), "{error}");
+        let error = context.buffer("rows", 1 << 30, BufferUsages::STORAGE).err().unwrap().to_string();
+        assert!(error.contains("rows need 1073741824 bytes, expected at most 134217728"), "{error}");
+    }
 }

@@ -139,7 +139,7 @@ fn finish(local: u32) {
     norm(FINAL_NORM, local);
     multiply(GATES, TERMS, HIDDEN, local);
     for (var i = local; i < TERMS; i += WORKGROUP) {
-        state.gates[i] = y[i] + weights[GATE_BIAS + i];
+        state.state_gates[i] = y[i] + weights[GATE_BIAS + i];
     }
     var squares = 0.0;
     var largest = 0.0;

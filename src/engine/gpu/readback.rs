@@ -54,6 +54,7 @@ impl Readback {
             }
         });
         let mapped = wait(context, &answer).await;
+        self.mapped = mapped != Some(false);
         context.check()?;
         match mapped {
             Some(true) => {}

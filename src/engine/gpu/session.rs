@@ -68,27 +68,25 @@ impl Gpu {
 }
 
 impl Gpu {
-    /// All scores as the last `score` and `adjust` left them, `[items]`; an excluded item is at minus infinity.
+    /// All scores as the last `top_k` ranked them, `[items]`; an excluded item is at minus infinity.
     ///
     /// # Errors
     /// [`Error::Gpu`], as for `top_k`.
-    pub async fn scores(&mut self) -> Result<Vec<f32>> {
-        self.submit(None)?;
+    pub async fn scores(&self) -> Result<Vec<f32>> {
         let words = self.read(&self.shared.scores, 4 * self.model.shape.items()).await?;
         let score = |word| Some(f32::from_bits(word)).filter(|&score| score > EXCLUDED).unwrap_or(f32::NEG_INFINITY);
         Ok(words.into_iter().map(score).collect())
     }
 
-    /// The query that the last `encode` left, `[hidden]`, and the gates of the last `score`, `[TERMS]`.
+    /// The query, `[hidden]`, and the gates, `[TERMS]`, that the last `top_k` ranked by.
     ///
     /// # Errors
     /// [`Error::Gpu`], as for `top_k`.
-    pub async fn state(&mut self) -> Result<(Vec<f32>, [f32; TERMS])> {
-        self.submit(None)?;
+    pub async fn state(&self) -> Result<(Vec<f32>, [f32; TERMS])> {
         let shape = self.model.shape;
         let words = self.read(&self.shared.state, shape.state_bytes()).await?;
         let state: Vec<f32> = words[shape.gates_at() / 4..].iter().map(|&word| f32::from_bits(word)).collect();
-        let gates = std::array::from_fn(|term| state[term] + self.open[term]);
+        let gates = std::array::from_fn(|term| state[term]);
         Ok((state[TERMS + 1..][..shape.hidden()].to_vec(), gates))
     }
 

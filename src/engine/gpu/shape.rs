@@ -43,10 +43,13 @@ struct Call {
     k: u32,
 }
 
-// What the encoder leaves.
+// What the encoder leaves, and score's gates.
 struct State {
     // The query as int16 codes, four a quad, filled up with zeros.
     codes: array<vec4<i32>, QUADS>,
+    // The gates that the encoder's state asks for.
+    state_gates: array<f32, TERMS>,
+    // The same, shifted by the open group's size.
     gates: array<f32, TERMS>,
     // What a code is worth.
     scale: f32,
@@ -86,7 +89,7 @@ impl Shape {
             // Writing to a string does not fail.
             let _ = writeln!(source, "const {name}: u32 = {value}u;");
         }
-        source.push_str("const EXCLUDED: f32 = -3.0e38;\n");
+        let _ = writeln!(source, "const EXCLUDED: f32 = {EXCLUDED:e};");
         source.push_str(PRELUDE);
         source.push_str(kernel);
         source
@@ -162,9 +165,9 @@ impl Shape {
         (self.gates_at() + 4 * (TERMS + 1 + self.hidden)).next_multiple_of(16)
     }
 
-    /// Where the gates begin in `State`, in bytes.
+    /// Where score's gates begin in `State`, in bytes.
     pub(super) fn gates_at(&self) -> usize {
-        4 * self.row_bytes()
+        4 * (self.row_bytes() + TERMS)
     }
 
     /// Workgroup memory of the encoder, in bytes.

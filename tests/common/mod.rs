@@ -1,0 +1,173 @@
+//! Random models and sessions for tests, the same for the same seed on every machine.
+
+use foreclick::event::{EncodedEvent, NO_TIME};
+use foreclick::format::{
+    Architecture, Block, Context, Counting, FORMAT_VERSION, FieldWeights, GAP_BUCKETS, ItemTable, Matrix, Metadata,
+    Model, Neighbours, OPEN_BUCKETS, REPEAT_COUNTS, REPEAT_LASTS, TERMS, Weights,
+};
+use foreclick::schema::{Field, FieldKind, FilterSeen, Schema, Task};
+use foreclick::vocab::{UNKNOWN_ITEM, Vocab};
+
+/// What a random model looks like.
+#[derive(Debug, Clone, Copy)]
+pub struct ModelShape {
+    pub hidden: usize,
+    pub heads: usize,
+    pub blocks: usize,
+    pub feed_forward: usize,
+    pub max_len: usize,
+    pub items: usize,
+    pub has_group: bool,
+    /// One category field and one number field.
+    pub has_fields: bool,
+    pub filter_seen: FilterSeen,
+}
+
+/// SplitMix64: small, and good enough for weights.
+pub struct Random(pub u64);
+
+impl Random {
+    pub fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    pub fn below(&mut self, limit: usize) -> usize {
+        (self.next() % limit as u64) as usize
+    }
+
+    /// Between -1 and 1.
+    pub fn signed(&mut self) -> f32 {
+        (self.next() >> 40) as f32 / (1 << 23) as f32 - 1.0
+    }
+
+    pub fn vector(&mut self, length: usize, scale: f32) -> Vec<f32> {
+        (0..length).map(|_| scale * self.signed()).collect()
+    }
+
+    /// Products with it keep the size of what goes in.
+    fn matrix(&mut self, rows: usize, columns: usize) -> Matrix {
+        Matrix { columns, values: self.vector(rows * columns, (3.0 / columns as f32).sqrt()) }
+    }
+
+    fn norm(&mut self, length: usize) -> Vec<f32> {
+        (0..length).map(|_| 1.0 + 0.3 * self.signed()).collect()
+    }
+}
+
+/// A model with random weights, its matrices int8 as in a shipped file.
+pub fn random_model(shape: ModelShape, seed: u64) -> Model {
+    let ModelShape { hidden, heads, blocks, feed_forward, max_len, items, has_group, has_fields, filter_seen } = shape;
+    let random = &mut Random(seed);
+    let context = if has_group { Context::OpenGroup } else { Context::LastEvents };
+    let counting = Counting { decay: 0.97, recency_epsilon: 0.1, neighbour_epsilon: 0.01, context };
+    let architecture = Architecture { hidden, heads, blocks, feed_forward, max_len, counting };
+    architecture.validate().unwrap();
+    let fields = if has_fields {
+        vec![
+            Field { name: "kind".into(), kind: FieldKind::Category { values: vec!["view".into(), "cart".into()] } },
+            Field { name: "price".into(), kind: FieldKind::Number { mean: 10.0, std: 3.0 } },
+        ]
+    } else {
+        vec![]
+    };
+    let schema = Schema { has_time: true, has_group, filter_seen, fields, tasks: vec![Task::NextItem] };
+    schema.validate().unwrap();
+    let weights = Weights {
+        items: ItemTable::F32(unit_rows(random, items, hidden)),
+        item_bias: random.vector(items, 4.0),
+        item_repeat: random.vector(items, 1.0),
+        start: random.vector(hidden, 1.0),
+        gap: random.matrix(GAP_BUCKETS, hidden),
+        fields: if has_fields {
+            vec![
+                FieldWeights::Category(random.matrix(3, hidden)),
+                FieldWeights::Number { weight: random.vector(hidden, 0.3), missing: random.vector(hidden, 0.3) },
+            ]
+        } else {
+            vec![]
+        },
+        blocks: (0..blocks)
+            .map(|_| Block {
+                attention_norm: random.norm(hidden),
+                qkv: random.matrix(3 * hidden, hidden),
+                attention_out: random.matrix(hidden, hidden),
+                feed_forward_norm: random.norm(hidden),
+                up: random.matrix(2 * feed_forward, hidden),
+                down: random.matrix(hidden, feed_forward),
+            })
+            .collect(),
+        final_norm: random.norm(hidden),
+        gates: random.matrix(TERMS, hidden),
+        gate_bias: random.vector(TERMS, 1.0),
+        gate_open: random.matrix(OPEN_BUCKETS, TERMS),
+        log_scale: 2.5,
+        repeat: random.matrix(REPEAT_LASTS, REPEAT_COUNTS),
+        neighbours: neighbours(random, items),
+    };
+    let metadata = Metadata {
+        format_version: FORMAT_VERSION,
+        schema,
+        architecture,
+        bits: 32,
+        provenance: [("seed".to_owned(), seed.to_string())].into(),
+        metrics: [].into(),
+    };
+    let vocab = Vocab::from_keys((0..items).map(|item| format!("{item:07}"))).unwrap();
+    Model { metadata, vocab, weights }.quantized()
+}
+
+fn unit_rows(random: &mut Random, items: usize, hidden: usize) -> Matrix {
+    let mut rows = random.matrix(items, hidden);
+    for row in rows.values.chunks_exact_mut(hidden) {
+        let length = row.iter().map(|value| value * value).sum::<f32>().sqrt();
+        row.iter_mut().for_each(|value| *value /= length);
+    }
+    rows
+}
+
+/// Up to eight neighbours an item, none of them twice.
+fn neighbours(random: &mut Random, items: usize) -> Neighbours {
+    let mut neighbours = Neighbours { offsets: vec![0], ..Neighbours::default() };
+    for _ in 0..items {
+        let mut row: Vec<u32> = (0..random.below(9)).map(|_| random.below(items) as u32).collect();
+        row.sort_unstable();
+        row.dedup();
+        neighbours.weights.extend(row.iter().map(|_| random.below(256) as u8));
+        neighbours.items.extend(row);
+        neighbours.offsets.push(neighbours.items.len() as u32);
+        neighbours.scales.push(0.5 + 0.5 * random.signed().abs());
+    }
+    neighbours
+}
+
+/// Random events for a model: some items unknown, some values missing, groups of one to four events.
+pub fn random_events(shape: ModelShape, count: usize, seed: u64) -> Vec<EncodedEvent> {
+    let random = &mut Random(seed);
+    let (mut time, mut group) = (0, 0);
+    (0..count)
+        .map(|_| {
+            if shape.has_group && random.below(3) == 0 {
+                group += 1;
+            }
+            let longest = 1 << random.below(30);
+            time += random.below(longest) as i64;
+            let fields = if shape.has_fields {
+                let price = if random.below(4) == 0 { f32::NAN } else { 2.0 * random.signed() };
+                vec![random.below(3) as f32, price]
+            } else {
+                vec![]
+            };
+            // A few items come again and again.
+            let item = match random.below(10) {
+                0 => UNKNOWN_ITEM,
+                1..4 => random.below(shape.items.min(5)) as u32,
+                _ => random.below(shape.items) as u32,
+            };
+            EncodedEvent { item, time: if random.below(20) == 0 { NO_TIME } else { time }, group, fields }
+        })
+        .collect()
+}

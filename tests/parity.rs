@@ -1,0 +1,372 @@
+//! Scalar code, SIMD and the GPU give the same answers.
+//!
+//! No GPU is a failure here, unless the environment says FORECLICK_GPU_TESTS=no. A software GPU will do:
+//! `apt-get install mesa-vulkan-drivers`.
+#![cfg(feature = "gpu")]
+#![expect(clippy::unwrap_used, reason = "helpers of tests may panic as tests do")]
+
+mod common;
+
+use common::{ModelShape, Random, random_events, random_model};
+use foreclick::engine::cpu::{Cpu, Lanes, Scalar, Simd};
+use foreclick::engine::gpu::{Gpu, GpuContext, GpuModel, MAX_K};
+use foreclick::engine::{Adjustment, Ops, Step, Stream, TopK};
+use foreclick::error::Result;
+use foreclick::event::{EncodedEvent, Upcoming};
+use foreclick::format::{ItemTable, Matrix, Model, TERMS};
+use foreclick::quant::Int8Rows;
+use foreclick::schema::FilterSeen;
+use foreclick::vocab::ItemId;
+use pollster::block_on;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// How far values may lie apart, as a part of their vector's largest magnitude (query, gates) or of the distance
+/// from the lowest to the highest score, each counted as at least 1.
+const TOLERANCE: f32 = 1e-3;
+
+/// Two items may change places when their scores lie no further apart than this part of the scores' range: the
+/// query is coded in steps of a 32767th, and a value on the edge between two steps may fall to either side.
+const SWAP: f32 = 2e-5;
+
+/// Everything that one prediction shows.
+#[derive(Debug, Clone)]
+struct Answer {
+    query: Vec<f32>,
+    gates: [f32; TERMS],
+    scores: Vec<f32>,
+    top: TopK,
+}
+
+/// Opens the GPU, or says that its tests are not wanted.
+fn gpu() -> Option<Arc<GpuContext>> {
+    if std::env::var("FORECLICK_GPU_TESTS").is_ok_and(|wanted| wanted == "no") {
+        eprintln!("IGNORED: FORECLICK_GPU_TESTS=no");
+        return None;
+    }
+    let hint = "the GPU tests need a GPU; install mesa-vulkan-drivers, or set FORECLICK_GPU_TESTS=no";
+    let context = block_on(GpuContext::new()).unwrap_or_else(|error| panic!("{error}: {hint}"));
+    Some(context)
+}
+
+fn gpu_session(context: &Arc<GpuContext>, model: &Arc<Model>) -> Result<Gpu> {
+    Gpu::new(GpuModel::new(context.clone(), model.clone())?)
+}
+
+fn shape(hidden: usize, heads: usize, blocks: usize, max_len: usize, items: usize) -> ModelShape {
+    ModelShape {
+        hidden,
+        heads,
+        blocks,
+        feed_forward: 2 * hidden,
+        max_len,
+        items,
+        has_group: false,
+        has_fields: false,
+        filter_seen: FilterSeen::None,
+    }
+}
+
+/// Sizes on both sides of a workgroup, of a word and of a tile; rings shorter and longer than the session.
+fn shapes() -> Vec<ModelShape> {
+    vec![
+        shape(16, 1, 1, 1, 1),
+        ModelShape { has_group: true, filter_seen: FilterSeen::Group, ..shape(16, 2, 2, 7, 5) },
+        ModelShape { has_fields: true, feed_forward: 50, ..shape(24, 3, 1, 5, 1000) },
+        ModelShape { has_group: true, has_fields: true, ..shape(64, 4, 2, 20, 1000) },
+        ModelShape { filter_seen: FilterSeen::All, ..shape(64, 2, 3, 10, 20_000) },
+        ModelShape { has_group: true, filter_seen: FilterSeen::Group, ..shape(128, 4, 2, 15, 4097) },
+        ModelShape { feed_forward: 100, ..shape(320, 4, 1, 9, 300) },
+    ]
+}
+
+async fn cpu_answer<L: Lanes>(stream: &mut Stream<Cpu<L>>, upcoming: Upcoming, k: usize) -> Answer {
+    let top = stream.predict(upcoming, k, &[]).await.unwrap();
+    let (query, gates) = stream.ops().state();
+    Answer { query: query.to_vec(), gates: *gates, scores: stream.ops().scores().to_vec(), top }
+}
+
+async fn gpu_answer(stream: &mut Stream<Gpu>, upcoming: Upcoming, k: usize) -> Answer {
+    let top = stream.predict(upcoming, k, &[]).await.unwrap();
+    let (query, gates) = stream.ops().state().await.unwrap();
+    Answer { query, gates, scores: stream.ops().scores().await.unwrap(), top }
+}
+
+/// The difference between two answers that is too large, or the largest of those that are allowed.
+fn compare(expected: &Answer, got: &Answer) -> Result<f32, String> {
+    let largest = |values: &[f32]| values.iter().fold(1.0f32, |largest, value| largest.max(value.abs()));
+    let candidates = expected.scores.iter().filter(|score| score.is_finite());
+    let (low, high) = candidates.fold((f32::MAX, f32::MIN), |(low, high), &score| (low.min(score), high.max(score)));
+    let range = (high - low).max(1.0);
+    let differences = [
+        difference("query", &expected.query, &got.query, largest(&expected.query))?,
+        difference("gates", &expected.gates, &got.gates, largest(&expected.gates))?,
+        difference("scores", &expected.scores, &got.scores, range)?,
+        difference("log_sum_exp", &[expected.top.log_sum_exp], &[got.top.log_sum_exp], range)?,
+    ];
+    compare_ranks(expected, &got.top, SWAP * range)?;
+    Ok(differences.into_iter().fold(0.0, f32::max))
+}
+
+fn difference(name: &str, expected: &[f32], got: &[f32], unit: f32) -> Result<f32, String> {
+    if expected.len() != got.len() {
+        return Err(format!("{name}: {} values, expected {}", got.len(), expected.len()));
+    }
+    let mut worst = 0.0f32;
+    for (place, (expected, got)) in expected.iter().zip(got).enumerate() {
+        // Excluded items and empty sums are at minus infinity on both sides.
+        let apart = if expected == got { 0.0 } else { (expected - got).abs() / unit };
+        if apart.is_nan() || apart > TOLERANCE {
+            return Err(format!("{name}[{place}]: {got}, expected {expected}, {apart:.1e} apart"));
+        }
+        worst = worst.max(apart);
+    }
+    Ok(worst)
+}
+
+fn compare_ranks(expected: &Answer, got: &TopK, allowed: f32) -> Result<(), String> {
+    let (expected, scores) = (&expected.top.ranked, &expected.scores);
+    if expected.len() != got.ranked.len() {
+        return Err(format!("{} ranked, expected {}", got.ranked.len(), expected.len()));
+    }
+    for (place, (a, b)) in expected.iter().zip(&got.ranked).enumerate() {
+        let apart = (a.1 - scores[b.0 as usize]).abs();
+        if apart.is_nan() || apart > allowed {
+            return Err(format!("place {place} has item {}, expected {}: {apart:.1e} apart", b.0, a.0));
+        }
+    }
+    let mut items: Vec<ItemId> = got.ranked.iter().map(|pair| pair.0).collect();
+    items.sort_unstable();
+    items.dedup();
+    if items.len() < expected.len() { Err("an item is ranked twice".into()) } else { Ok(()) }
+}
+
+#[test]
+fn all_three_agree() {
+    let Some(context) = gpu() else { return };
+    for (seed, shape) in shapes().into_iter().enumerate() {
+        let model = Arc::new(random_model(shape, seed as u64));
+        let mut scalar = Stream::new(model.clone(), Cpu::<Scalar>::new(model.clone())).unwrap();
+        let mut simd = Stream::new(model.clone(), Cpu::<Simd>::new(model.clone())).unwrap();
+        let mut gpu = Stream::new(model.clone(), gpu_session(&context, &model).unwrap()).unwrap();
+        let (mut worst_simd, mut worst_gpu) = (0.0f32, 0.0f32);
+        for (place, event) in random_events(shape, 25, 99 + seed as u64).iter().enumerate() {
+            // Before the first event, then after each: the open group goes on, or another begins.
+            for stream_group in [event.group, event.group + 1] {
+                let upcoming = Upcoming { group: stream_group };
+                let expected = block_on(cpu_answer(&mut scalar, upcoming, 10));
+                let check = |got: Answer| {
+                    compare(&expected, &got).unwrap_or_else(|error| panic!("{shape:?}, {place}: {error}"))
+                };
+                worst_simd = worst_simd.max(check(block_on(cpu_answer(&mut simd, upcoming, 10))));
+                worst_gpu = worst_gpu.max(check(block_on(gpu_answer(&mut gpu, upcoming, 10))));
+            }
+            scalar.observe(event.view()).unwrap();
+            simd.observe(event.view()).unwrap();
+            gpu.observe(event.view()).unwrap();
+        }
+        println!("{shape:?}: SIMD within {worst_simd:.1e}, GPU within {worst_gpu:.1e}");
+    }
+}
+
+#[test]
+fn a_wrong_answer_is_noticed() {
+    let model = Arc::new(random_model(shape(64, 4, 2, 20, 1000), 3));
+    let mut stream = Stream::new(model.clone(), Cpu::<Simd>::new(model.clone())).unwrap();
+    let right = block_on(cpu_answer(&mut stream, Upcoming { group: 0 }, 10));
+    assert!(compare(&right, &right).is_ok());
+    let wrong = |change: &dyn Fn(&mut Answer)| {
+        let mut answer = right.clone();
+        change(&mut answer);
+        compare(&right, &answer).unwrap_err()
+    };
+    assert!(wrong(&|answer| answer.query[5] *= 1.1).starts_with("query[5]"));
+    assert!(wrong(&|answer| answer.gates[2] = f32::NAN).starts_with("gates[2]"));
+    assert!(wrong(&|answer| answer.scores[999] += 0.1).starts_with("scores[999]"));
+    assert!(wrong(&|answer| answer.scores[0] = f32::NEG_INFINITY).starts_with("scores[0]"));
+    assert!(wrong(&|answer| answer.top.log_sum_exp += 0.1).starts_with("log_sum_exp"));
+    assert!(wrong(&|answer| answer.top.ranked.swap(3, 4)).starts_with("place 3"));
+    assert!(wrong(&|answer| answer.top.ranked[9] = answer.top.ranked[8]).starts_with("place 9"));
+    assert!(wrong(&|answer| answer.top.ranked.truncate(9)).starts_with("9 ranked"));
+}
+
+/// Rows repeat, so that many scores are equal to the bit: the GPU must order what it scored just as the CPU would.
+#[test]
+fn ties_are_ordered_by_item() {
+    let Some(context) = gpu() else { return };
+    let mut model = random_model(shape(32, 2, 1, 8, 9000), 5);
+    let ItemTable::Int8(rows) = &mut model.weights.items else { panic!("not int8") };
+    for item in 0..9000 {
+        let like = item % 40;
+        rows.codes.copy_within(like * 32..(like + 1) * 32, item * 32);
+        rows.scales[item] = rows.scales[like];
+        model.weights.item_bias[item] = model.weights.item_bias[like];
+    }
+    let model = Arc::new(model);
+    let mut stream = Stream::new(model.clone(), gpu_session(&context, &model).unwrap()).unwrap();
+    for k in [0, 1, 10, MAX_K] {
+        let Answer { scores, top, .. } = block_on(gpu_answer(&mut stream, Upcoming { group: 0 }, k));
+        let mut all: Vec<(ItemId, f32)> =
+            scores.iter().enumerate().map(|(item, &score)| (item as u32, score)).collect();
+        all.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
+        assert_eq!(top.ranked, all[..k]);
+        let sum: f64 = scores.iter().map(|&score| f64::from(score).exp()).sum();
+        assert!((f64::from(top.log_sum_exp) - sum.ln()).abs() < 1e-4);
+    }
+    let error = block_on(stream.predict(Upcoming { group: 0 }, MAX_K + 1, &[])).unwrap_err();
+    assert_eq!(error.code(), "gpu");
+}
+
+/// More events than wait for one submit, and more adjustments than there is room for at first.
+#[test]
+fn a_restored_session_catches_up_at_once() {
+    let Some(context) = gpu() else { return };
+    let shape = ModelShape { has_group: true, has_fields: true, ..shape(64, 4, 2, 50, 20_000) };
+    let model = Arc::new(random_model(shape, 7));
+    let mut cpu = Stream::new(model.clone(), Cpu::<Simd>::new(model.clone())).unwrap();
+    let mut gpu = Stream::new(model.clone(), gpu_session(&context, &model).unwrap()).unwrap();
+    let events = random_events(shape, 300, 8);
+    for event in &events {
+        cpu.observe(event.view()).unwrap();
+    }
+    let started = Instant::now();
+    for event in &events {
+        gpu.observe(event.view()).unwrap();
+    }
+    println!("300 events took {:?} to hand over", started.elapsed());
+    let upcoming = Upcoming { group: events[299].group };
+    let expected = block_on(cpu_answer(&mut cpu, upcoming, 10));
+    compare(&expected, &block_on(gpu_answer(&mut gpu, upcoming, 10))).unwrap();
+    println!("and {:?} with the answer", started.elapsed());
+    assert!(started.elapsed() < Duration::from_secs(20));
+
+    let exclude: Vec<ItemId> = (0..5000).map(|place| place * 3).collect();
+    let expected = block_on(cpu.predict(upcoming, 10, &exclude)).unwrap();
+    let got = block_on(gpu.predict(upcoming, 10, &exclude)).unwrap();
+    let items = |top: &TopK| top.ranked.iter().map(|pair| pair.0).collect::<Vec<_>>();
+    assert_eq!(items(&got), items(&expected));
+    assert!((got.log_sum_exp - expected.log_sum_exp).abs() < 1e-3);
+}
+
+/// Every item is out, then the session begins again.
+#[test]
+fn no_candidate_and_reset() {
+    let Some(context) = gpu() else { return };
+    let shape = ModelShape { filter_seen: FilterSeen::All, ..shape(16, 1, 1, 4, 3) };
+    let model = Arc::new(random_model(shape, 11));
+    let mut stream = Stream::new(model.clone(), gpu_session(&context, &model).unwrap()).unwrap();
+    let first = block_on(stream.predict(Upcoming { group: 0 }, 10, &[])).unwrap();
+    assert_eq!(first.ranked.len(), 3);
+    for item in [2, 0, 1, 1] {
+        let event = EncodedEvent { item, time: 0, group: 0, fields: vec![] };
+        stream.observe(event.view()).unwrap();
+    }
+    let nobody = block_on(stream.predict(Upcoming { group: 0 }, 10, &[])).unwrap();
+    assert_eq!(nobody, TopK { ranked: vec![], log_sum_exp: f32::NEG_INFINITY });
+    stream.reset().unwrap();
+    assert_eq!(block_on(stream.predict(Upcoming { group: 0 }, 10, &[])).unwrap(), first);
+}
+
+/// The kernels in other orders than a stream's: each sees what came before it, whatever waited for a submit.
+#[test]
+fn kernels_run_in_the_order_of_their_calls() {
+    let Some(context) = gpu() else { return };
+    let model = Arc::new(random_model(shape(32, 2, 2, 6, 500), 13));
+    let mut cpu = Cpu::<Scalar>::new(model.clone());
+    let mut gpu = gpu_session(&context, &model).unwrap();
+    let expected = block_on(odd_order(&mut cpu)).unwrap();
+    let got = block_on(odd_order(&mut gpu)).unwrap();
+    for (expected, got) in expected.iter().zip(&got) {
+        assert!((expected.log_sum_exp - got.log_sum_exp).abs() < 1e-3, "{expected:?} {got:?}");
+        for (a, b) in expected.ranked.iter().zip(&got.ranked) {
+            assert!(a.0 == b.0 && (a.1 - b.1).abs() < 1e-3, "{expected:?} {got:?}");
+        }
+    }
+}
+
+async fn odd_order(ops: &mut impl Ops) -> Result<Vec<TopK>> {
+    let mut random = Random(17);
+    let inputs: Vec<Vec<f32>> = (0..5).map(|_| random.vector(32, 1.0)).collect();
+    let rotation: Vec<f32> = [1.0, 0.0].repeat(8);
+    let step = |place: usize| Step { input: &inputs[place], rotation: &rotation, slot: place, filled: place + 1 };
+    let adjustment = |item, excluded, constant| Adjustment { item, excluded, recency: 0.5, neighbour: 0.1, constant };
+    let mut answers = vec![];
+    ops.encode(&step(0))?;
+    ops.encode(&step(1))?;
+    ops.score(3)?;
+    ops.adjust(&[adjustment(0, false, 9.0), adjustment(1, true, 0.0), adjustment(2, false, 1.0)])?;
+    ops.adjust(&[adjustment(0, false, 9.0), adjustment(1, false, 99.0)])?;
+    // The scores are of the state before this step.
+    ops.encode(&step(2))?;
+    answers.push(ops.top_k(10).await?);
+    answers.push(ops.top_k(3).await?);
+    ops.adjust(&[adjustment(5, false, 50.0)])?;
+    answers.push(ops.top_k(10).await?);
+    // These scores are never asked for.
+    ops.score(0)?;
+    ops.adjust(&[adjustment(7, false, 99.0)])?;
+    ops.score(1)?;
+    answers.push(ops.top_k(10).await?);
+    ops.encode(&step(3))?;
+    ops.encode(&step(4))?;
+    ops.score(0)?;
+    answers.push(ops.top_k(10).await?);
+    Ok(answers)
+}
+
+#[test]
+fn a_device_that_is_gone_is_an_error_at_once() {
+    let Some(context) = gpu() else { return };
+    println!("on {}", context.describe());
+    let model = Arc::new(random_model(shape(16, 1, 1, 4, 100), 19));
+    let gpu_model = GpuModel::new(context.clone(), model.clone()).unwrap();
+    let mut stream = Stream::new(model.clone(), Gpu::new(gpu_model.clone()).unwrap()).unwrap();
+    block_on(stream.predict(Upcoming { group: 0 }, 5, &[])).unwrap();
+    context.destroy();
+    refuses(&mut stream);
+    assert!(Gpu::new(gpu_model).is_err() && GpuModel::new(context.clone(), model).is_err());
+    // We gave it back ourselves: that is no loss.
+    assert!(!context.is_lost());
+}
+
+/// The same behind the context's back.
+#[test]
+fn a_device_that_goes_unannounced_is_an_error_at_once() {
+    let Some(context) = gpu() else { return };
+    let model = Arc::new(random_model(shape(16, 1, 1, 4, 100), 19));
+    let mut stream = Stream::new(model.clone(), gpu_session(&context, &model).unwrap()).unwrap();
+    context.device().destroy();
+    refuses(&mut stream);
+    refuses(&mut stream);
+}
+
+fn refuses(stream: &mut Stream<Gpu>) {
+    let started = Instant::now();
+    let error = block_on(stream.predict(Upcoming { group: 0 }, 5, &[])).unwrap_err();
+    println!("{error}");
+    assert_eq!(error.code(), "gpu");
+    assert!(error.to_string().contains("CPU"), "{error}");
+    assert!(started.elapsed() < Duration::from_secs(1));
+}
+
+#[test]
+fn models_that_the_gpu_does_not_take_are_refused() {
+    let Some(context) = gpu() else { return };
+    let refuse = |model: Model| match GpuModel::new(context.clone(), Arc::new(model)) {
+        Ok(_) => panic!("taken"),
+        Err(error) => error.to_string(),
+    };
+    let model = random_model(shape(16, 1, 1, 4, 100), 23);
+    let mut unquantized = model.clone();
+    let ItemTable::Int8(rows) = &model.weights.items else { panic!("not int8") };
+    let matrix = Matrix { columns: 16, values: rows.dequantize() };
+    unquantized.weights.items = ItemTable::F32(matrix);
+    assert!(refuse(unquantized).contains("f32, expected int8"));
+    let wide = ModelShape { feed_forward: 4096, ..shape(64, 1, 1, 4, 10) };
+    assert!(refuse(random_model(wide, 1)).contains("workgroup memory"));
+    // One row more than a binding holds.
+    let rows = (128 << 20) / 16 + 1;
+    let mut many = model;
+    many.weights.items = ItemTable::Int8(Int8Rows { columns: 16, codes: vec![0; 16 * rows], scales: vec![0.0; rows] });
+    assert!(refuse(many).contains("134217728"));
+}
