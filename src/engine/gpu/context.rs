@@ -36,6 +36,10 @@ impl GpuContext {
     ///
     /// # Errors
     /// [`Error::Gpu`] when there is none, or it gives no device with WebGPU's default limits.
+    #[cfg_attr(
+        target_arch = "wasm32",
+        expect(clippy::arc_with_non_send_sync, reason = "threads share it only outside the browser")
+    )]
     pub async fn new() -> Result<Arc<Self>> {
         // Outside a window and a dedicated worker wgpu panics when it finds no GPU, so ask first.
         if cfg!(target_arch = "wasm32") && !wgpu::util::is_browser_webgpu_supported().await {

@@ -29,6 +29,10 @@ impl GpuModel {
     /// # Errors
     /// [`crate::error::Error::Gpu`] for a model whose item table is f32 or which is too large for the device, and
     /// when the device refuses something.
+    #[cfg_attr(
+        target_arch = "wasm32",
+        expect(clippy::arc_with_non_send_sync, reason = "threads share it only outside the browser")
+    )]
     pub fn new(context: Arc<GpuContext>, model: Arc<Model>) -> Result<Arc<Self>> {
         context.check()?;
         let shape = Shape::new(&model.metadata.architecture, model.vocab.len());

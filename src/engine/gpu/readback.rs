@@ -7,7 +7,10 @@ use std::task::Waker;
 use std::time::Duration;
 use wgpu::{BufferUsages, CommandEncoder, MapMode};
 
-/// How long a session waits for an answer. A working GPU takes milliseconds; a software one under load, a second.
+/// How long a session waits for its first answer: browsers compile kernels only now, which can take seconds.
+const FIRST_DEADLINE: Duration = Duration::from_secs(30);
+
+/// How long it waits for any other. A working GPU takes milliseconds; a software one under load, a second.
 const DEADLINE: Duration = Duration::from_secs(5);
 
 /// A buffer that the CPU can read.
@@ -15,6 +18,7 @@ pub struct Readback {
     buffer: GpuBuffer,
     /// Whether the last reading was given up half-way, so that the buffer still is the CPU's.
     mapped: bool,
+    deadline: Duration,
 }
 
 /// Where the mapping's callback leaves its answer.
@@ -27,7 +31,7 @@ struct Answer {
 impl Readback {
     pub fn new(context: &GpuContext, bytes: usize) -> Result<Self> {
         let buffer = context.buffer("readback", bytes, BufferUsages::MAP_READ | BufferUsages::COPY_DST)?;
-        Ok(Self { buffer, mapped: false })
+        Ok(Self { buffer, mapped: false, deadline: FIRST_DEADLINE })
     }
 
     /// Records the copy that [`Self::read`] will deliver.
@@ -53,13 +57,13 @@ impl Readback {
                 waker.wake();
             }
         });
-        let mapped = wait(context, &answer).await;
+        let mapped = wait(context, &answer, self.deadline).await;
         self.mapped = mapped != Some(false);
         context.check()?;
         match mapped {
             Some(true) => {}
             Some(false) => return Err(Error::Gpu("the result can't be read; use the CPU".into())),
-            None => return Err(Error::Gpu(format!("no answer within {DEADLINE:?}; use the CPU"))),
+            None => return Err(Error::Gpu(format!("no answer within {:?}; use the CPU", self.deadline))),
         }
         let view = self
             .buffer
@@ -69,47 +73,55 @@ impl Readback {
         drop(view);
         self.buffer.unmap();
         self.mapped = false;
+        self.deadline = DEADLINE;
         Ok(words)
     }
 }
 
 /// The callback's answer, or `None` after the deadline.
 #[cfg(not(target_arch = "wasm32"))]
-async fn wait(context: &GpuContext, answer: &Mutex<Answer>) -> Option<bool> {
+async fn wait(context: &GpuContext, answer: &Mutex<Answer>, deadline: Duration) -> Option<bool> {
     // Ends at the deadline, and at once when the device is gone; the answer says which.
-    let _ = context.device.poll(wgpu::PollType::Wait { submission_index: None, timeout: Some(DEADLINE) });
+    let _ = context.device.poll(wgpu::PollType::Wait { submission_index: None, timeout: Some(deadline) });
     answer.lock().unwrap_or_else(PoisonError::into_inner).mapped
 }
 
-/// The callback's answer, or `None` after the deadline. A promise that the browser's timer settles races it.
+/// The callback's answer, or `None` after the deadline: a timer of the browser's races it.
 #[cfg(target_arch = "wasm32")]
-async fn wait(_context: &GpuContext, answer: &Mutex<Answer>) -> Option<bool> {
+async fn wait(_context: &GpuContext, answer: &Mutex<Answer>, deadline: Duration) -> Option<bool> {
     use std::future::Future;
+    use std::pin::Pin;
     use std::task::Poll;
-    let mut deadline = std::pin::pin!(sleep(DEADLINE));
-    std::future::poll_fn(|task| {
+    let mut timer = timer(deadline);
+    let mapped = std::future::poll_fn(|task| {
         let mut answer = answer.lock().unwrap_or_else(PoisonError::into_inner);
         if answer.mapped.is_some() {
             return Poll::Ready(answer.mapped);
         }
         answer.waker = Some(task.waker().clone());
-        deadline.as_mut().poll(task).map(|()| None)
+        match &mut timer {
+            Some((promise, _)) => Pin::new(promise).poll(task).map(|_| None),
+            None => Poll::Pending,
+        }
     })
-    .await
+    .await;
+    if let Some((_, settle)) = timer {
+        // What waits for the promise is freed now and not when the timer ends.
+        let _ = settle.call0(&wasm_bindgen::JsValue::UNDEFINED);
+    }
+    mapped
 }
 
-/// Settles after a while, in a window and in a worker.
+/// A promise that the browser settles after a while, in a window and in a worker, and what settles it before.
 #[cfg(target_arch = "wasm32")]
-async fn sleep(duration: Duration) {
+fn timer(duration: Duration) -> Option<(wasm_bindgen_futures::JsFuture, js_sys::Function)> {
     use wasm_bindgen::JsCast;
     let global = js_sys::global();
-    let timer = js_sys::Reflect::get(&global, &"setTimeout".into()).map(|timer| timer.dyn_into::<js_sys::Function>());
-    let Ok(Ok(timer)) = timer else {
-        // Without timers there is no deadline; the answer alone decides.
-        return std::future::pending().await;
-    };
-    let promise = js_sys::Promise::new(&mut |settle, _| {
-        let _ = timer.call2(&global, &settle, &(duration.as_millis() as u32).into());
+    let set_timeout: js_sys::Function = js_sys::Reflect::get(&global, &"setTimeout".into()).ok()?.dyn_into().ok()?;
+    let mut settle = None;
+    let promise = js_sys::Promise::new(&mut |resolve, _| {
+        let _ = set_timeout.call2(&global, &resolve, &(duration.as_millis() as u32).into());
+        settle = Some(resolve);
     });
-    let _ = wasm_bindgen_futures::JsFuture::from(promise).await;
+    Some((promise.into(), settle?))
 }
