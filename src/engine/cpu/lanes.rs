@@ -64,7 +64,7 @@ mod simd {
         }
 
         fn multiply_int8(codes: &[i8], query: &[i16], out: &mut [i32]) {
-            if query.len() % 16 != 0 {
+            if !query.len().is_multiple_of(16) {
                 return Scalar::multiply_int8(codes, query, out);
             }
             let (query, _) = query.as_chunks::<16>();
