@@ -29,7 +29,8 @@ compile_web() {
   # The crate type is asked for here: named in Cargo.toml it would silently drop fat link-time optimisation.
   wasm_env cargo rustc "${WASM_FLAGS[@]}" --lib --crate-type cdylib --profile web
   rm -rf pkg/wasm
-  "$TOOLS/bin/wasm-bindgen" --target web --out-dir pkg/wasm --out-name foreclick \
+  # No generated types: users get the hand-written pkg/index.d.ts.
+  "$TOOLS/bin/wasm-bindgen" --target web --no-typescript --out-dir pkg/wasm --out-name foreclick \
     "$CARGO_TARGET_DIR/$WASM/web/foreclick.wasm"
   say "web package: wasm-opt"
   "$DEV/node_modules/.bin/wasm-opt" -O3 --strip-debug --strip-producers --strip-target-features \
@@ -37,6 +38,7 @@ compile_web() {
     --enable-mutable-globals --enable-reference-types --enable-multivalue \
     "$wasm" -o "$wasm.opt"
   mv "$wasm.opt" "$wasm"
+  cp LICENSE-MIT LICENSE-APACHE pkg/
 }
 
 # Data on stdout, as everywhere; exit 1 is a missed gate.

@@ -114,3 +114,8 @@ function assertPrediction(prediction) {
   assert.deepEqual(probabilities, probabilities.toSorted((a, b) => b - a));
   assert.ok(probabilities.every((p) => p > 0 && p < 1), String(probabilities));
 }
+
+/** Runs npm and returns what it printed. */
+function npm(folder, ...args) {
+  return execFileSync("npm", args, { cwd: folder, encoding: "utf8" });
+}
