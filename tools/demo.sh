@@ -4,6 +4,7 @@
 DEMO_CONFIG=www/demo.toml
 DEMO_MODEL=build/demo/model.safetensors
 DEMO_ITEMS=build/demo/items.json
+DEMO_SHOPPERS=6 # how many real histories the page can replay
 # What a trained model depends on, beside its mode.
 DEMO_SOURCES=("$DEMO_CONFIG" src Cargo.lock "$CACHE/sample/transactions.parquet" "$CACHE/sample/products.parquet")
 
@@ -27,7 +28,7 @@ need_companion() {
   cargo build --release --locked
 }
 
-# demo_model MODE: train, evaluate and export for the page.
+# demo_model MODE: train and evaluate, which is one command, and export for the page.
 #   quick  one epoch, for the browser tests; also content with a better model that is already there
 #   demo   the default, minutes on two cores
 #   full   trains until validation stops improving
@@ -48,14 +49,10 @@ demo_model() {
       ;;
   esac
   say "demo model ($mode): training into runs/$name"
-  "$FORECLICK" train "$DEMO_CONFIG" --name "$name" "${options[@]}"
-  if [ "$mode" != quick ]; then
-    say "demo model: evaluating"
-    "$FORECLICK" evaluate "runs/$name"
-  fi
+  "$FORECLICK" train "$DEMO_CONFIG" --name "$name" --replace "${options[@]}"
   say "demo model: exporting"
   mkdir -p "$(dirname "$DEMO_MODEL")"
-  "$FORECLICK" export "runs/$name" --out "$DEMO_MODEL" --items "$DEMO_ITEMS"
+  "$FORECLICK" export "runs/$name" --out "$DEMO_MODEL" --items "$DEMO_ITEMS" --sequences "$DEMO_SHOPPERS"
   mark_made demo-model "${DEMO_SOURCES[@]}" "mode=$mode"
 }
 
