@@ -30,6 +30,7 @@ environment
   PORT                 where the demo is served (8080)
   FORECLICK_NO_SERVE   1: 'demo' ends before serving
   CARGO_TARGET_DIR     compiled code (~/.cache/foreclick/target)
+  FORECLICK_GPU_TESTS  no: 'test' leaves the GPU tests out and needs no Vulkan driver
   CHROMIUM             the Chromium that the browser tests start (found in PATH)
 
 exit status: 0 done, 2 set-up failed, anything else: a check failed or the size budget was missed

@@ -44,7 +44,7 @@ need_test_tools() {
   need_clippy
   need_wasm_clippy
   need_shellcheck
-  need_vulkan
+  [ "${FORECLICK_GPU_TESTS:-}" = no ] || need_vulkan
   need_chromium
   need_cargo_deny
   need_sample

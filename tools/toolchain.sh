@@ -11,7 +11,8 @@ apt_install() {
   local what=$1
   shift
   if ! is_root || ! have apt-get; then
-    die "$what is missing: install it with 'sudo apt-get update && sudo apt-get install -y $*' (Debian, Ubuntu) or your system's package manager, then run this again"
+    die "$what is missing: run 'sudo apt-get update && sudo apt-get install -y $*' (Debian, Ubuntu)" \
+      "or install it with your system's package manager, then run this again"
   fi
   say "$what: installing $*"
   if [ "$APT_UPDATED" = no ]; then
@@ -24,7 +25,7 @@ apt_install() {
 
 need_rust() {
   have cargo rustc ||
-    die "cargo and rustc are missing: install Rust $MIN_RUST or newer with rustup (https://rustup.rs), then run this again"
+    die "cargo or rustc is missing: install Rust $MIN_RUST or newer with rustup (https://rustup.rs)"
   local version
   version=$(rustc --version | cut -d ' ' -f 2)
   at_least "$MIN_RUST" "$version" ||
@@ -64,7 +65,8 @@ cargo_tool() {
     say "$program: compiling $version (some minutes, once)"
     # Not --locked: a lock file inside the crate may name versions that were withdrawn since.
     # Its own build folder, so that this project's is not rebuilt for other features.
-    CARGO_TARGET_DIR="$CACHE/tools-build" cargo install --quiet "$crate" --version "$version" --force --root "$TOOLS" >&2
+    CARGO_TARGET_DIR="$CACHE/tools-build" \
+      cargo install --quiet "$crate" --version "$version" --force --root "$TOOLS" >&2
     rm -rf "$CACHE/tools-build"
   fi
   say "$program: $version"
