@@ -6,6 +6,7 @@ pub mod engine;
 pub mod error;
 pub mod event;
 pub mod format;
+pub mod metrics;
 pub mod quant;
 pub mod schema;
 pub mod vocab;

@@ -1,0 +1,54 @@
+//! Small logs for tests.
+
+use crate::companion::data::{Dataset, ItemTable, Part, Sequences};
+use crate::event::NO_TIME;
+use crate::schema::{FilterSeen, Schema, Task};
+use crate::vocab::{ItemId, Vocab};
+
+/// One event of a small log.
+#[derive(Debug, Clone, Copy)]
+pub struct Event {
+    item: ItemId,
+    group: u32,
+    time: i64,
+    part: Part,
+}
+
+impl Event {
+    pub fn train(item: ItemId, group: u32) -> Self {
+        Self { item, group, time: NO_TIME, part: Part::Train }
+    }
+
+    pub fn test(item: ItemId, group: u32) -> Self {
+        Self { part: Part::Test, ..Self::train(item, group) }
+    }
+}
+
+/// A data set of `items` items, without fields.
+pub fn dataset(items: usize, filter_seen: FilterSeen, has_group: bool, sequences: &[&[Event]]) -> Dataset {
+    let events: Vec<Event> = sequences.concat();
+    let mut offsets = vec![0];
+    for sequence in sequences {
+        offsets.push(offsets[offsets.len() - 1] + sequence.len());
+    }
+    Dataset {
+        schema: Schema {
+            has_time: events.iter().any(|event| event.time != NO_TIME),
+            has_group,
+            filter_seen,
+            fields: vec![],
+            tasks: vec![Task::NextItem],
+        },
+        vocab: Vocab::from_keys((0..items).map(|item| format!("{item:04}"))).unwrap(),
+        sequences: Sequences {
+            keys: (0..sequences.len()).map(|sequence| sequence.to_string()).collect(),
+            offsets,
+            items: events.iter().map(|event| event.item).collect(),
+            times: events.iter().map(|event| event.time).collect(),
+            groups: events.iter().map(|event| event.group).collect(),
+            fields: vec![],
+            parts: events.iter().map(|event| event.part).collect(),
+        },
+        item_table: ItemTable::default(),
+    }
+}
