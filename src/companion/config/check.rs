@@ -98,3 +98,99 @@ fn validate_split(split: &SplitConfig, has_time: bool) -> Result<()> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::companion::config::LogPath;
+    use std::path::Path;
+
+    const WHOLE: &str = r#"
+[log]
+path = "events.csv"
+[sequence]
+key = "user"
+time = "when"
+group = "basket"
+idle_gap = "30m"
+robot_events_per_hour = 500
+[item]
+column = "sku"
+[[field]]
+name = "price"
+kind = "number"
+[[field]]
+name = "brand"
+kind = "category"
+min_count = 9
+[[side]]
+path = "items.parquet"
+key = "sku"
+columns = ["brand"]
+[split]
+kind = "time"
+validation_from = 2024-05-01
+test_from = "2024-06-01T12:00:00Z"
+[evaluate]
+filter_seen = "group"
+[train]
+hidden = 32
+[export]
+max_loss = 0.02
+"#;
+
+    fn parse(text: &str) -> Result<Config> {
+        Config::parse(text, Path::new("shop"))
+    }
+
+    #[test]
+    fn paths_are_relative_to_the_file_and_defaults_hold() {
+        let config = parse(WHOLE).unwrap();
+        assert_eq!(config.log.path, LogPath::One("shop/events.csv".into()));
+        assert_eq!(config.sides[0].path, Path::new("shop/items.parquet"));
+        assert_eq!((config.item.min_count, config.sequence.min_length, config.export.bits), (5, 2, 8));
+        assert_eq!((config.train.hidden, config.train.heads), (32, 2));
+        assert_eq!(config.split.test_from.unwrap().milliseconds, 1_717_243_200_000);
+    }
+
+    #[test]
+    fn a_config_survives_being_written() {
+        let config = parse(WHOLE).unwrap();
+        let text = toml::to_string(&config).unwrap();
+        assert_eq!(Config::parse(&text, Path::new("")).unwrap(), config);
+    }
+
+    #[test]
+    fn what_contradicts_itself_is_refused() {
+        for (old, new, message) in [
+            ("path = \"events.csv\"", "path = 7", "a path or an array of paths"),
+            ("[item]", "[item]\ncolor = 1", "unknown field `color`"),
+            ("hidden = 32", "layers = 2", "unknown field `layers`"),
+            ("\"30m\"", "\"half an hour\"", "such as \"30m\""),
+            ("time = \"when\"", "", "idle_gap needs"),
+            ("group = \"basket\"", "", "needs [sequence] group"),
+            ("validation_from = 2024-05-01", "", "needs validation_from and test_from"),
+            ("validation_from = 2024-05-01", "validation_from = 2024-07-01", "expected before test_from"),
+            ("2024-05-01", "\"May\"", "is no date"),
+            ("[evaluate]", "train_from = 2024-05-02\n[evaluate]", "train_from is not before"),
+            ("kind = \"time\"", "kind = \"leave_one_out\"", "are for kind = \"time\""),
+            ("kind = \"number\"", "kind = \"number\"\nmin_count = 3", "min_count is for categories"),
+            ("columns = [\"brand\"]", "columns = []", "none of its columns is used"),
+            ("columns = [\"brand\"]", "columns = [\"town\"]\non = \"user\"", "none of its columns is used"),
+            ("[sequence]", "format = \"csv\"\nevents = \"clicks\"\n[sequence]", "events is for"),
+            ("[sequence]", "format = \"csv\"\nfirst_is_key = true\n[sequence]", "first_is_key is for"),
+            ("[sequence]", "format = \"tsv\"\ndelimiter = \"|\"\n[sequence]", "delimiter is for"),
+            ("[sequence]", "delimiter = \"→\"\n[sequence]", "expected an ASCII character"),
+            ("[sequence]", "[sequence]\ntime_unit = \"days\"", "time_unit \"days\""),
+            ("[sequence]", "[sequence]\nmin_length = 0", "min_length is 0"),
+            ("max_loss = 0.02", "max_loss = 2", "max_loss is 2"),
+            ("max_loss = 0.02", "bits = 5", "bits is 5"),
+            ("[evaluate]", "[evaluate]\nmax_validation_events = 0", "are 1 or more"),
+            ("hidden = 32", "dropout = 1.5", "train.dropout"),
+        ] {
+            assert!(WHOLE.contains(old), "{old}");
+            let error = format!("{:#}", parse(&WHOLE.replacen(old, new, 1)).unwrap_err());
+            assert!(error.contains(message), "no {message:?} in: {error}");
+        }
+    }
+}

@@ -4,8 +4,9 @@ mod clean;
 mod dataset;
 mod encode;
 mod idle_gap;
+mod init;
 mod order;
-pub mod read;
+mod read;
 mod report;
 mod side;
 mod split;
@@ -14,6 +15,7 @@ mod time;
 
 pub use dataset::{Dataset, ItemTable, Part, Sequences};
 pub use idle_gap::IdleGap;
+pub use init::guess;
 pub use report::{CleaningReport, Rule};
 pub use time::{Moment, TimeUnit};
 

@@ -122,8 +122,8 @@ fn parse_iso(text: &str) -> f64 {
     text.parse::<Moment>().map_or(f64::NAN, |moment| moment.milliseconds as f64)
 }
 
-/// Milliseconds, or NaN.
-fn parse_pattern(pattern: &str, text: &str) -> f64 {
+/// Milliseconds, or NaN where the text does not fit.
+pub fn parse_pattern(pattern: &str, text: &str) -> f64 {
     let zoned = Timestamp::strptime(pattern, text).ok();
     let time = zoned.or_else(|| utc(DateTime::strptime(pattern, text).ok()?));
     let date = || utc(jiff::civil::Date::strptime(pattern, text).ok()?.to_datetime(jiff::civil::Time::midnight()));
@@ -206,6 +206,61 @@ impl<'de> Deserialize<'de> for TimeUnit {
             _ => Err(serde::de::Error::custom(format!(
                 "time_unit {text:?}, expected \"auto\", \"s\", \"ms\", \"us\", \"iso\" or a pattern such as \"%d/%m/%Y %H:%M\""
             ))),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn times(unit: TimeUnit, cells: &[Cell<'_>]) -> Vec<i64> {
+        let mut column = TimeColumn::new(unit);
+        cells.iter().for_each(|cell| column.push(cell));
+        column.finish()
+    }
+
+    #[test]
+    fn the_size_of_numbers_tells_their_unit() {
+        for (number, unit) in [(1_500_000_000, 1000), (1_500_000_000_000, 1), (1_500_000_000_000_000, 0)] {
+            let cells = [Cell::Integer(0), Cell::Integer(number), Cell::Integer(number), Cell::Integer(1000)];
+            let thousand = if unit == 0 { 1 } else { 1000 * unit };
+            assert_eq!(times(TimeUnit::Auto, &cells), [0, 1_500_000_000_000, 1_500_000_000_000, thousand]);
+        }
+        assert_eq!(
+            times(TimeUnit::Auto, &[Cell::Text("1500000000.25"), Cell::Float(1.5e9)]),
+            [1_500_000_000_250, 1_500_000_000_000]
+        );
+        assert_eq!(times(TimeUnit::Milliseconds, &[Cell::Integer(7), Cell::Text("8")]), [7, 8]);
+    }
+
+    #[test]
+    fn dates_are_read_in_utc() {
+        let texts =
+            ["2017-07-14", "2017-07-14 02:40:00", "2017-07-14T02:40:00.5Z", "2017-07-14 04:40:00+02:00", "20170714"];
+        let second = 1_500_000_000_000;
+        let midnight = second - 9_600_000;
+        assert_eq!(times(TimeUnit::Iso, &texts.map(Cell::Text)), [midnight, second, second + 500, second, midnight]);
+        assert_eq!(times(TimeUnit::Iso, &[Cell::Integer(20_170_714)]), [midnight]);
+        let pattern = |pattern: &str, text| times(TimeUnit::Pattern(pattern.into()), &[Cell::Text(text)])[0];
+        assert_eq!(pattern("%d/%m/%Y %H:%M", "14/7/2017 2:40"), second);
+        assert_eq!(pattern("%m/%d/%Y", "7/14/2017"), midnight);
+        assert_eq!(pattern("%d/%b/%Y:%H:%M:%S %z", "14/Jul/2017:04:40:00 +0200"), second);
+    }
+
+    #[test]
+    fn what_is_no_time_has_none() {
+        let cells = [
+            Cell::Missing,
+            Cell::Text(""),
+            Cell::Text("soon"),
+            Cell::Text("2017-02-30"),
+            Cell::Float(f64::NAN),
+            Cell::Float(1e300),
+            Cell::Bool(true),
+        ];
+        for unit in [TimeUnit::Auto, TimeUnit::Seconds, TimeUnit::Iso, TimeUnit::Pattern("%Y".into())] {
+            assert_eq!(times(unit.clone(), &cells), [NO_TIME; 7], "{unit}");
         }
     }
 }

@@ -51,6 +51,15 @@ pub fn columns(path: &Path, events: Option<&str>) -> Result<Vec<String>> {
     Ok(names.found())
 }
 
+/// The name of the array of events, when the first line is a session.
+pub fn events(path: &Path) -> Result<Option<String>> {
+    let mut lines = Lines::open(path)?;
+    let Some(line) = lines.next()? else { return Ok(None) };
+    let session: Object = serde_json::from_str(line).unwrap_or_default();
+    let is_events = |value: &Value| value.as_array().is_some_and(|array| array.iter().any(Value::is_object));
+    Ok(session.into_iter().find(|(_, value)| is_events(value)).map(|(name, _)| name))
+}
+
 /// Reads the wanted columns; an event's own value goes before its session's. `number` counts all files' lines.
 pub fn read(
     path: &Path,
@@ -107,7 +116,8 @@ fn row(
 ) -> ControlFlow<()> {
     names.rows += 1;
     if names.rows <= SAMPLE as u64 {
-        names.found.extend(event.keys().chain(session.keys()).cloned());
+        let simple = event.iter().chain(session).filter(|(_, value)| !value.is_array() && !value.is_object());
+        names.found.extend(simple.map(|(name, _)| name.clone()));
     }
     let mut cells = Vec::with_capacity(wanted.len());
     for (index, &name) in wanted.iter().enumerate() {

@@ -7,6 +7,7 @@ mod parquet;
 mod source;
 mod text;
 
+pub use json_lines::events;
 pub use source::{Format, Source};
 
 use std::ops::ControlFlow;

@@ -4,7 +4,7 @@ use super::bytes::not_utf8;
 use super::source::places;
 use super::{Cell, Row, Sink};
 use anyhow::{Context, Result, bail, ensure};
-use parquet::basic::{ConvertedType, LogicalType, TimeUnit};
+use parquet::basic::{ConvertedType, LogicalType, TimeUnit, Type};
 use parquet::column::reader::{ColumnReader, ColumnReaderImpl};
 use parquet::data_type::{
     BoolType, ByteArrayType, DataType, DoubleType, FixedLenByteArrayType, FloatType, Int32Type, Int64Type, Int96Type,
@@ -19,10 +19,11 @@ use std::path::Path;
 const BATCH: usize = 8192;
 const DAY: i64 = 86_400_000;
 
-/// The columns' names.
+/// The names of the columns that can be read.
 pub fn columns(path: &Path) -> Result<Vec<String>> {
     let file = open(path)?;
-    Ok(names(file.metadata().file_metadata().schema_descr()))
+    let columns = file.metadata().file_metadata().schema_descr().columns();
+    Ok(columns.iter().filter(|column| check(column).is_ok()).map(|column| column.path().string()).collect())
 }
 
 /// Reads the wanted columns.
@@ -125,8 +126,7 @@ impl<T: DataType> Typed<T> {
 impl Column {
     fn open(group: &dyn RowGroupReader, index: usize) -> Result<Self> {
         let about = group.metadata().schema_descr().column(index);
-        let name = about.path().string();
-        ensure!(about.max_rep_level() == 0, "column {name:?} holds lists, expected one value a row: unnest it");
+        check(&about)?;
         let values = match group.get_column_reader(index)? {
             ColumnReader::BoolColumnReader(reader) => Values::Bool(Typed::new(reader)),
             ColumnReader::Int32ColumnReader(reader) => Values::Int32(Typed::new(reader)),
@@ -137,12 +137,13 @@ impl Column {
             ColumnReader::ByteArrayColumnReader(reader) => Values::Bytes(Typed::new(reader)),
             ColumnReader::FixedLenByteArrayColumnReader(reader) => Values::Fixed(Typed::new(reader)),
         };
-        let meaning = meaning(&about);
-        ensure!(
-            !matches!(values, Values::Fixed(_)) || matches!(meaning, Meaning::Decimal { .. }),
-            "column {name:?} holds bytes of fixed length, expected text, numbers or times: write it as text"
-        );
-        Ok(Self { name, meaning, values, levels: vec![], full_level: about.max_def_level() })
+        Ok(Self {
+            name: about.path().string(),
+            meaning: meaning(&about),
+            values,
+            levels: vec![],
+            full_level: about.max_def_level(),
+        })
     }
 
     /// Unpacks the next rows.
@@ -216,6 +217,17 @@ impl Meaning {
             Meaning::Decimal { unit } => Cell::Float(value as f64 * unit),
         }
     }
+}
+
+/// Refuses columns that do not hold one text, number or time a row.
+fn check(about: &ColumnDescriptor) -> Result<()> {
+    let name = about.path().string();
+    ensure!(about.max_rep_level() == 0, "column {name:?} holds lists, expected one value a row: unnest it");
+    ensure!(
+        about.physical_type() != Type::FIXED_LEN_BYTE_ARRAY || matches!(meaning(about), Meaning::Decimal { .. }),
+        "column {name:?} holds bytes of fixed length, expected text, numbers or times: write it as text"
+    );
+    Ok(())
 }
 
 /// Reads a column's annotation; files of older writers have only the converted type.

@@ -1,0 +1,218 @@
+//! Bad logs: each fault is named with its place and its remedy, or counted in the report.
+
+use crate::{Logs, assert_sums, dropped, sequences};
+use std::io::Write;
+
+const CSV: &str = "[log]\npath = \"log.csv\"\n";
+const REST: &str = "[sequence]\nkey = \"user\"\ntime = \"time\"\n[item]\ncolumn = \"item\"\nmin_count = 1\n";
+const PRICE: &str = "[[field]]\nname = \"price\"\nkind = \"number\"\n";
+
+fn refusal(log: &str) -> String {
+    Logs::new().with("log.csv", log).refusal(&format!("{CSV}{REST}"))
+}
+
+#[track_caller]
+fn assert_says(message: &str, parts: &[&str]) {
+    for part in parts {
+        assert!(message.contains(part), "no {part:?} in: {message}");
+    }
+}
+
+#[test]
+fn a_missing_column_is_named_beside_those_there_are() {
+    assert_says(&refusal("user,when,item\na,1,tea\n"), &["log.csv", "no column \"time\"", "user, when, item"]);
+    let logs = Logs::new().with("log.jsonl", "{\"user\":1,\"tags\":[1],\"item\":2}\n");
+    assert_says(&logs.refusal(&format!("[log]\npath = \"log.jsonl\"\n{REST}")), &["no column \"time\"", "item, user"]);
+}
+
+#[test]
+fn an_empty_log_and_a_log_of_one_item_are_refused() {
+    for empty in ["", "\n\n", "user,time,item\n"] {
+        assert_says(&refusal(empty), &["the log is empty", "log.csv"]);
+    }
+    assert_says(&refusal("user,time,item\na,1,tea\na,2,tea\na,3,tea\n"), &["one item only", "tea", "rows read"]);
+    let all_broken = refusal("user,time,item\na,yesterday,tea\na,never,milk\n");
+    assert_says(&all_broken, &["no event is left", "broken times", "2"]);
+    assert_says(&Logs::new().refusal(&format!("{CSV}{REST}")), &["cannot read", "log.csv"]);
+}
+
+#[test]
+fn nothing_to_measure_on_is_refused() {
+    assert_says(&refusal("user,time,item\na,1,tea\na,2,milk\n"), &["no event for validation", "3 events"]);
+    let logs = Logs::new().with("log.csv", "user,time,item\na,2020-01-01,tea\na,2020-01-02,milk\na,2020-01-03,tea\n");
+    let split = "[split]\nkind = \"time\"\nvalidation_from = 2020-01-02\ntest_from = \"2021-01-01\"";
+    assert_says(&logs.refusal(&format!("{CSV}{REST}{split}")), &["no event for the test", "foreclick check"]);
+}
+
+#[test]
+fn other_encodings_are_refused_with_place_and_remedy() {
+    let logs = Logs::new()
+        .with("log.csv", b"user,time,item\na,1,tea\na,2,caf\xe9\n")
+        .with("log.jsonl", b"{\"user\":1,\"time\":1,\"item\":\"a\"}\n{\"user\":1,\"time\":2,\"item\":\"caf\xe9\"}\n")
+        .with("log.txt", b"a b c\na caf\xe9\n");
+    assert_says(&logs.refusal(&format!("{CSV}{REST}")), &["log.csv:3", "not UTF-8", "iconv"]);
+    assert_says(&logs.refusal(&format!("[log]\npath = \"log.jsonl\"\n{REST}")), &["log.jsonl:2", "not UTF-8"]);
+    let text = "[log]\npath = \"log.txt\"\n[sequence]\nkey = \"line\"\n[item]\ncolumn = \"item\"";
+    assert_says(&logs.refusal(text), &["log.txt:2", "not UTF-8"]);
+}
+
+#[test]
+fn a_line_of_100_megabytes_is_refused_early() {
+    let long = "x".repeat(100 << 20);
+    let logs = Logs::new()
+        .with("log.csv", format!("user,time,item\na,1,tea\na,2,{long}\n"))
+        .with("quote.csv", format!("user,time,item\na,1,tea\na,2,\"{}", "tea\n".repeat(5 << 20)))
+        .with("log.jsonl", format!("{{\"user\":1,\"time\":1,\"item\":\"a\"}}\n{{\"item\":\"{long}"))
+        .with("log.txt", format!("a b\nc {long}\n"));
+    assert_says(&logs.refusal(&format!("{CSV}{REST}")), &["log.csv:3", "longer than 16 MiB"]);
+    let quote = logs.refusal(&format!("[log]\npath = \"quote.csv\"\n{REST}"));
+    assert_says(&quote, &["quote.csv:3", "longer than 16 MiB", "closing quote"]);
+    assert_says(&logs.refusal(&format!("[log]\npath = \"log.jsonl\"\n{REST}")), &["log.jsonl:2", "longer than 16 MiB"]);
+    let text = "[log]\npath = \"log.txt\"\n[sequence]\nkey = \"line\"\n[item]\ncolumn = \"item\"";
+    assert_says(&logs.refusal(text), &["log.txt:2", "longer than 16 MiB"]);
+}
+
+#[test]
+fn truncated_files_are_refused() {
+    let mut encoder = flate2::write::GzEncoder::new(vec![], flate2::Compression::default());
+    encoder.write_all("user,time,item\na,1,tea\n".repeat(1000).as_bytes()).unwrap();
+    let packed = encoder.finish().unwrap();
+    let logs = Logs::new()
+        .with("log.csv", &packed[..packed.len() - 12])
+        .with("log.parquet", b"PAR1 and then nothing")
+        .with("tiny.parquet", b"PAR1");
+    assert_says(&logs.refusal(&format!("{CSV}{REST}")), &["cannot read", "log.csv"]);
+    for name in ["log.parquet", "tiny.parquet"] {
+        assert_says(&logs.refusal(&format!("[log]\npath = {name:?}\n{REST}")), &[name, "not a whole Parquet file"]);
+    }
+}
+
+#[test]
+fn odd_rows_and_cells_are_counted() {
+    let log = "user,time,item,price
+a,3,tea,2.5
+a,1,milk,cheap
+a,2,bread,NaN
+a,2,bread,NaN
+a,4,tea
+,5,tea,1
+a,6,,1
+a,soon,tea,1
+a,7,milk,inf
+b,1,tea,1
+";
+    let logs = Logs::new().with("log.csv", log);
+    let (dataset, report) = logs.load(&format!("{CSV}{REST}{PRICE}")).unwrap();
+    assert_sums(&report);
+    assert_eq!(report.rows_read, 10);
+    for (rule, rows) in [
+        ("unreadable rows", 1),
+        ("no sequence key", 1),
+        ("no item", 1),
+        ("broken times", 1),
+        ("duplicates", 1),
+        ("robots", 0),
+        ("rare items", 0),
+        ("short sequences", 1),
+    ] {
+        assert_eq!(dropped(&report, rule), rows, "{rule}\n{report}");
+    }
+    assert_eq!(sequences(&dataset), ["a: milk bread tea milk"]);
+    assert!(
+        dataset.sequences.fields.iter().filter(|code| code.is_nan()).count() == 3,
+        "cheap, NaN and inf are missing"
+    );
+    let note = |name: &str| report.notes.iter().find(|note| note.name == name).unwrap();
+    assert_eq!(note("broken numbers").rows, 1);
+    assert_says(&note("broken numbers").detail, &["price", "cheap"]);
+    assert_eq!(note("out of order").rows, 2);
+    let unreadable = &report.rules[0].detail;
+    assert_says(unreadable, &["log.csv:6", "3 cells, expected 4"]);
+    assert_says(&report.to_string(), &["rows read", "broken times", "out of order"]);
+}
+
+#[test]
+fn lines_that_are_no_json_are_counted() {
+    let log = r#"{"user":"a","time":1,"item":"tea"}
+{"user":"a","time":2,"item":"milk"
+[1,2]
+{"user":"a","time":3,"item":{"id":7}}
+{"user":"a","time":4,"item":"tea"}
+{"user":"a","time":5,"item":"milk"}
+"#;
+    let logs = Logs::new().with("log.jsonl", log);
+    let (_, report) = logs.load(&format!("[log]\npath = \"log.jsonl\"\n{REST}")).unwrap();
+    assert_sums(&report);
+    assert_eq!((report.rows_read, dropped(&report, "unreadable rows")), (6, 3));
+    assert_says(&report.rules[0].detail, &["log.jsonl:2"]);
+    let sessions = Logs::new().with("log.jsonl", "{\"user\":1,\"clicks\":[]}\n{\"user\":2}\n");
+    let message = sessions.refusal(&format!("[log]\npath = \"log.jsonl\"\nevents = \"clicks\"\n{REST}"));
+    assert_says(&message, &["no event is left", "\"clicks\" is empty"]);
+}
+
+#[test]
+fn folders_without_a_log_or_with_mixed_ones_are_refused() {
+    let logs = Logs::new().with("a/notes.md", "").with("b/x.csv", "user\n").with("b/y.jsonl", "{}");
+    assert_says(&logs.refusal(&format!("[log]\npath = \"a\"\n{REST}")), &["no log in this folder", ".parquet"]);
+    assert_says(&logs.refusal(&format!("[log]\npath = \"b\"\n{REST}")), &["expected one format", "x.csv", "y.jsonl"]);
+}
+
+#[test]
+fn robots_rare_items_and_pauses() {
+    let mut log = String::from("user,time,item\n");
+    // A person: two visits of three clicks, an hour and a half apart. A robot: a click every ten seconds.
+    for (visit, items) in [(0, ["tea", "milk", "tea"]), (9_000, ["milk", "tea", "orchid"])] {
+        for (place, item) in items.iter().enumerate() {
+            log += &format!("ann,{},{item}\n", 1_500_000_000 + visit + place * 60);
+        }
+    }
+    for click in 0..500 {
+        log += &format!("bot,{},{}\n", 1_500_000_000 + click * 10, ["tea", "orchid"][click % 2]);
+    }
+    let rest = "[sequence]\nkey = \"user\"\ntime = \"time\"\nidle_gap = \"30m\"\nrobot_events_per_hour = 100
+        [item]\ncolumn = \"item\"\nmin_count = 2\n";
+    let logs = Logs::new().with("log.csv", log);
+    let (dataset, report) = logs.load(&format!("{CSV}{rest}")).unwrap();
+    assert_sums(&report);
+    assert_eq!(dropped(&report, "robots"), 500);
+    assert_eq!(dropped(&report, "rare items"), 1, "without the robot nobody wants the orchid");
+    assert_eq!(sequences(&dataset), ["ann#1: tea milk tea", "ann#2: milk tea"]);
+    let (dataset, _) = logs.load(&format!("{CSV}{}", rest.replace("100", "500"))).unwrap();
+    assert_eq!(dataset.sequences.len(), 3, "360 clicks an hour are allowed now");
+}
+
+#[test]
+fn a_basket_holds_a_product_once_and_stays_together() {
+    let log = "user,time,basket,item
+a,2020-01-02T10:00:00Z,7,tea
+a,2020-01-02T10:00:00Z,7,milk
+a,2020-01-02T10:00:00Z,7,tea
+a,2020-01-01,8,bread
+a,2020-01-01,8,tea
+a,2020-01-05 08:00:00+01:00,9,milk
+";
+    let rest = REST.replace("[item]", "group = \"basket\"\n[item]");
+    let split = "[split]\nkind = \"time\"\nvalidation_from = 2020-01-02\ntest_from = 2020-01-05T07:00:00Z\n";
+    let logs = Logs::new().with("log.csv", log);
+    let (dataset, report) = logs.load(&format!("{CSV}{rest}{split}[evaluate]\nfilter_seen = \"group\"")).unwrap();
+    assert_sums(&report);
+    assert_eq!(dropped(&report, "duplicates"), 1);
+    assert_eq!(dataset.sequences.groups, [0, 0, 1, 1, 2]);
+    assert_eq!((report.train_events, report.validation_events, report.test_events), (2, 2, 1));
+    assert_eq!(report.groups, Some(3));
+    let keep = format!("[log]\npath = \"log.csv\"\nduplicates = \"keep\"\n{rest}{split}");
+    assert_eq!(logs.load(&keep).unwrap().1.rows_kept, 6);
+}
+
+#[test]
+fn events_before_train_from_are_dropped() {
+    let days = ["01", "02", "03", "04"].map(|day| format!("a,202001{day},tea\na,202001{day},milk\n")).concat();
+    let logs = Logs::new().with("log.csv", format!("user,time,item\n{days}"));
+    let rest = REST.replace("[item]", "time_unit = \"iso\"\n[item]");
+    let split =
+        "[split]\nkind = \"time\"\ntrain_from = 2020-01-02\nvalidation_from = 2020-01-03\ntest_from = 2020-01-04";
+    let (dataset, report) = logs.load(&format!("{CSV}{rest}{split}")).unwrap();
+    assert_sums(&report);
+    assert_eq!((dropped(&report, "too early"), report.train_events), (2, 2));
+    assert_eq!(dataset.sequences.times[0], 1_577_923_200_000);
+}
