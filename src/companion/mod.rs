@@ -4,3 +4,4 @@ pub mod config;
 pub mod data;
 pub mod evaluate;
 pub mod train;
+pub mod evaluate;
