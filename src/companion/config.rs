@@ -304,4 +304,22 @@ impl Config {
         config.validate()?;
         Ok(config)
     }
+
+    /// The same configuration with paths that hold from any folder.
+    ///
+    /// # Errors
+    /// When the current folder is gone.
+    pub fn absolute(&self) -> Result<Self> {
+        let mut config = self.clone();
+        let make = |path: &mut PathBuf| -> Result<()> {
+            *path = std::path::absolute(&*path)?;
+            Ok(())
+        };
+        match &mut config.log.path {
+            LogPath::One(path) => make(path)?,
+            LogPath::Several(paths) => paths.iter_mut().try_for_each(make)?,
+        }
+        config.sides.iter_mut().try_for_each(|side| make(&mut side.path))?;
+        Ok(config)
+    }
 }

@@ -1,7 +1,8 @@
 //! The native companion: reads a log, trains, evaluates, exports.
 
+pub mod cli;
 pub mod config;
 pub mod data;
 pub mod evaluate;
+pub mod run;
 pub mod train;
-pub mod evaluate;

@@ -83,6 +83,15 @@ impl Outcome {
     }
 }
 
+/// The mean share of items that two scorers' top lists of the same targets have in common.
+pub fn top_overlap(a: &Outcome, b: &Outcome) -> f64 {
+    let share = |(a, b): (&Vec<ItemId>, &Vec<ItemId>)| {
+        let common = a.iter().filter(|item| b.contains(item)).count();
+        common as f64 / a.len().max(1) as f64
+    };
+    a.best_items.iter().zip(&b.best_items).map(share).sum::<f64>() / a.best_items.len().max(1) as f64
+}
+
 /// The [`TOP`] best candidates, best first; among equal scores the lower id first.
 fn best_items(scores: &[f32]) -> Vec<ItemId> {
     let mut best: Vec<ItemId> = Vec::with_capacity(TOP + 1);

@@ -20,6 +20,7 @@ mod random;
 mod tests;
 mod worker;
 
+pub use checkpoint::write_whole;
 pub use config::TrainConfig;
 pub use encoder::Encoder;
 pub use journal::Journal;

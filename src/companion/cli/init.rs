@@ -1,0 +1,32 @@
+//! `foreclick init`.
+
+use crate::companion::data;
+use anyhow::{Context, Result, bail};
+use clap::Args;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// Look at a log and write a commented schema file.
+#[derive(Debug, Args)]
+pub struct Init {
+    /// The log: a file or a folder; CSV, TSV, JSON Lines, Parquet or text, also .gz and .zst
+    log: PathBuf,
+    /// Where to write the schema file
+    #[arg(long, default_value = "foreclick.toml", value_name = "FILE")]
+    out: PathBuf,
+    /// Replace a schema file that is already there [default: refuse]
+    #[arg(long)]
+    replace: bool,
+}
+
+impl Init {
+    pub fn run(self) -> Result<ExitCode> {
+        if self.out.exists() && !self.replace {
+            bail!("{} is already there; name another with --out, or use --replace", self.out.display());
+        }
+        let text = String::from("todo");
+        std::fs::write(&self.out, text).with_context(|| format!("can't write {}", self.out.display()))?;
+        eprintln!("wrote {}; read its guesses, then run `foreclick check {0}`", self.out.display());
+        Ok(ExitCode::SUCCESS)
+    }
+}

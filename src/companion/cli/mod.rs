@@ -1,0 +1,90 @@
+//! The command line. Data goes to stdout, everything else to stderr; exit 0 done, 1 a gate missed, 2 an error.
+
+mod check;
+mod export;
+mod init;
+mod inspect;
+mod predict;
+mod train;
+
+use anyhow::{Context, Result};
+use clap::{Args, Parser, Subcommand};
+use serde::Serialize;
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// Learns from a site's own event log what a visitor does next, and exports it for the browser.
+#[derive(Debug, Parser)]
+#[command(name = "foreclick", version, about, long_about = None)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Look at a log and write a commented foreclick.toml for it
+    Init(init::Init),
+    /// Read and clean the log; report what each rule dropped
+    Check(check::Check),
+    /// Train, evaluate, export and report: a whole run into runs/NAME
+    Train(train::Train),
+    /// Write a run's quantized model file, if it loses little enough
+    Export(export::Export),
+    /// Show what a model file holds
+    Inspect(inspect::Inspect),
+    /// Rank the next items for sessions read as JSON Lines
+    Predict(predict::Predict),
+}
+
+/// Which log to read: the schema file, and what may be put in its place.
+#[derive(Debug, Args)]
+struct Source {
+    /// The schema file, as `foreclick init` writes it
+    #[arg(default_value = "foreclick.toml")]
+    config: PathBuf,
+    /// Read this log instead of the schema file's [default: the schema file's]
+    #[arg(long, value_name = "PATH")]
+    log: Option<PathBuf>,
+}
+
+impl Source {
+    fn read(&self) -> Result<crate::companion::config::Config> {
+        let mut config = crate::companion::config::Config::read(&self.config)?;
+        if let Some(log) = &self.log {
+            config.log.path = crate::companion::config::LogPath::One(log.clone());
+        }
+        Ok(config)
+    }
+}
+
+/// Runs the command that the process was called with.
+///
+/// # Errors
+/// Whatever kept the command from its end, to be shown with `{:#}`.
+pub fn run() -> Result<ExitCode> {
+    let format = tracing_subscriber::fmt().with_writer(std::io::stderr).without_time().with_target(false);
+    format.init();
+    match Arguments::parse().command {
+        Command::Init(command) => command.run(),
+        Command::Check(command) => command.run(),
+        Command::Train(command) => command.run(),
+        Command::Export(command) => command.run(),
+        Command::Inspect(command) => command.run(),
+        Command::Predict(command) => command.run(),
+    }
+}
+
+/// Writes a line to stdout; a reader that has gone away (`| head`) ends the program without noise.
+fn print(text: &str) -> Result<()> {
+    let mut out = std::io::stdout().lock();
+    match writeln!(out, "{text}").and_then(|()| out.flush()) {
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => std::process::exit(0),
+        other => other.context("can't write to standard output"),
+    }
+}
+
+fn print_json(value: &impl Serialize) -> Result<()> {
+    print(&serde_json::to_string_pretty(value)?)
+}

@@ -1,0 +1,59 @@
+//! The shipped engine as a scorer: what is measured is what runs in the page.
+
+use super::scorer::Scorer;
+use crate::engine::Stream;
+use crate::engine::cpu::{Cpu, Simd};
+use crate::event::{EncodedEvent, EventView, Upcoming};
+use crate::format::Model;
+use anyhow::Result;
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+/// A model file on the CPU. Events are taken when a score is asked for, so that those too far back for the encoder
+/// to see cost no step of it.
+pub struct EngineScorer {
+    stream: Stream<Cpu<Simd>>,
+    waiting: VecDeque<EncodedEvent>,
+}
+
+impl EngineScorer {
+    /// A scorer for one thread.
+    ///
+    /// # Errors
+    /// None on the CPU; the type is the engine's.
+    pub fn new(model: &Arc<Model>) -> Result<Self> {
+        let stream = Stream::new(model.clone(), Cpu::new(model.clone()))?;
+        Ok(Self { stream, waiting: VecDeque::new() })
+    }
+
+    fn catch_up(&mut self) -> Result<()> {
+        while let Some(event) = self.waiting.pop_front() {
+            if self.waiting.len() >= self.stream.reach() {
+                self.stream.skip(event.view())?;
+            } else {
+                self.stream.observe(event.view())?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Scorer for EngineScorer {
+    fn reset(&mut self) -> Result<()> {
+        self.waiting.clear();
+        Ok(self.stream.reset()?)
+    }
+
+    fn observe(&mut self, event: EventView<'_>) -> Result<()> {
+        let EventView { item, time, group, fields } = event;
+        self.waiting.push_back(EncodedEvent { item, time, group, fields: fields.to_vec() });
+        Ok(())
+    }
+
+    fn scores(&mut self, upcoming: Upcoming, out: &mut [f32]) -> Result<()> {
+        self.catch_up()?;
+        self.stream.score(upcoming, &[])?;
+        out.copy_from_slice(self.stream.ops().scores());
+        Ok(())
+    }
+}

@@ -1,0 +1,209 @@
+//! A run's folder: `runs/NAME` with its configuration, checkpoints, results and the exported model.
+
+use crate::companion::config::Config;
+use crate::companion::data::{CleaningReport, Dataset, Part};
+use crate::companion::evaluate::{Detail, EngineScorer, evaluate, places, sample, top_overlap};
+use crate::format::Model;
+use anyhow::{Context, Result, bail, ensure};
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// Where runs lie.
+const RUNS: &str = "runs";
+/// The least share of common items in the top 10 of the trained and the exported model.
+const LEAST_OVERLAP: f64 = 0.95;
+
+/// `runs/NAME`.
+#[derive(Debug, Clone)]
+pub struct RunFolder {
+    path: PathBuf,
+}
+
+/// Whether the exported model is as good as the trained one, on the validation part.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Gate {
+    /// NDCG@10 of the trained model.
+    pub trained: f64,
+    /// NDCG@10 of the exported one.
+    pub exported: f64,
+    /// The share of NDCG@10 that is lost; negative when it is gained.
+    pub loss: f64,
+    /// The most that may be lost.
+    pub max_loss: f64,
+    /// The mean share of common items in both top 10.
+    pub overlap: f64,
+    /// The exported file's size.
+    pub bytes: usize,
+    /// Whether `loss` and `overlap` are within their limits.
+    pub passed: bool,
+}
+
+impl RunFolder {
+    /// Makes the folder of a new run, or finds that of one to go on with.
+    ///
+    /// # Errors
+    /// When a new run would overwrite another one, or there is none to go on with.
+    pub fn begin(name: &str, resume: bool, replace: bool) -> Result<Self> {
+        ensure!(
+            !name.is_empty() && !name.contains(['/', '\\']) && name != "." && name != "..",
+            "the run's name is {name:?}, expected a plain folder name; give one with --name"
+        );
+        let path = Path::new(RUNS).join(name);
+        let there = path.join("config.toml").exists();
+        if resume {
+            ensure!(there, "{} holds no run to go on with; leave out --resume", path.display());
+        } else if there {
+            ensure!(replace, "{} holds a run already; use --resume, --replace or another --name", path.display());
+            std::fs::remove_dir_all(&path).with_context(|| format!("can't remove {}", path.display()))?;
+        }
+        std::fs::create_dir_all(&path).with_context(|| format!("can't make {}", path.display()))?;
+        Ok(Self { path })
+    }
+
+    /// Opens the folder of a finished or stopped run.
+    ///
+    /// # Errors
+    /// When it holds no run.
+    pub fn open(path: &Path) -> Result<Self> {
+        if !path.join("config.toml").exists() {
+            bail!("{} is no run's folder; expected config.toml in it, as `foreclick train` writes it", path.display());
+        }
+        Ok(Self { path: path.to_owned() })
+    }
+
+    /// The folder.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The configuration that the run was trained with, its paths absolute.
+    ///
+    /// # Errors
+    /// When it can't be read.
+    pub fn config(&self) -> Result<Config> {
+        Config::read(&self.path.join("config.toml"))
+    }
+
+    /// Keeps configuration and cleaning report.
+    ///
+    /// # Errors
+    /// When they can't be written.
+    pub fn describe(&self, config: &Config, report: &CleaningReport) -> Result<()> {
+        self.keep("config.toml", &toml::to_string(&config.absolute()?)?)?;
+        self.keep("cleaning.json", &serde_json::to_string_pretty(report)?)
+    }
+
+    /// Keeps a text file.
+    ///
+    /// # Errors
+    /// When it can't be written.
+    pub fn keep(&self, name: &str, text: &str) -> Result<()> {
+        let path = self.path.join(name);
+        std::fs::write(&path, text).with_context(|| format!("can't write {}", path.display()))
+    }
+
+    /// What a model file says of where it comes from.
+    ///
+    /// # Errors
+    /// When the configuration can't be written as JSON.
+    pub fn provenance(&self, config: &Config, dataset: &Dataset) -> Result<BTreeMap<String, String>> {
+        Ok(BTreeMap::from([
+            ("foreclick".into(), env!("CARGO_PKG_VERSION").into()),
+            ("run".into(), self.path.file_name().unwrap_or_default().to_string_lossy().into_owned()),
+            ("sequences".into(), dataset.sequences.len().to_string()),
+            ("events".into(), dataset.sequences.items.len().to_string()),
+            ("split".into(), serde_json::to_string(&config.split)?),
+            ("train".into(), serde_json::to_string(&config.train)?),
+        ]))
+    }
+
+    /// Names everything that a run's result depends on.
+    ///
+    /// # Errors
+    /// When the configuration can't be written as JSON.
+    pub fn fingerprint(&self, config: &Config, dataset: &Dataset) -> Result<String> {
+        let mut hash = Sha256::new();
+        hash.update(serde_json::to_vec(&config.train)?);
+        hash.update(config.train.thread_count().to_le_bytes());
+        hash.update(serde_json::to_vec(&dataset.schema)?);
+        hash.update(dataset.vocab.bytes());
+        hash.update(bytemuck::cast_slice(&dataset.sequences.items));
+        let parts = dataset.sequences.parts.iter().map(|part| *part as u8).collect::<Vec<_>>();
+        hash.update(parts);
+        Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+    }
+
+    /// The best model, as trained.
+    ///
+    /// # Errors
+    /// When there is none yet, or it is damaged.
+    pub fn best(&self) -> Result<Arc<Model>> {
+        let path = self.path.join("checkpoints/best.safetensors");
+        let bytes = std::fs::read(&path)
+            .with_context(|| format!("{} can't be read; the run has not finished an epoch yet", path.display()))?;
+        Ok(Arc::new(Model::from_bytes(&bytes).with_context(|| path.display().to_string())?))
+    }
+
+    /// The exported model.
+    ///
+    /// # Errors
+    /// When there is none yet, or it is damaged.
+    pub fn exported(&self) -> Result<Arc<Model>> {
+        read_model(&self.path.join("model.safetensors"))
+    }
+
+    /// Quantizes the best model, measures what that loses on the validation part and writes `model.safetensors` if
+    /// it is little enough.
+    ///
+    /// # Errors
+    /// When there is no model or the file can't be written; a missed gate is no error.
+    pub fn export(&self, config: &Config, dataset: &Dataset) -> Result<Gate> {
+        let trained = self.best()?;
+        let mut exported = trained.quantized();
+        let targets = places(dataset, Part::Validation);
+        let targets = sample(&targets, config.evaluate.max_validation_events, config.split.seed);
+        let before = evaluate(dataset, &targets, Detail::Full, || EngineScorer::new(&trained))?;
+        let shipped = Arc::new(Model::from_bytes(&exported.to_bytes()?)?);
+        let after = evaluate(dataset, &targets, Detail::Full, || EngineScorer::new(&shipped))?;
+        let (trained, ndcg) = (before.metrics().ndcg_at_10(), after.metrics().ndcg_at_10());
+        exported.metadata.metrics.insert("validation.ndcg@10.exported".into(), ndcg);
+        let bytes = exported.to_bytes()?;
+        let loss = if trained > 0.0 { 1.0 - ndcg / trained } else { 0.0 };
+        let overlap = top_overlap(&before, &after);
+        let max_loss = config.export.max_loss;
+        let passed = loss <= max_loss && overlap >= LEAST_OVERLAP;
+        if passed {
+            crate::companion::train::write_whole(&self.path.join("model.safetensors"), &bytes)?;
+        }
+        Ok(Gate { trained, exported: ndcg, loss, max_loss, overlap, bytes: bytes.len(), passed })
+    }
+}
+
+/// Reads a model file.
+///
+/// # Errors
+/// When it can't be read or is damaged.
+pub fn read_model(path: &Path) -> Result<Arc<Model>> {
+    let bytes = std::fs::read(path).with_context(|| format!("can't read {}", path.display()))?;
+    Ok(Arc::new(Model::from_bytes(&bytes).with_context(|| path.display().to_string())?))
+}
+
+impl fmt::Display for Gate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { trained, exported, loss, max_loss, overlap, bytes, passed } = self;
+        write!(
+            f,
+            "export {}: int8, {bytes} bytes; validation ndcg@10 {trained:.5} -> {exported:.5} ({:+.2}%, at most -{:.2}%), \
+             top-10 overlap {:.1}% (at least {:.0}%)",
+            if *passed { "written" } else { "REFUSED" },
+            -100.0 * loss,
+            100.0 * max_loss,
+            100.0 * overlap,
+            100.0 * LEAST_OVERLAP
+        )
+    }
+}
