@@ -19,7 +19,11 @@ pub struct Check {
 impl Check {
     pub fn run(self) -> Result<ExitCode> {
         let (_, report) = data::load(&self.source.read()?)?;
-        if self.json { print_json(&report)? } else { print(report.to_string().trim_end())? }
+        if self.json {
+            print_json(&report)?
+        } else {
+            print(report.to_string().trim_end())?
+        }
         Ok(ExitCode::SUCCESS)
     }
 }

@@ -34,7 +34,11 @@ impl Inspect {
             "description": model.metadata,
             "tensors": tensors.collect::<Vec<_>>(),
         });
-        if self.json { print_json(&all)? } else { print(&describe(&all)?)? }
+        if self.json {
+            print_json(&all)?
+        } else {
+            print(&describe(&all)?)?
+        }
         Ok(ExitCode::SUCCESS)
     }
 }

@@ -89,7 +89,8 @@ impl Train {
         if let Some(name) = &self.name {
             return Ok(name.clone());
         }
-        let stem = self.source.config.file_stem().context("the schema file has no name; give the run one with --name")?;
+        let stem =
+            self.source.config.file_stem().context("the schema file has no name; give the run one with --name")?;
         Ok(stem.to_string_lossy().into_owned())
     }
 }

@@ -163,7 +163,7 @@ impl State {
             loss += done.loss;
             examples += done.examples;
             bar.inc(1);
-            if self.progress.step % JOURNAL_STEPS == 0 {
+            if self.progress.step.is_multiple_of(JOURNAL_STEPS) {
                 let mean = loss / examples as f64;
                 bar.set_message(format!("epoch {}, loss {mean:.4}", epoch + 1));
                 let fields = json!({

@@ -32,8 +32,8 @@ pub fn count(dataset: &Dataset, context: Context, most: usize, left_out: Option<
     let rows: Vec<Vec<(u32, f32)>> = (0..items)
         .into_par_iter()
         .map_init(
-            || Tally { sums: vec![0.0; items], touched: Vec::new() },
-            |tally, item| tally.row(dataset, context, &spans, occurrences.of_item(item), item as u32, &lift, most),
+            || Tally { dataset, context, spans: &spans, lift: &lift, sums: vec![0.0; items], touched: Vec::new() },
+            |tally, item| tally.row(occurrences.of_item(item), item as u32, most),
         )
         .collect();
     pack(&rows)
@@ -102,22 +102,19 @@ impl Occurrences {
 }
 
 /// One thread's counters.
-struct Tally {
+struct Tally<'a> {
+    dataset: &'a Dataset,
+    context: Context,
+    spans: &'a [Range<usize>],
+    /// See [`Occurrences::lift`].
+    lift: &'a [f32],
     sums: Vec<f32>,
     touched: Vec<u32>,
 }
 
-impl Tally {
-    fn row(
-        &mut self,
-        dataset: &Dataset,
-        context: Context,
-        spans: &[Range<usize>],
-        occurrences: &[(u32, usize)],
-        item: u32,
-        lift: &[f32],
-        most: usize,
-    ) -> Vec<(u32, f32)> {
+impl Tally<'_> {
+    fn row(&mut self, occurrences: &[(u32, usize)], item: u32, most: usize) -> Vec<(u32, f32)> {
+        let Self { dataset, context, spans, lift, .. } = *self;
         let items = &dataset.sequences.items;
         for &(span, place) in occurrences {
             let span = spans[span as usize].clone();
