@@ -24,7 +24,7 @@ impl Init {
         if self.out.exists() && !self.replace {
             bail!("{} is already there; name another with --out, or use --replace", self.out.display());
         }
-        let text = String::from("todo");
+        let text = data::guess(&self.log)?;
         std::fs::write(&self.out, text).with_context(|| format!("can't write {}", self.out.display()))?;
         eprintln!("wrote {}; read its guesses, then run `foreclick check {0}`", self.out.display());
         Ok(ExitCode::SUCCESS)
