@@ -1,6 +1,7 @@
 //! The command line. Data goes to stdout, everything else to stderr; exit 0 done, 1 a gate missed, 2 an error.
 
 mod check;
+mod evaluate;
 mod export;
 mod init;
 mod inspect;
@@ -30,6 +31,8 @@ enum Command {
     Check(check::Check),
     /// Train, evaluate, export and report: a whole run into runs/NAME
     Train(train::Train),
+    /// Measure a run or a model file beside counting baselines
+    Evaluate(evaluate::Evaluate),
     /// Write a run's quantized model file, if it loses little enough
     Export(export::Export),
     /// Show what a model file holds
@@ -70,6 +73,7 @@ pub fn run() -> Result<ExitCode> {
         Command::Init(command) => command.run(),
         Command::Check(command) => command.run(),
         Command::Train(command) => command.run(),
+        Command::Evaluate(command) => command.run(),
         Command::Export(command) => command.run(),
         Command::Inspect(command) => command.run(),
         Command::Predict(command) => command.run(),

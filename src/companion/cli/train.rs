@@ -3,7 +3,7 @@
 use super::{Source, print};
 use crate::companion::config::Config;
 use crate::companion::data::{self, CleaningReport, Dataset, Part};
-use crate::companion::evaluate::{Detail, EngineScorer, evaluate, places, sample};
+use crate::companion::evaluate::{Detail, EngineScorer, Models, evaluate, measure, places, sample};
 use crate::companion::run::RunFolder;
 use crate::companion::train::{Outcome, Run, train};
 use anyhow::{Context, Result, bail};
@@ -128,11 +128,10 @@ fn learn(config: &Config, dataset: &Dataset, folder: &RunFolder, device: Device,
 fn finish(config: &Config, dataset: &Dataset, _report: &CleaningReport, folder: &RunFolder) -> Result<ExitCode> {
     let gate = folder.export(config, dataset)?;
     eprintln!("{gate}");
-    for (name, model) in [("f32", folder.best()?), ("exported", folder.exported()?)] {
-        let targets = places(dataset, Part::Test);
-        let out = evaluate(dataset, &targets, Detail::Ranks, || EngineScorer::new(&model))?;
-        print(&format!("{name} {:?}", out.metrics()))?;
-    }
+    let models = Models { f32: Some(folder.best()?), exported: gate.passed.then(|| folder.exported()).transpose()? };
+    let evaluation = measure(config, dataset, Part::Test, &models)?;
+    folder.keep("result.json", &serde_json::to_string_pretty(&evaluation)?)?;
+    print(evaluation.to_string().trim_end())?;
     eprintln!("the run is in {}: model.safetensors, report.html, metrics.jsonl", folder.path().display());
     Ok(if gate.passed { ExitCode::SUCCESS } else { ExitCode::from(1) })
 }

@@ -1,13 +1,18 @@
 //! Measures a scorer on a data set: every sequence is streamed, every candidate is ranked.
 
+pub mod baselines;
+mod bootstrap;
 mod engine;
 mod outcome;
+mod result;
 mod scorer;
 mod stream;
 #[cfg(test)]
 mod testing;
 
+pub use bootstrap::{Difference, paired};
 pub use engine::EngineScorer;
 pub use outcome::{Detail, Outcome, TOP, top_overlap};
+pub use result::{Evaluation, Models, Protocol, Quantization, measure};
 pub use scorer::Scorer;
 pub use stream::{evaluate, places, sample};

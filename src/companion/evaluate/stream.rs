@@ -2,7 +2,7 @@
 
 use super::outcome::{Detail, Outcome};
 use super::scorer::Scorer;
-use crate::companion::data::{Dataset, Part};
+use crate::companion::data::{Dataset, Part, Sequences};
 use crate::event::Upcoming;
 use crate::metrics::EXCLUDED;
 use crate::schema::FilterSeen;
@@ -74,12 +74,17 @@ pub fn evaluate<S: Scorer>(
     Ok(outcome)
 }
 
+/// The sequence that holds a place.
+pub(super) fn sequence_at(sequences: &Sequences, place: usize) -> usize {
+    // Sequences may be empty: the last one that starts at or before the place holds it.
+    sequences.offsets.partition_point(|&start| start <= place) - 1
+}
+
 /// Cuts ascending places into runs of one sequence each; sequences without a target are left out.
 fn by_sequence<'a>(dataset: &Dataset, mut places: &'a [usize]) -> Vec<(usize, &'a [usize])> {
     let mut work = Vec::new();
     while let Some(&first) = places.first() {
-        // Sequences may be empty: the last one that starts at or before the place holds it.
-        let sequence = dataset.sequences.offsets.partition_point(|&start| start <= first) - 1;
+        let sequence = sequence_at(&dataset.sequences, first);
         let end = dataset.sequences.offsets[sequence + 1];
         let (own, rest) = places.split_at(places.partition_point(|&place| place < end));
         work.push((sequence, own));

@@ -19,8 +19,16 @@ impl Event {
         Self { item, group, time: NO_TIME, part: Part::Train }
     }
 
+    pub fn validation(item: ItemId, group: u32) -> Self {
+        Self { part: Part::Validation, ..Self::train(item, group) }
+    }
+
     pub fn test(item: ItemId, group: u32) -> Self {
         Self { part: Part::Test, ..Self::train(item, group) }
+    }
+
+    pub fn at(self, time: i64) -> Self {
+        Self { time, ..self }
     }
 }
 

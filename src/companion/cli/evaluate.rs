@@ -1,0 +1,68 @@
+//! `foreclick evaluate`.
+
+use super::{print, print_json};
+use crate::companion::config::{Config, LogPath};
+use crate::companion::data::{self, Part};
+use crate::companion::evaluate::{Models, measure};
+use crate::companion::run::{RunFolder, read_model};
+use anyhow::{Context, Result};
+use clap::{Args, ValueEnum};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// Measure a run or a model file beside counting baselines.
+///
+/// Every sequence goes through the engine that the browser runs, event by event; every target is ranked among all
+/// candidates; equal scores count against the target.
+#[derive(Debug, Args)]
+pub struct Evaluate {
+    /// A run's folder (measures its f32 weights and its model file), or a model file
+    target: PathBuf,
+    /// The schema file for a model file [default: the run's own]
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Read this log instead of the schema file's [default: the schema file's]
+    #[arg(long, value_name = "PATH")]
+    log: Option<PathBuf>,
+    /// Which events to predict
+    #[arg(long, value_enum, default_value_t = PartChoice::Test)]
+    part: PartChoice,
+    /// Print one JSON object [default: a table]
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum PartChoice {
+    Test,
+    Validation,
+}
+
+impl Evaluate {
+    pub fn run(self) -> Result<ExitCode> {
+        let (mut config, models) = self.open()?;
+        if let Some(log) = &self.log {
+            config.log.path = LogPath::One(log.clone());
+        }
+        let (dataset, _) = data::load(&config)?;
+        let part = if self.part == PartChoice::Test { Part::Test } else { Part::Validation };
+        let evaluation = measure(&config, &dataset, part, &models)?;
+        if self.json {
+            print_json(&evaluation)?
+        } else {
+            print(evaluation.to_string().trim_end())?
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+
+    fn open(&self) -> Result<(Config, Models)> {
+        if self.target.is_dir() {
+            let folder = RunFolder::open(&self.target)?;
+            let config = self.config.as_deref().map_or_else(|| folder.config(), Config::read)?;
+            return Ok((config, Models { f32: Some(folder.best()?), exported: Some(folder.exported()?) }));
+        }
+        let config = self.config.as_deref().context("a model file names no log: give its schema file with --config")?;
+        let model = Some(read_model(&self.target)?);
+        Ok((Config::read(config)?, Models { f32: None, exported: model }))
+    }
+}

@@ -1,0 +1,70 @@
+//! Rankings by plain counting that any model must beat.
+//!
+//! All counts are over the training events only, whichever part is measured: what the model learned from. A
+//! visitor's own history, by contrast, is everything before the target.
+
+mod cooccurrence;
+mod markov;
+mod mix;
+mod neighbours;
+mod own;
+mod popularity;
+mod recent_popularity;
+#[cfg(test)]
+mod tests;
+
+pub use mix::MixWeights;
+
+use super::{Detail, Outcome, evaluate, places, sample};
+use crate::companion::data::{Dataset, Part};
+use anyhow::Result;
+use cooccurrence::Cooccurrence;
+use markov::LastItem;
+use mix::{Mix, Parts};
+use neighbours::{Neighbours, Rule};
+use own::{DECAY, NO_DECAY, OwnItems};
+use popularity::Popularity;
+
+/// The name of the strongest baseline.
+pub const MIX: &str = "mix";
+
+/// Validation events that the mix's weights are picked on.
+const FIT_EVENTS: usize = 4000;
+
+/// What counting reaches.
+pub struct Baselines {
+    /// Each baseline's name and outcome.
+    pub outcomes: Vec<(&'static str, Outcome)>,
+    /// What the search on validation events picked.
+    pub mix_weights: MixWeights,
+}
+
+/// Measures all baselines on the same targets. `seed` draws the validation events that the mix is fitted on.
+///
+/// # Errors
+/// As [`evaluate`].
+pub fn evaluate_baselines(dataset: &Dataset, targets: &[usize], seed: u64) -> Result<Baselines> {
+    let has_group = dataset.schema.has_group;
+    let training_items = popularity::training_places(dataset).map(|place| dataset.sequences.items[place]);
+    let counts = popularity::count(training_items, dataset.vocab.len());
+    let ties = popularity::tie_break(&counts);
+    let recent = recent_popularity::recent_counts(dataset, &counts);
+    let followers = Neighbours::count(dataset, Rule::Following { reach: 1 });
+    let neighbours = cooccurrence::count(dataset);
+
+    let parts = Parts { has_group, neighbours: &neighbours, popularity: &counts };
+    let validation = sample(&places(dataset, Part::Validation), FIT_EVENTS, seed);
+    let mix_weights = mix::fit(dataset, &validation, parts)?;
+
+    let ranks = Detail::Ranks;
+    let outcomes = vec![
+        ("popularity", evaluate(dataset, targets, ranks, || Ok(Popularity::new(&counts)))?),
+        ("recent_popularity", evaluate(dataset, targets, ranks, || Ok(Popularity::new(&recent)))?),
+        ("own_frequency", evaluate(dataset, targets, ranks, || Ok(OwnItems::new(NO_DECAY, has_group, &ties)))?),
+        ("own_recency", evaluate(dataset, targets, ranks, || Ok(OwnItems::new(DECAY, has_group, &ties)))?),
+        ("last_item_markov", evaluate(dataset, targets, ranks, || Ok(LastItem::new(&followers, &ties)))?),
+        ("cooccurrence", evaluate(dataset, targets, ranks, || Ok(Cooccurrence::new(&neighbours, has_group, &ties)))?),
+        (MIX, evaluate(dataset, targets, ranks, || Ok(Mix::new(parts, mix_weights)))?),
+    ];
+    Ok(Baselines { outcomes, mix_weights })
+}

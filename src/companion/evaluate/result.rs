@@ -1,0 +1,195 @@
+//! Measures a model beside the counting baselines, and says under which protocol.
+
+use super::baselines::{Baselines, MixWeights, evaluate_baselines};
+use super::bootstrap::{Difference, paired};
+use super::engine::EngineScorer;
+use super::outcome::{Detail, Outcome, top_overlap};
+use super::stream::{evaluate, places, sample};
+use crate::companion::config::{Config, SplitConfig};
+use crate::companion::data::{Dataset, Part};
+use crate::format::Model;
+use crate::metrics::{Calibration, RankingMetrics};
+use crate::schema::FilterSeen;
+use anyhow::{Result, bail};
+use serde::Serialize;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+/// How the numbers came about.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Protocol {
+    /// The split and its dates.
+    pub split: SplitConfig,
+    /// `test` or `validation`.
+    pub part: &'static str,
+    /// What each target is ranked among.
+    pub candidates: String,
+    /// Which candidates are left out.
+    pub filter_seen: FilterSeen,
+    /// How equal times and equal scores are treated.
+    pub ties: &'static str,
+    /// Draws the order of equal times and every sample.
+    pub seed: u64,
+    /// Targets.
+    pub events: usize,
+    /// Targets that are no candidates: counted as misses.
+    pub misses: usize,
+    /// Sequences with a target.
+    pub sequences: usize,
+    /// Items.
+    pub items: usize,
+    /// What counting baselines were counted on.
+    pub baselines: &'static str,
+}
+
+/// A model measured beside the baselines.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Evaluation {
+    /// How the numbers came about.
+    pub protocol: Protocol,
+    /// `f32` (as trained) and `exported` (the model file), where there are both.
+    pub metrics: BTreeMap<&'static str, RankingMetrics>,
+    /// The counting baselines, by name.
+    pub baselines: BTreeMap<&'static str, RankingMetrics>,
+    /// What the search for the mix picked on validation.
+    pub mix_weights: MixWeights,
+    /// The exported model's NDCG@10 (as trained where there is no file) minus each baseline's.
+    pub bootstrap: BTreeMap<&'static str, Difference>,
+    /// What the file lost against the trained weights.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub quantization: Option<Quantization>,
+    /// Mean log loss of the target, in nats.
+    pub log_loss: f64,
+    /// Whether the best item's probability says how often it is right.
+    pub calibration: Calibration,
+}
+
+/// What quantization costs on these targets.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Quantization {
+    /// The share of NDCG@10 that is lost; negative when it is gained.
+    pub ndcg_loss: f64,
+    /// The mean share of common items in both top 10.
+    pub top10_overlap: f64,
+}
+
+/// The models to measure: at least one.
+#[derive(Debug, Clone, Default)]
+pub struct Models {
+    /// As trained.
+    pub f32: Option<Arc<Model>>,
+    /// As shipped.
+    pub exported: Option<Arc<Model>>,
+}
+
+/// Measures models and baselines on a part, through the engine.
+///
+/// # Errors
+/// When there is no target or no model, or a model does not fit the data set.
+pub fn measure(config: &Config, dataset: &Dataset, part: Part, models: &Models) -> Result<Evaluation> {
+    let seed = config.split.seed;
+    let all = places(dataset, part);
+    let most =
+        if part == Part::Test { config.evaluate.max_test_events } else { Some(config.evaluate.max_validation_events) };
+    let targets = most.map_or(all.clone(), |most| sample(&all, most, seed));
+    let run = |model: &Option<Arc<Model>>| -> Result<Option<Outcome>> {
+        let Some(model) = model else { return Ok(None) };
+        check_fit(dataset, model)?;
+        evaluate(dataset, &targets, Detail::Full, || EngineScorer::new(model)).map(Some)
+    };
+    let (trained, exported) = (run(&models.f32)?, run(&models.exported)?);
+    let Some(shown) = exported.as_ref().or(trained.as_ref()) else { bail!("no model to measure") };
+    let Baselines { outcomes, mix_weights } = evaluate_baselines(dataset, &targets, seed)?;
+    let named = [("f32", &trained), ("exported", &exported)];
+    Ok(Evaluation {
+        protocol: protocol(config, dataset, part, shown),
+        metrics: named.iter().filter_map(|(name, outcome)| Some((*name, outcome.as_ref()?.metrics()))).collect(),
+        baselines: outcomes.iter().map(|(name, outcome)| (*name, outcome.metrics())).collect(),
+        mix_weights,
+        bootstrap: outcomes.iter().map(|(name, outcome)| (*name, paired(shown, outcome, seed))).collect(),
+        quantization: trained.as_ref().zip(exported.as_ref()).map(|(before, after)| Quantization {
+            ndcg_loss: 1.0 - after.metrics().ndcg_at_10() / before.metrics().ndcg_at_10().max(f64::MIN_POSITIVE),
+            top10_overlap: top_overlap(before, after),
+        }),
+        log_loss: shown.log_loss(),
+        calibration: shown.calibration(),
+    })
+}
+
+fn check_fit(dataset: &Dataset, model: &Model) -> Result<()> {
+    if model.vocab != dataset.vocab || model.metadata.schema != dataset.schema {
+        bail!(
+            "the model was trained on another log or schema ({} items, the log has {}); use the run's own configuration",
+            model.vocab.len(),
+            dataset.vocab.len()
+        );
+    }
+    Ok(())
+}
+
+fn protocol(config: &Config, dataset: &Dataset, part: Part, outcome: &Outcome) -> Protocol {
+    let filter_seen = dataset.schema.filter_seen;
+    let left_out = match filter_seen {
+        FilterSeen::None => "",
+        FilterSeen::Group => ", but those already in the open group",
+        FilterSeen::All => ", but those already in the sequence",
+    };
+    let mut sequences = outcome.sequences.clone();
+    sequences.dedup();
+    Protocol {
+        split: config.split.clone(),
+        part: if part == Part::Test { "test" } else { "validation" },
+        candidates: format!("all {} items{left_out}", dataset.vocab.len()),
+        filter_seen,
+        ties: "equal times in an order drawn by the seed; equal scores count against the target",
+        seed: config.split.seed,
+        events: outcome.ranks.len(),
+        misses: outcome.misses(),
+        sequences: sequences.len(),
+        items: dataset.vocab.len(),
+        baselines: "counted on the training events; a visitor's own history is everything before the target",
+    }
+}
+
+impl fmt::Display for Evaluation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Protocol { part, candidates, events, sequences, ties, seed, baselines, misses, .. } = &self.protocol;
+        writeln!(
+            f,
+            "{part}: {events} targets ({misses} unreachable) of {sequences} sequences, each ranked among {candidates}"
+        )?;
+        writeln!(f, "ties: {ties} ({seed}); baselines: {baselines}\n")?;
+        writeln!(
+            f,
+            "{:<20} {:>9} {:>9} {:>9}  ours minus it, ndcg@10 [95% interval]",
+            "", "ndcg@10", "hr@10", "mrr@10"
+        )?;
+        for (name, metrics) in &self.metrics {
+            line(f, name, metrics, None)?;
+        }
+        for (name, metrics) in &self.baselines {
+            line(f, name, metrics, self.bootstrap.get(name))?;
+        }
+        if let Some(Quantization { ndcg_loss, top10_overlap }) = self.quantization {
+            let (loss, overlap) = (-100.0 * ndcg_loss, 100.0 * top10_overlap);
+            writeln!(f, "\nquantization: {loss:+.2}% ndcg@10, {overlap:.1}% of the top 10 in common")?;
+        }
+        let error = self.calibration.expected_error;
+        writeln!(f, "log loss {:.4} nats; expected calibration error of the best item {error:.4}", self.log_loss)
+    }
+}
+
+fn line(
+    f: &mut fmt::Formatter<'_>,
+    name: &str,
+    metrics: &RankingMetrics,
+    difference: Option<&Difference>,
+) -> fmt::Result {
+    let [_, _, mrr, _] = metrics.mrr;
+    write!(f, "{name:<20} {:>9.5} {:>9.5} {mrr:>9.5}", metrics.ndcg_at_10(), metrics.hr_at_10())?;
+    if let Some(Difference { difference, low, high }) = difference {
+        write!(f, "  {difference:+.5} [{low:+.5}, {high:+.5}]")?;
+    }
+    writeln!(f)
+}
