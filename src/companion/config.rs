@@ -1,8 +1,12 @@
 //! foreclick.toml: which log, what its columns mean, how it is split, trained, evaluated and exported.
 
 mod check;
+mod idle_gap;
+mod moment;
 
-use crate::companion::data::{IdleGap, Moment, TimeUnit};
+pub use idle_gap::IdleGap;
+pub use moment::{Moment, TimeUnit};
+
 use crate::companion::train::TrainConfig;
 use crate::schema::FilterSeen;
 use anyhow::{Context, Result};

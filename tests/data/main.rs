@@ -10,6 +10,7 @@ mod real;
 
 use foreclick::companion::config::Config;
 use foreclick::companion::data::{self, CleaningReport, Dataset};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
@@ -77,7 +78,7 @@ fn sample() -> Option<PathBuf> {
     let folder = std::env::var_os("FORECLICK_SAMPLE").map_or_else(|| root().join("build/sample"), PathBuf::from);
     let found = folder.join("transactions.parquet").is_file();
     if !found {
-        eprintln!("skipped: no sample (./build.sh demo fetches it, FORECLICK_SAMPLE names its folder)");
+        say("skipped: no sample (./build.sh demo fetches it, FORECLICK_SAMPLE names its folder)");
     }
     found.then_some(folder)
 }
@@ -87,7 +88,12 @@ fn shared(name: &str) -> Option<PathBuf> {
     let folder = std::env::var_os("FORECLICK_SHARED").map_or_else(|| root().join("../shared"), PathBuf::from);
     let path = folder.join("data").join(name);
     if !path.is_file() {
-        eprintln!("skipped: no ../shared (FORECLICK_SHARED names its folder): {name}");
+        say(&format!("skipped: no ../shared (FORECLICK_SHARED names its folder): {name}"));
     }
     path.is_file().then_some(path)
+}
+
+/// Writes past the test runner, which hides what passing tests print.
+fn say(text: &str) {
+    writeln!(std::io::stderr(), "{text}").unwrap();
 }

@@ -3,7 +3,6 @@
 mod clean;
 mod dataset;
 mod encode;
-mod idle_gap;
 mod init;
 mod order;
 mod read;
@@ -14,12 +13,10 @@ mod table;
 mod time;
 
 pub use dataset::{Dataset, ItemTable, Part, Sequences};
-pub use idle_gap::IdleGap;
 pub use init::guess;
 pub use report::{CleaningReport, Rule};
-pub use time::{Moment, TimeUnit};
 
-use crate::companion::config::Config;
+use crate::companion::config::{Config, Moment};
 use crate::event::NO_TIME;
 use crate::schema::{Schema, Task};
 use crate::vocab::Vocab;

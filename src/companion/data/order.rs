@@ -5,6 +5,7 @@ use super::report::Rule;
 use super::table::Table;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
+use rayon::slice::ParallelSliceMut;
 use std::collections::HashMap;
 
 /// Sorts events by sequence key, then by time. A group stays together, where its first event is; groups that begin
@@ -23,7 +24,7 @@ pub fn put(events: &mut [Event], table: &Table, seed: u64) -> Vec<Rule> {
     let group_ranks = table.groups.as_ref().map(|groups| (groups.ranks(), &groups.ids));
     let sequence = |row: u32| sequence_ranks[table.sequences.ids[row as usize] as usize];
     let group = |row: u32| group_ranks.as_ref().map_or(0, |(ranks, ids)| ranks[ids[row as usize] as usize]);
-    events.sort_unstable_by_key(|&Event { row, begun }| {
+    events.par_sort_unstable_by_key(|&Event { row, begun }| {
         (sequence(row), begun, group(row), when(row), ties[row as usize], row)
     });
 

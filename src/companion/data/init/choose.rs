@@ -1,8 +1,9 @@
 //! Which column is what: by its name, and by what its values do.
 
 use super::sample::{Column, Sample};
+use crate::companion::config::{Moment, TimeUnit};
 use crate::companion::data::table::MISSING;
-use crate::companion::data::time::{Moment, TimeUnit, parse_pattern};
+use crate::companion::data::time::parse_pattern;
 use std::collections::{HashMap, HashSet};
 
 /// A guess and why.
@@ -152,7 +153,7 @@ fn time_unit(column: &Column) -> Option<Guess<TimeUnit>> {
     let pattern = PATTERNS.iter().find(fits)?;
     Some(guess(
         TimeUnit::Pattern((*pattern).to_owned()),
-        format!("its values fit {pattern:?}: is the month where it should be?"),
+        format!("its values fit {pattern:?}; see that day and month are not swapped"),
     ))
 }
 

@@ -6,8 +6,8 @@ mod write;
 
 use super::read::{Cell, Format, Row, Source, events};
 use super::table::MISSING;
-use super::time::{Moment, TimeColumn, TimeUnit};
-use crate::companion::config::{LogConfig, LogPath};
+use super::time::TimeColumn;
+use crate::companion::config::{LogConfig, LogPath, Moment, TimeUnit};
 use crate::event::NO_TIME;
 use crate::schema::FilterSeen;
 use anyhow::{Context, Result, ensure};
