@@ -91,7 +91,7 @@ impl Event {
         let time = match self.time {
             None => NO_TIME,
             Some(time) if time.is_finite() => time as i64,
-            Some(time) => return Err(Error::Event(format!("time is {time}, expected milliseconds since 1970"))),
+            Some(_) => return Err(Error::Event("time is no finite number, expected milliseconds since 1970".into())),
         };
         let fields = schema
             .fields
@@ -106,7 +106,7 @@ fn encode_field(name: &str, kind: &FieldKind, value: Option<&Value>) -> Result<f
     match (kind, value) {
         (FieldKind::Category { values }, Some(Value::Text(text))) => Ok(FieldKind::category_code(values, text)),
         (FieldKind::Category { values }, Some(Value::Number(number))) => {
-            Ok(FieldKind::category_code(values, &number.to_string()))
+            Ok(FieldKind::category_code(values, &whole(*number)))
         }
         (FieldKind::Category { .. }, None | Some(Value::Missing)) => Ok(0.0),
         (FieldKind::Number { mean, std }, Some(Value::Number(number))) => {
@@ -117,6 +117,11 @@ fn encode_field(name: &str, kind: &FieldKind, value: Option<&Value>) -> Result<f
             Err(Error::Event(format!("field {name:?} is the text {text:?}, expected a number or null")))
         }
     }
+}
+
+/// A number as a category's name. Only whole numbers are names; formatting others would cost every page 6 KB.
+fn whole(number: f64) -> String {
+    if number.trunc() == number { (number as i64).to_string() } else { String::new() }
 }
 
 #[cfg(test)]

@@ -6,7 +6,11 @@ pub mod engine;
 pub mod error;
 pub mod event;
 pub mod format;
+pub mod json;
 pub mod metrics;
+pub mod predictor;
 pub mod quant;
 pub mod schema;
 pub mod vocab;
+#[cfg(target_arch = "wasm32")]
+pub mod web;

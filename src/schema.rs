@@ -1,11 +1,11 @@
 //! What an event is and what is asked about a sequence of them.
 
 use crate::error::{Error, Result};
+use crate::json::{FromJson, Json, read_name, read_object};
 use serde::{Deserialize, Serialize};
 
 /// The description of events that a model was trained on; it travels inside the model file.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Schema {
     /// Whether events carry a time.
     pub has_time: bool,
@@ -32,8 +32,7 @@ pub enum FilterSeen {
 }
 
 /// One further field of an event.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Field {
     /// The field's name: the log's column and the key in the page's event.
     pub name: String,
@@ -42,8 +41,8 @@ pub struct Field {
 }
 
 /// How a field's values become numbers.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case", deny_unknown_fields)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum FieldKind {
     /// One of a closed list. Encoded as 1 + its place in `values`; 0 is missing or unknown.
     Category {
@@ -60,12 +59,47 @@ pub enum FieldKind {
 }
 
 /// What is asked of a sequence.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Task {
     /// Which item comes next: a ranking of all candidates with probabilities.
     NextItem,
 }
+
+read_object!(Schema { has_time, has_group, filter_seen, fields, tasks });
+read_name!(FilterSeen { "none" => None, "group" => Group, "all" => All });
+read_object!(Field { name, kind });
+read_name!(Task { "next_item" => NextItem });
+
+impl FromJson for FieldKind {
+    fn from_json(json: &mut Json<'_>) -> Result<Self> {
+        let mut found = None;
+        json.object(&mut |json, key| {
+            found = Some(match key {
+                "category" => Category::from_json(json).map(|Category { values }| Self::Category { values })?,
+                "number" => Number::from_json(json).map(|Number { mean, std }| Self::Number { mean, std })?,
+                _ => return Err(json.unknown(key)),
+            });
+            Ok(())
+        })?;
+        json.required(found, "category or number")
+    }
+}
+
+/// The contents of [`FieldKind::Category`], as read.
+struct Category {
+    values: Vec<String>,
+}
+
+read_object!(Category { values });
+
+/// The contents of [`FieldKind::Number`], as read.
+struct Number {
+    mean: f32,
+    std: f32,
+}
+
+read_object!(Number { mean, std });
 
 /// How far a standardised number may lie from the mean, in standard deviations.
 const NUMBER_LIMIT: f32 = 5.0;
@@ -93,7 +127,7 @@ impl Schema {
                 && !(mean.is_finite() && std.is_finite() && std > 0.0)
             {
                 return Err(Error::Schema(format!(
-                    "field {:?}: mean {mean} and std {std}, expected finite and std > 0",
+                    "field {:?}: mean and std must be finite, and std above 0",
                     field.name
                 )));
             }

@@ -41,7 +41,9 @@ need_wasm_clippy() {
 
 # wasm_env PROGRAM ARGUMENT...: with the compiler and the flags of the browser's target.
 wasm_env() {
-  env "${WASM_ENV[@]}" RUSTFLAGS="-Ctarget-feature=+simd128" "$@"
+  # The paths of this machine's crates do not belong into what is shipped.
+  local crates="${CARGO_HOME:-$HOME/.cargo}/registry/src"
+  env "${WASM_ENV[@]}" RUSTFLAGS="-Ctarget-feature=+simd128 --remap-path-prefix=$crates=crates" "$@"
 }
 
 add_with_rustup() {

@@ -3,7 +3,7 @@
 
 WEB_BUDGET=102400 # bytes of wasm and JavaScript together, gzip -9
 WEB_FILES=(pkg/wasm/foreclick_bg.wasm pkg/wasm/foreclick.js pkg/index.js)
-WEB_SOURCES=(src Cargo.toml Cargo.lock tools/web.sh tools/wasm_target.sh)
+WEB_SOURCES=(src Cargo.toml Cargo.lock tools/web.sh tools/wasm_target.sh tools/minify.js)
 
 need_web_tools() {
   need_rust
@@ -29,10 +29,11 @@ compile_web() {
   # The crate type is asked for here: named in Cargo.toml it would silently drop fat link-time optimisation.
   wasm_env cargo rustc "${WASM_FLAGS[@]}" --lib --crate-type cdylib --profile web
   rm -rf pkg/wasm
-  # No generated types: users get the hand-written pkg/index.d.ts.
-  "$TOOLS/bin/wasm-bindgen" --target web --no-typescript --out-dir pkg/wasm --out-name foreclick \
-    "$CARGO_TARGET_DIR/$WASM/web/foreclick.wasm"
-  say "web package: wasm-opt"
+  # No generated types: users get the hand-written pkg/index.d.ts. The .wasm file's address is written in pkg/index.js.
+  "$TOOLS/bin/wasm-bindgen" --target web --no-typescript --omit-default-module-path \
+    --out-dir pkg/wasm --out-name foreclick "$CARGO_TARGET_DIR/$WASM/web/foreclick.wasm"
+  say "web package: minifying"
+  node tools/minify.js pkg/wasm/foreclick.js
   "$DEV/node_modules/.bin/wasm-opt" -O3 --strip-debug --strip-producers --strip-target-features \
     --enable-simd --enable-bulk-memory --enable-nontrapping-float-to-int --enable-sign-ext \
     --enable-mutable-globals --enable-reference-types --enable-multivalue \

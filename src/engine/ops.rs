@@ -43,6 +43,9 @@ pub struct TopK {
 
 /// One session's buffers on one device.
 pub trait Ops {
+    /// The most that `top_k` can be asked for.
+    const MAX_K: usize = usize::MAX;
+
     /// One encoder step: from the event's input to the query and the gates, which stay on the device.
     ///
     /// # Errors

@@ -10,6 +10,7 @@ use crate::vocab::ItemId;
 use std::sync::Arc;
 
 /// A session on one device.
+#[derive(Clone)]
 pub struct Stream<O: Ops> {
     model: Arc<Model>,
     ops: O,

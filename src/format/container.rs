@@ -4,18 +4,25 @@
 //! every page: this one is small, checks every length before it allocates, and gives no panic to a hostile file.
 
 use crate::error::{Error, Result};
+use crate::json::{self, FromJson, Json, read_name, read_object};
 use bytemuck::Pod;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use std::collections::BTreeMap;
 
 /// The longest header that is read, in bytes: enough for thousands of tensors and 100,000 category names.
 const MAX_HEADER: usize = 16 << 20;
 
+/// The most tensors that are read: names are compared one by one.
+const MAX_TENSORS: usize = 4096;
+
+/// The key of the header entry that is no tensor.
+const METADATA: &str = "__metadata__";
+
 /// The key of the metadata entry that holds foreclick's own description.
 const METADATA_KEY: &str = "foreclick";
 
 /// A tensor's number type, by its name in safetensors.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub enum Dtype {
     /// 8-bit unsigned.
     U8,
@@ -36,17 +43,21 @@ impl Dtype {
     }
 }
 
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+read_name!(Dtype { "U8" => U8, "I8" => I8, "U32" => U32, "F32" => F32 });
+
+#[derive(Serialize)]
 struct TensorInfo {
     dtype: Dtype,
     shape: Vec<usize>,
-    data_offsets: [usize; 2],
+    data_offsets: Vec<usize>,
 }
 
-#[derive(Serialize, Deserialize)]
+read_object!(TensorInfo { dtype, shape, data_offsets });
+
+/// What is written before the tensors; reading goes without it.
+#[derive(Serialize)]
 struct Header {
-    #[serde(rename = "__metadata__", default)]
+    #[serde(rename = "__metadata__")]
     metadata: BTreeMap<String, String>,
     #[serde(flatten)]
     tensors: BTreeMap<String, TensorInfo>,
@@ -61,13 +72,16 @@ pub struct TensorView<'a> {
     pub rows: usize,
     /// The values a row.
     pub columns: usize,
+    /// Where it begins in the data.
+    start: usize,
     bytes: &'a [u8],
 }
 
 /// An opened file: names to bytes, everything checked against the file's length.
 pub struct Container<'a> {
     metadata: String,
-    tensors: BTreeMap<String, TensorView<'a>>,
+    /// In the order of their places in the file.
+    tensors: Vec<(String, TensorView<'a>)>,
 }
 
 impl<'a> Container<'a> {
@@ -91,13 +105,22 @@ impl<'a> Container<'a> {
             )));
         }
         let (header, data) = rest.split_at(length as usize);
-        let header: Header = serde_json::from_slice(header)
-            .map_err(|error| Error::Format(format!("the header is no safetensors JSON ({error}); export it again")))?;
-        let Header { mut metadata, tensors } = header;
-        let metadata = metadata.remove(METADATA_KEY).ok_or_else(|| {
+        let (mut metadata, mut tensors) = (None, Vec::new());
+        json::read_with(header, "header", |json| {
+            json.object(&mut |json, key| {
+                if key == METADATA {
+                    metadata = own_metadata(json)?;
+                    return Ok(());
+                }
+                let view = view_tensor(key, TensorInfo::from_json(json)?, data)?;
+                insert_tensor(&mut tensors, key, view)
+            })
+        })?;
+        check_cover(&tensors, data.len())?;
+        let metadata = metadata.ok_or_else(|| {
             Error::Format(format!("no metadata entry {METADATA_KEY:?}; expected a file written by `foreclick export`"))
         })?;
-        Ok(Self { metadata, tensors: place_tensors(tensors, data)? })
+        Ok(Self { metadata, tensors })
     }
 
     /// foreclick's own description of the model, as JSON.
@@ -105,14 +128,14 @@ impl<'a> Container<'a> {
         &self.metadata
     }
 
-    /// The tensors' names, sorted.
+    /// The tensors' names, in the order of their places in the file.
     pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.tensors.keys().map(String::as_str)
+        self.tensors.iter().map(|(name, _)| name.as_str())
     }
 
     /// The tensor of a name.
     pub fn get(&self, name: &str) -> Option<TensorView<'a>> {
-        self.tensors.get(name).copied()
+        find(&self.tensors, name)
     }
 
     /// The tensor of a name, whose number type and shape must be these.
@@ -146,48 +169,76 @@ impl TensorView<'_> {
     }
 }
 
-fn place_tensors(infos: BTreeMap<String, TensorInfo>, data: &[u8]) -> Result<BTreeMap<String, TensorView<'_>>> {
-    let mut ranges: Vec<[usize; 2]> = Vec::with_capacity(infos.len());
-    let mut tensors = BTreeMap::new();
-    for (name, info) in infos {
-        let TensorInfo { dtype, shape, data_offsets: [start, end] } = info;
-        let (rows, columns) = match shape[..] {
-            [columns] => (1, columns),
-            [rows, columns] => (rows, columns),
-            _ => return Err(Error::Format(format!("tensor {name:?} has shape {shape:?}, expected one or two axes"))),
-        };
-        let size = rows.checked_mul(columns).and_then(|count| count.checked_mul(dtype.size()));
-        let bytes = if start <= end { data.get(start..end) } else { None };
-        match bytes {
-            Some(bytes) if Some(bytes.len()) == size => {
-                ranges.push([start, end]);
-                tensors.insert(name, TensorView { dtype, rows, columns, bytes });
-            }
-            _ => {
-                return Err(Error::Format(format!(
-                    "tensor {name:?} {dtype:?} {shape:?} is said to lie at bytes {start}..{end} of {}; the file is cut or damaged, fetch it again",
-                    data.len()
-                )));
-            }
+/// The entry of the header's metadata that is ours.
+fn own_metadata(json: &mut Json<'_>) -> Result<Option<String>> {
+    let mut metadata = None;
+    json.object(&mut |json, key| {
+        let value = String::from_json(json)?;
+        if key == METADATA_KEY {
+            metadata = Some(value);
         }
+        Ok(())
+    })?;
+    Ok(metadata)
+}
+
+fn view_tensor<'a>(name: &str, info: TensorInfo, data: &'a [u8]) -> Result<TensorView<'a>> {
+    let TensorInfo { dtype, shape, data_offsets } = info;
+    let (rows, columns) = match shape[..] {
+        [columns] => (1, columns),
+        [rows, columns] => (rows, columns),
+        _ => return Err(Error::Format(format!("tensor {name:?} has {} axes, expected one or two", shape.len()))),
+    };
+    let &[start, end] = data_offsets.as_slice() else {
+        return Err(Error::Format(format!("tensor {name:?} has {} offsets, expected two", data_offsets.len())));
+    };
+    let size = rows.checked_mul(columns).and_then(|count| count.checked_mul(dtype.size()));
+    let bytes = if start <= end { data.get(start..end) } else { None };
+    match bytes {
+        Some(bytes) if Some(bytes.len()) == size => Ok(TensorView { dtype, rows, columns, start, bytes }),
+        _ => Err(Error::Format(format!(
+            "tensor {name:?} [{rows}, {columns}] is said to lie at bytes {start}..{end} of {}; the file is cut or damaged, fetch it again",
+            data.len()
+        ))),
     }
-    ranges.sort_unstable();
+}
+
+fn insert_tensor<'a>(tensors: &mut Vec<(String, TensorView<'a>)>, name: &str, view: TensorView<'a>) -> Result<()> {
+    if tensors.len() == MAX_TENSORS {
+        return Err(Error::Format(format!("more than {MAX_TENSORS} tensors; this is no file of foreclick's")));
+    }
+    if find(tensors, name).is_some() {
+        return Err(Error::Format(format!("two tensors are called {name:?}; export the model again")));
+    }
+    // An empty tensor goes before the one that begins at the same byte.
+    let order = |view: &TensorView<'_>| (view.start, view.bytes.len());
+    let place = tensors.partition_point(|(_, other)| order(other) < order(&view));
+    tensors.insert(place, (name.to_owned(), view));
+    Ok(())
+}
+
+fn find<'a>(tensors: &[(String, TensorView<'a>)], name: &str) -> Option<TensorView<'a>> {
+    tensors.iter().find(|(other, _)| other == name).map(|(_, view)| *view)
+}
+
+/// The tensors must follow each other without a gap, from the first byte to the last.
+fn check_cover(tensors: &[(String, TensorView<'_>)], length: usize) -> Result<()> {
     let mut covered = 0;
-    for [start, end] in ranges {
-        if start != covered {
+    for (name, view) in tensors {
+        if view.start != covered {
             return Err(Error::Format(format!(
-                "tensors leave a gap or overlap at byte {covered} (next starts at {start}); export the model again"
+                "tensor {name:?} begins at byte {}, expected {covered}; export the model again",
+                view.start
             )));
         }
-        covered = end;
+        covered += view.bytes.len();
     }
-    if covered != data.len() {
+    if covered != length {
         return Err(Error::Format(format!(
-            "the tensors end at byte {covered} of {}; the file is cut or has a foreign tail, fetch it again",
-            data.len()
+            "the tensors end at byte {covered} of {length}; the file is cut or has a foreign tail, fetch it again"
         )));
     }
-    Ok(tensors)
+    Ok(())
 }
 
 /// Gathers tensors and writes the file.
@@ -213,7 +264,7 @@ impl Writer {
             Header { metadata: BTreeMap::from([(METADATA_KEY.to_owned(), metadata)]), tensors: BTreeMap::new() };
         let mut end = 0;
         for (name, dtype, shape, bytes) in &self.tensors {
-            let info = TensorInfo { dtype: *dtype, shape: shape.clone(), data_offsets: [end, end + bytes.len()] };
+            let info = TensorInfo { dtype: *dtype, shape: shape.clone(), data_offsets: vec![end, end + bytes.len()] };
             header.tensors.insert(name.clone(), info);
             end += bytes.len();
         }

@@ -6,20 +6,20 @@ use super::weights::{
     REPEAT_LASTS, TERMS, Weights,
 };
 use crate::error::{Error, Result};
+use crate::json::{self, FromJson, Json};
 use crate::quant::Int8Rows;
 use crate::schema::{FieldKind, Schema};
 use crate::vocab::Vocab;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use std::collections::BTreeMap;
 
 /// The version that this build writes, and the newest that it reads.
 pub const FORMAT_VERSION: u32 = 1;
 
 /// What the file says of itself, as JSON in the container's metadata.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Metadata {
-    /// See [`FORMAT_VERSION`].
+    /// See [`FORMAT_VERSION`]. It stays the first, so that a file from the future is told from a damaged one.
     pub format_version: u32,
     /// What an event is.
     pub schema: Schema,
@@ -33,10 +33,34 @@ pub struct Metadata {
     pub metrics: BTreeMap<String, f64>,
 }
 
-/// Reads only the version, so that a file from the future gets a clear answer.
-#[derive(Deserialize)]
-struct VersionOnly {
-    format_version: u32,
+impl FromJson for Metadata {
+    fn from_json(json: &mut Json<'_>) -> Result<Self> {
+        let (mut version, mut schema, mut architecture, mut bits) = (None, None, None, None);
+        let (mut provenance, mut metrics) = (None, None);
+        json.object(&mut |json, key| {
+            match key {
+                "format_version" => match u32::from_json(json)? {
+                    got if got > FORMAT_VERSION => return Err(Error::Version { got, expected: FORMAT_VERSION }),
+                    got => version = Some(got),
+                },
+                "schema" => schema = Some(FromJson::from_json(json)?),
+                "architecture" => architecture = Some(FromJson::from_json(json)?),
+                "bits" => bits = Some(FromJson::from_json(json)?),
+                "provenance" => provenance = Some(FromJson::from_json(json)?),
+                "metrics" => metrics = Some(FromJson::from_json(json)?),
+                _ => return Err(json.unknown(key)),
+            }
+            Ok(())
+        })?;
+        Ok(Self {
+            format_version: json.required(version, "format_version")?,
+            schema: json.required(schema, "schema")?,
+            architecture: json.required(architecture, "architecture")?,
+            bits: json.required(bits, "bits")?,
+            provenance: json.required(provenance, "provenance")?,
+            metrics: json.required(metrics, "metrics")?,
+        })
+    }
 }
 
 /// A whole model: what a file holds.
@@ -58,12 +82,7 @@ impl Model {
     /// contradicts itself.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self> {
         let file = Container::open(bytes)?;
-        let json_error = |error: serde_json::Error| Error::Format(format!("the description can't be read: {error}"));
-        let VersionOnly { format_version } = serde_json::from_str(file.metadata()).map_err(json_error)?;
-        if format_version > FORMAT_VERSION {
-            return Err(Error::Version { got: format_version, expected: FORMAT_VERSION });
-        }
-        let metadata: Metadata = serde_json::from_str(file.metadata()).map_err(json_error)?;
+        let metadata: Metadata = json::read(file.metadata().as_bytes(), "description")?;
         metadata.schema.validate()?;
         metadata.architecture.validate()?;
         let bits = metadata.bits;

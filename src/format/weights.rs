@@ -1,8 +1,9 @@
 //! What a model is made of: its architecture and its weights, as plain numbers.
 
 use crate::error::{Error, Result};
+use crate::json::{read_name, read_object};
 use crate::quant::{Int8Rows, MAX_COLUMNS};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 /// Rows of the table for the time since the previous event.
 pub const GAP_BUCKETS: usize = 32;
@@ -16,8 +17,7 @@ pub const REPEAT_COUNTS: usize = 8;
 pub const TERMS: usize = 3;
 
 /// The sizes of a model; one with the same sizes can hold its weights.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Architecture {
     /// Values in an item's row and in the encoder's state.
     pub hidden: usize,
@@ -34,8 +34,7 @@ pub struct Architecture {
 }
 
 /// How repetition and co-occurrence are counted.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Counting {
     /// What one group's passing leaves of an item's recency, in (0, 1].
     pub decay: f32,
@@ -48,7 +47,7 @@ pub struct Counting {
 }
 
 /// Which events' neighbours are summed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Context {
     /// Those of the open group, each with weight 1.
@@ -56,6 +55,10 @@ pub enum Context {
     /// Those of the last ten events, the k-th newest with weight 1/k.
     LastEvents,
 }
+
+read_object!(Architecture { hidden, heads, blocks, feed_forward, max_len, counting });
+read_object!(Counting { decay, recency_epsilon, neighbour_epsilon, context });
+read_name!(Context { "open_group" => OpenGroup, "last_events" => LastEvents });
 
 /// A row-major matrix.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -233,11 +236,11 @@ impl Architecture {
         }
         let Counting { decay, recency_epsilon, neighbour_epsilon, context: _ } = counting;
         if !(*decay > 0.0 && *decay <= 1.0) {
-            return Err(Error::Schema(format!("counting.decay is {decay}, expected above 0 and at most 1")));
+            return Err(Error::Schema("counting.decay must be above 0 and at most 1".into()));
         }
         for (name, epsilon) in [("recency_epsilon", recency_epsilon), ("neighbour_epsilon", neighbour_epsilon)] {
             if !(epsilon.is_finite() && *epsilon > 0.0) {
-                return Err(Error::Schema(format!("counting.{name} is {epsilon}, expected above 0")));
+                return Err(Error::Schema(format!("counting.{name} must be above 0")));
             }
         }
         Ok(())

@@ -11,6 +11,7 @@ use crate::format::{Architecture, Block, TERMS, Weights};
 pub const RMS_EPSILON: f32 = 1e-6;
 
 /// Keys and values of the last events, each `[blocks, heads, max_len, head_size]`.
+#[derive(Clone)]
 pub struct Ring {
     keys: Vec<f32>,
     values: Vec<f32>,
@@ -24,6 +25,7 @@ impl Ring {
 }
 
 /// Room for one step.
+#[derive(Clone)]
 pub struct Scratch {
     /// The residual stream, `[hidden]`.
     state: Vec<f32>,

@@ -11,6 +11,7 @@ pub trait Lanes: 'static {
 }
 
 /// One value after the other: what every other implementation is tested against.
+#[derive(Clone)]
 pub struct Scalar;
 
 impl Lanes for Scalar {
@@ -37,6 +38,7 @@ impl Lanes for Scalar {
 
 /// Several values at once: simd128 in the browser, AVX2 on x86-64 where the CPU has it, else what the compiler
 /// makes of plain loops.
+#[derive(Clone)]
 pub struct Simd;
 
 #[cfg(target_arch = "wasm32")]

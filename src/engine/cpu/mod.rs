@@ -16,6 +16,7 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 
 /// One session on the CPU. Nothing is allocated after it was made.
+#[derive(Clone)]
 pub struct Cpu<L: Lanes> {
     model: Arc<Model>,
     ring: encode::Ring,
@@ -54,6 +55,11 @@ impl<L: Lanes> Cpu<L> {
         &self.scores
     }
 
+    /// The `k` best of these scores.
+    pub fn rank(&self, k: usize) -> TopK {
+        top_k::run(&self.scores, k)
+    }
+
     /// The query that the last `encode` left, `[hidden]`, and the gates of the last `score`, `[TERMS]`.
     pub fn state(&self) -> (&[f32], &[f32; TERMS]) {
         (&self.query, &self.gates)
@@ -86,6 +92,6 @@ impl<L: Lanes> Ops for Cpu<L> {
     }
 
     async fn top_k(&mut self, k: usize) -> Result<TopK> {
-        Ok(top_k::run(&self.scores, k))
+        Ok(self.rank(k))
     }
 }

@@ -145,6 +145,8 @@ impl Gpu {
 }
 
 impl Ops for Gpu {
+    const MAX_K: usize = MAX_K;
+
     fn encode(&mut self, step: &Step<'_>) -> Result<()> {
         // What waits of an earlier prediction must see the state before this step.
         if self.scores_wait || self.adjust.waiting() > 0 || self.encode.waiting() == encode::MAX_STEPS {

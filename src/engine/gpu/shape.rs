@@ -15,7 +15,7 @@ pub const CALL_BYTES: usize = 32;
 pub const ADJUSTMENT_BYTES: usize = 20;
 /// Bytes of the shaders' `Pair`.
 pub const PAIR_BYTES: usize = 8;
-/// What stands for an excluded item: shaders need not know infinities.
+/// What stands for an excluded item: shaders need not know infinities. The prelude says the same.
 pub const EXCLUDED: f32 = -3.0e38;
 
 /// Codes in one 16-byte word, as the item table is read.
@@ -34,6 +34,8 @@ pub struct Shape {
 
 /// What every shader begins with, after the constants.
 const PRELUDE: &str = "
+const EXCLUDED: f32 = -3.0e38;
+
 // What changes from call to call.
 struct Call {
     // What the open group's size adds to the gates.
@@ -89,7 +91,6 @@ impl Shape {
             // Writing to a string does not fail.
             let _ = writeln!(source, "const {name}: u32 = {value}u;");
         }
-        let _ = writeln!(source, "const EXCLUDED: f32 = {EXCLUDED:e};");
         source.push_str(PRELUDE);
         source.push_str(kernel);
         source

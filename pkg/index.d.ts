@@ -1,0 +1,242 @@
+/**
+ * Starts WebAssembly. Optional: {@link Predictor.load} does it too.
+ *
+ * Call it first where the `.wasm` file does not lie beside the script, as with some bundlers, in extensions, or under
+ * Node.js, which can't fetch files. Only the first call counts.
+ *
+ * @throws {ForeclickError} `fetch` where the file can't be had, `wasm` where it can't be started.
+ * @example
+ * import wasm from "foreclick/foreclick.wasm?url"; // Vite
+ * await init({ wasm });
+ */
+export function init(options?: InitOptions): Promise<void>;
+
+/** Where the `.wasm` file comes from. */
+export interface InitOptions {
+  /** An address, an answer to a request, the file's bytes, or a compiled module. Default: the file in the package. */
+  wasm?: string | URL | Response | BufferSource | WebAssembly.Module;
+}
+
+/**
+ * A model and one visitor's session with it.
+ *
+ * All predictors of a page share one WebAssembly instance. The session lives in memory only: nothing is stored, and
+ * after loading nothing is sent or fetched.
+ *
+ * @example
+ * import { Predictor } from "foreclick";
+ *
+ * const predictor = await Predictor.load("/model.safetensors");
+ * predictor.observe({ item: "oat-milk", time: Date.now(), group: "basket-7" });
+ * const { items } = await predictor.predict({ k: 5 });
+ * console.log(items[0].item, items[0].probability);
+ * predictor.free();
+ */
+export class Predictor implements Disposable {
+  private constructor();
+
+  /**
+   * Loads a model file, as `foreclick export` writes it.
+   *
+   * @param source Its address, the answer to a request for it, or its bytes.
+   * @throws {ForeclickError} `fetch` where it can't be had, `format` where it is no model or is damaged, `version`
+   * where it is from a newer foreclick, `schema` where it contradicts itself, `wasm` where WebAssembly can't start,
+   * `argument` for anything else than the above. An abort rejects with the signal's reason.
+   */
+  static load(source: string | URL | Response | ArrayBuffer | ArrayBufferView, options?: LoadOptions): Promise<Predictor>;
+
+  /**
+   * Takes one event of the visitor's. An item that the model does not know is allowed: it counts as an event, and
+   * `diagnostics().unknownItems` counts it.
+   *
+   * @throws {ForeclickError} `event` for a member that the model does not have or a value of the wrong kind; the
+   * session is as it was then.
+   */
+  observe(event: VisitorEvent): void;
+
+  /**
+   * Ranks the items by how likely each is the next event's, for the session as it is at the call.
+   *
+   * Several calls may be under way: while the GPU works on one, the others are the CPU's.
+   *
+   * @throws {ForeclickError} `argument` for wrong options; `freed`; `wasm` after a crash.
+   */
+  predict(options?: PredictOptions): Promise<Prediction>;
+
+  /**
+   * Tells why an item is predicted: what its score is made of, and what each of the latest events did for it. Each
+   * event is left out in turn and the session replayed without it, on the CPU: exact, and some dozens of milliseconds
+   * of work.
+   *
+   * @param item The key of an item that the model knows and that is a candidate now.
+   * @throws {ForeclickError} `argument` for any other item and for wrong options; `freed`; `wasm` after a crash.
+   * @example
+   * const { events } = await predictor.explain("oat-milk");
+   * const times = (event) => Math.exp(event.effect); // how many times as likely it is because of the event
+   */
+  explain(item: string, options?: ExplainOptions): Promise<Explanation>;
+
+  /** Forgets all events. The model stays. */
+  reset(): void;
+
+  /** Where the predictor stands: its backend and why, times, sizes. */
+  diagnostics(): Diagnostics;
+
+  /**
+   * Resolves once it is decided whether the GPU is used; never rejects. At once with `backend: "cpu"`; with `"gpu"`
+   * before `load` resolves.
+   */
+  readonly settled: Promise<void>;
+
+  /** Gives the memory back, the GPU's too. Every later call but this one throws `freed`. */
+  free(): void;
+
+  /** {@link Predictor.free}, for `using predictor = await Predictor.load(…)`. */
+  [Symbol.dispose](): void;
+}
+
+/** How a model is loaded. */
+export interface LoadOptions {
+  /**
+   * What computes predictions. Default `"auto"`: the CPU answers at once; the GPU is started in the background, must
+   * give the CPU's answers to made-up sessions, and is used if it is faster. `"cpu"` never touches the GPU. `"gpu"`
+   * waits for the GPU and uses it even if it is slower. A GPU that is missing, wrong or lost is no error with any of
+   * them: the CPU answers, and `diagnostics().reason` tells why.
+   */
+  backend?: "auto" | "cpu" | "gpu";
+  /** Called as the model file arrives. */
+  onProgress?: (progress: Progress) => void;
+  /** Ends the transfer. */
+  signal?: AbortSignal;
+}
+
+/** How much of the model file has arrived. */
+export interface Progress {
+  /** Bytes so far. */
+  loaded: number;
+  /** Bytes in all; undefined where the server does not tell, or packs the file. */
+  total: number | undefined;
+}
+
+/** One thing that the visitor did. */
+export interface VisitorEvent {
+  /** The site's own key of the item. */
+  item: string;
+  /** When, in milliseconds since 1970 (`Date.now()`). Left out: not known. */
+  time?: number;
+  /** What it belongs to, such as a basket or an order; events of one group follow each other. */
+  group?: string;
+  /** Further fields by the names that the model was trained with. One left out, null or NaN counts as missing. */
+  fields?: Record<string, string | number | null | undefined>;
+}
+
+/** What a prediction is asked for. */
+export interface PredictOptions {
+  /** How many items; fewer come back where there are fewer candidates. Default 10. Above 100 the CPU answers. */
+  k?: number;
+  /** Keys of items that are no candidates. Unknown ones are passed over. */
+  exclude?: string[];
+  /** The group of the event to come; a new name opens a group. Default: the last event's group. */
+  group?: string;
+}
+
+/** The candidates for the next event. */
+export interface Prediction {
+  /** Best first, at most `k`. */
+  items: PredictedItem[];
+  /** What computed it. */
+  backend: "cpu" | "gpu";
+  /** How long it took, from the call to the answer, in milliseconds. */
+  milliseconds: number;
+}
+
+/** One candidate. */
+export interface PredictedItem {
+  /** Its key. */
+  item: string;
+  /** Its logit: a difference of 0.69 doubles the odds. */
+  score: number;
+  /** How likely it is, among all candidates: 0 to 1. */
+  probability: number;
+}
+
+/** What an explanation is asked for. */
+export interface ExplainOptions {
+  /** How many of the latest events are left out in turn: 0 to 32. Default 32. */
+  events?: number;
+  /** As in {@link PredictOptions}; give what the prediction was given. */
+  exclude?: string[];
+  /** As in {@link PredictOptions}; give what the prediction was given. */
+  group?: string;
+}
+
+/** Why an item has its score. */
+export interface Explanation {
+  /** The item's key. */
+  item: string;
+  /** Its logit: the sum of `terms`. */
+  score: number;
+  /** How likely it is, among all candidates: 0 to 1. */
+  probability: number;
+  /** What the score is made of, in logits. */
+  terms: {
+    /** How well it fits the sequence so far. */
+    taste: number;
+    /** How much everyone takes it. */
+    popularity: number;
+    /** When and how often this visitor took it; 0 for an item not met before. */
+    repetition: number;
+    /** How often it is found beside the latest items. */
+    neighbours: number;
+  };
+  /** The latest events, oldest first. */
+  events: EventEffect[];
+}
+
+/** What one event did for the item. */
+export interface EventEffect {
+  /** The event's place in the session; the first is 0. */
+  place: number;
+  /** The event's item; null where the model does not know it. */
+  item: string | null;
+  /** `ln(probability / probability without this event)`: above 0 where the event speaks for the item. */
+  effect: number;
+}
+
+/** Where a predictor stands. */
+export interface Diagnostics {
+  /** What computes the next prediction. */
+  backend: "cpu" | "gpu";
+  /** Why, in words. */
+  reason: string;
+  /** What the browser tells of the GPU; null before one was found. */
+  adapter: string | null;
+  /** Milliseconds for one event and one prediction on the CPU; null before the GPU was tried. */
+  cpuMilliseconds: number | null;
+  /** The same on the GPU, the way there and back included. */
+  gpuMilliseconds: number | null;
+  /** Whether the GPU gave the CPU's answers: the same best ten, scores within a thousandth. */
+  selfCheck: "none" | "passed" | "failed";
+  /** Items that the model knows. */
+  items: number;
+  /** The model file's size, unpacked. */
+  bytes: number;
+  /** The session's events. */
+  events: number;
+  /** Item keys that the model did not know, in events and in exclusions, since loading. */
+  unknownItems: number;
+  /** The package's version. */
+  version: string;
+  /** WebAssembly's memory, shared by all predictors of the page, in bytes. */
+  memoryBytes: number;
+}
+
+/** What is thrown: an `Error` with a `code`. */
+export interface ForeclickError extends Error {
+  /**
+   * Stable, for programs: `fetch` a transfer failed; `format`, `version`, `schema` the file is no model, is newer, or
+   * contradicts itself; `event`, `argument` a call was given something wrong; `freed` the predictor was freed; `wasm`
+   * WebAssembly could not start or crashed: reload the page.
+   */
+  code: "fetch" | "format" | "version" | "schema" | "event" | "argument" | "freed" | "wasm";
+}

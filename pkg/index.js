@@ -1,0 +1,206 @@
+// foreclick for the page: fetches the model, starts WebAssembly, hands plain objects to and fro.
+// Every member is documented in index.d.ts.
+import startWasm, { WebPredictor } from "./wasm/foreclick.js";
+
+const BACKENDS = ["auto", "cpu", "gpu"];
+// The GPU has its own, shorter deadlines. Past these it can only have died inside WebAssembly.
+const PREDICTION_LIMIT = 10_000;
+const TRIAL_LIMIT = 60_000;
+
+let instance; // the promise of WebAssembly's exports
+let stopped; // the error that ended the instance
+
+export function init({ wasm } = {}) {
+  // The one place where the address is written: bundlers look for just this form.
+  instance ??= start(wasm ?? new URL("./wasm/foreclick_bg.wasm", import.meta.url)).catch((error) => {
+    instance = undefined;
+    throw error;
+  });
+  return instance.then(() => {});
+}
+
+export class Predictor {
+  #inner;
+  #backend;
+  #memory;
+  #settled;
+  #retried = false;
+
+  static async load(source, { backend = "auto", onProgress, signal } = {}) {
+    if (!BACKENDS.includes(backend)) throw failure("argument", `backend is ${backend}, expected one of ${BACKENDS}`);
+    const [bytes] = await Promise.all([read(source, onProgress, signal), init()]);
+    signal?.throwIfAborted();
+    const { memory } = await instance;
+    const predictor = new Predictor(bytes, backend, memory);
+    if (backend === "gpu") await predictor.settled;
+    return predictor;
+  }
+
+  constructor(bytes, backend, memory) {
+    if (!memory) throw failure("argument", "use Predictor.load() instead of new Predictor()");
+    const hasGpu = Boolean(globalThis.navigator?.gpu);
+    const reason =
+      backend === "cpu"
+        ? "the CPU was asked for"
+        : hasGpu
+          ? "the CPU answers while the GPU is being tried"
+          : "the CPU answers: this browser offers no WebGPU";
+    this.#backend = backend;
+    this.#memory = memory;
+    this.#inner = enter(() => new WebPredictor(bytes, reason));
+    this.#settled = hasGpu && backend !== "cpu" ? this.#tryGpu() : Promise.resolve();
+  }
+
+  get settled() {
+    return this.#settled;
+  }
+
+  observe(event) {
+    this.#call((inner) => inner.observe(event));
+  }
+
+  async predict(options = {}) {
+    const start = performance.now();
+    let answer = this.#call((inner) => inner.predict(options));
+    if (answer instanceof Promise) {
+      answer = (await within(PREDICTION_LIMIT, answer)) ?? stop("the GPU's answer never came");
+      if (answer.backend === "cpu") this.#retryGpu();
+    }
+    return { ...answer, milliseconds: performance.now() - start };
+  }
+
+  async explain(item, options = {}) {
+    if (typeof item !== "string") throw failure("argument", "the item to explain must be a string");
+    return this.#call((inner) => inner.explain(item, options));
+  }
+
+  reset() {
+    this.#call((inner) => inner.reset());
+  }
+
+  diagnostics() {
+    const report = this.#call((inner) => inner.diagnostics());
+    return { ...report, memoryBytes: this.#memory.buffer.byteLength };
+  }
+
+  free() {
+    const inner = this.#inner;
+    this.#inner = undefined;
+    if (inner && !stopped) enter(() => inner.free());
+  }
+
+  [Symbol.dispose ?? Symbol.for("Symbol.dispose")]() {
+    this.free();
+  }
+
+  // A device may be lost through no fault of the GPU's, a driver's update for one: it gets one more chance.
+  #retryGpu() {
+    if (this.#retried || !this.#inner) return;
+    this.#retried = true;
+    this.#settled = this.#tryGpu();
+  }
+
+  // Never rejects: whatever happens, the CPU answers, and the diagnostics tell why.
+  #tryGpu() {
+    const trial = this.#call((inner) => inner.try_gpu(this.#backend === "gpu"));
+    return within(TRIAL_LIMIT, trial).then(
+      () => {},
+      () => {},
+    );
+  }
+
+  #call(work) {
+    if (!this.#inner) throw failure("freed", "this predictor was freed; load another");
+    return enter(() => work(this.#inner));
+  }
+}
+
+async function start(wasm) {
+  const isAddress = typeof wasm === "string" || wasm instanceof URL;
+  const source = isAddress ? await get(wasm, "WebAssembly file") : checked(wasm, "WebAssembly file");
+  try {
+    return await startWasm({ module_or_path: source });
+  } catch (error) {
+    const advice = "it needs WebAssembly with SIMD and, under a Content-Security-Policy, 'wasm-unsafe-eval'";
+    throw failure("wasm", `foreclick can't start (${error.message}); ${advice}`, error);
+  }
+}
+
+// Runs one call into WebAssembly. A trap leaves its memory half-changed, so that nothing may enter it again.
+function enter(work) {
+  if (stopped) throw stopped;
+  try {
+    return work();
+  } catch (error) {
+    if (error instanceof WebAssembly.RuntimeError) stop(error.message, error);
+    throw error;
+  }
+}
+
+function stop(what, cause) {
+  stopped ??= failure("wasm", `foreclick stopped (${what}); reload the page`, cause);
+  throw stopped;
+}
+
+async function read(source, onProgress, signal) {
+  if (source instanceof ArrayBuffer) return new Uint8Array(source);
+  if (ArrayBuffer.isView(source)) return new Uint8Array(source.buffer, source.byteOffset, source.byteLength);
+  if (typeof source === "string" || source instanceof URL) source = await get(source, "model file", signal);
+  if (!(source instanceof Response)) throw failure("argument", "load() takes a URL, a Response or bytes");
+  const response = checked(source, "model file");
+  try {
+    const counted = onProgress && response.body ? count(response, onProgress) : response;
+    return new Uint8Array(await counted.arrayBuffer());
+  } catch (error) {
+    throw signal?.aborted ? signal.reason : failure("fetch", `model file: the transfer broke off: ${error.message}`, error);
+  }
+}
+
+function count(response, onProgress) {
+  // Of a packed transfer the header gives the packed length, but we see unpacked bytes.
+  const length = response.headers.get("content-encoding") ? 0 : Number(response.headers.get("content-length"));
+  const total = length || undefined;
+  let loaded = 0;
+  const counter = new TransformStream({
+    transform(chunk, controller) {
+      loaded += chunk.byteLength;
+      onProgress({ loaded, total });
+      controller.enqueue(chunk);
+    },
+  });
+  return new Response(response.body.pipeThrough(counter));
+}
+
+async function get(url, what, signal) {
+  let response;
+  try {
+    response = await fetch(url, { signal });
+  } catch (error) {
+    throw signal?.aborted ? signal.reason : failure("fetch", `${what}: ${url} can't be fetched: ${error.message}`, error);
+  }
+  return checked(response, what);
+}
+
+// Servers answer a wrong address with an error, or with a page of their own and "200 OK".
+function checked(response, what) {
+  if (!(response instanceof Response)) return response;
+  const { ok, status, url, headers } = response;
+  if (!ok) throw failure("fetch", `${what}: ${url} answered ${status}, expected 200; check the address`);
+  if (headers.get("content-type")?.startsWith("text/html")) {
+    throw failure("fetch", `${what}: ${url} is a web page, expected a file of foreclick's; check the address`);
+  }
+  return response;
+}
+
+// The promise's value, or undefined after so many milliseconds.
+function within(limit, promise) {
+  let timer;
+  const timeout = new Promise((resolve) => {
+    timer = setTimeout(resolve, limit);
+  });
+  return Promise.race([promise, timeout]).finally(() => clearTimeout(timer));
+}
+
+function failure(code, message, cause) {
+  return Object.assign(new Error(message, { cause }), { code });
+}

@@ -1,0 +1,408 @@
+//! Reads the JSON of model files.
+//!
+//! Our own, because it ships to every page: serde's visitors, its error texts and the exact parsing of floats would
+//! take a third of the browser's size budget. It reads straight into types, so that a hostile file can't make it
+//! allocate more than the file is long, and it refuses unknown keys, like the rest of the file format. Writing is
+//! serde's.
+
+use crate::error::{Error, Result};
+use std::collections::BTreeMap;
+
+/// How deep objects and lists may lie in each other.
+const MAX_DEPTH: u32 = 16;
+
+/// A text being read.
+pub struct Json<'a> {
+    /// What it is, for errors.
+    what: &'static str,
+    text: &'a str,
+    at: usize,
+    depth: u32,
+}
+
+/// What can be read from JSON.
+pub trait FromJson: Sized {
+    /// Reads one value.
+    ///
+    /// # Errors
+    /// [`Error::Format`] says where and what was expected.
+    fn from_json(json: &mut Json<'_>) -> Result<Self>;
+}
+
+/// Reads a whole text as one value; `what` names it in errors.
+///
+/// # Errors
+/// [`Error::Format`] says where and what was expected.
+pub fn read<T: FromJson>(text: &[u8], what: &'static str) -> Result<T> {
+    read_with(text, what, T::from_json)
+}
+
+/// Reads a whole text by a function.
+///
+/// # Errors
+/// [`Error::Format`] says where and what was expected.
+pub fn read_with<T>(text: &[u8], what: &'static str, by: impl FnOnce(&mut Json<'_>) -> Result<T>) -> Result<T> {
+    let text = std::str::from_utf8(text)
+        .map_err(|_| Error::Format(format!("{what}: not UTF-8; this is no model file, or it is damaged")))?;
+    let mut json = Json { what, text, at: 0, depth: 0 };
+    let value = by(&mut json)?;
+    json.skip_space();
+    if json.at < text.len() { Err(json.expected("the end")) } else { Ok(value) }
+}
+
+impl Json<'_> {
+    /// Reads an object: `member` is given each key and reads its value.
+    ///
+    /// # Errors
+    /// [`Error::Format`], or what `member` says.
+    pub fn object(&mut self, member: &mut dyn FnMut(&mut Self, &str) -> Result<()>) -> Result<()> {
+        self.series(b'{', b'}', &mut |json| {
+            let key = String::from_json(json)?;
+            if !json.eat(b':') {
+                return Err(json.expected("':'"));
+            }
+            member(json, &key)
+        })
+    }
+
+    fn list(&mut self, element: &mut dyn FnMut(&mut Self) -> Result<()>) -> Result<()> {
+        self.series(b'[', b']', element)
+    }
+
+    fn series(&mut self, open: u8, close: u8, element: &mut dyn FnMut(&mut Self) -> Result<()>) -> Result<()> {
+        if !self.eat(open) {
+            return Err(self.expected(if open == b'{' { "an object" } else { "a list" }));
+        }
+        self.depth += 1;
+        if self.depth > MAX_DEPTH {
+            return Err(self.expected("fewer levels"));
+        }
+        if !self.eat(close) {
+            loop {
+                element(self)?;
+                if self.eat(close) {
+                    break;
+                }
+                if !self.eat(b',') {
+                    return Err(self.expected("',' or an end"));
+                }
+            }
+        }
+        self.depth -= 1;
+        Ok(())
+    }
+
+    /// The error that something else was expected here.
+    pub fn expected(&self, expected: &str) -> Error {
+        Error::Format(format!("{}, byte {}: expected {expected}; export the model again", self.what, self.at))
+    }
+
+    /// The error of a key that does not belong here.
+    pub fn unknown(&self, key: &str) -> Error {
+        self.expected(&format!("no key {key:?}"))
+    }
+
+    /// A value that must have been there, once.
+    ///
+    /// # Errors
+    /// [`Error::Format`] names the key that is missing.
+    pub fn required<T>(&self, value: Option<T>, key: &str) -> Result<T> {
+        value.ok_or_else(|| self.expected(&format!("a key {key:?} before")))
+    }
+
+    fn skip_space(&mut self) {
+        while matches!(self.peek(), Some(b' ' | b'\n' | b'\r' | b'\t')) {
+            self.at += 1;
+        }
+    }
+
+    fn peek(&self) -> Option<u8> {
+        self.text.as_bytes().get(self.at).copied()
+    }
+
+    /// Passes over space, then over this byte if it comes next.
+    fn eat(&mut self, byte: u8) -> bool {
+        self.skip_space();
+        let there = self.peek() == Some(byte);
+        self.at += usize::from(there);
+        there
+    }
+
+    fn eat_word(&mut self, word: &str) -> bool {
+        self.skip_space();
+        let there = self.text.as_bytes()[self.at..].starts_with(word.as_bytes());
+        self.at += if there { word.len() } else { 0 };
+        there
+    }
+
+    /// The digits from here on, appended to `number`.
+    fn digits(&mut self, number: &mut Decimal, after_point: bool) -> Result<()> {
+        let start = self.at;
+        while let Some(digit @ b'0'..=b'9') = self.peek() {
+            number.push(digit - b'0', after_point);
+            self.at += 1;
+        }
+        if self.at == start { Err(self.expected("a number")) } else { Ok(()) }
+    }
+
+    fn escape(&mut self) -> Result<char> {
+        let escaped = self.peek();
+        self.at += 1;
+        Ok(match escaped {
+            Some(same @ (b'"' | b'\\' | b'/')) => char::from(same),
+            Some(b'b') => '\u{8}',
+            Some(b'f') => '\u{c}',
+            Some(b'n') => '\n',
+            Some(b'r') => '\r',
+            Some(b't') => '\t',
+            Some(b'u') => {
+                let first = self.hex()?;
+                // Characters beyond the first 65,536 come as two halves.
+                let code = if (0xd800..0xdc00).contains(&first) && self.eat_word("\\u") {
+                    0x10000 + ((first - 0xd800) << 10) + (self.hex()?.wrapping_sub(0xdc00) & 0x3ff)
+                } else {
+                    first
+                };
+                char::from_u32(code).ok_or_else(|| self.expected("a character"))?
+            }
+            _ => return Err(self.expected("an escape")),
+        })
+    }
+
+    fn hex(&mut self) -> Result<u32> {
+        let mut code = 0;
+        for _ in 0..4 {
+            let digit = self.peek().and_then(|byte| char::from(byte).to_digit(16));
+            code = code * 16 + digit.ok_or_else(|| self.expected("four hexadecimal digits"))?;
+            self.at += 1;
+        }
+        Ok(code)
+    }
+}
+
+/// `digits * 10^exponent`.
+#[derive(Default)]
+struct Decimal {
+    digits: u64,
+    exponent: i32,
+}
+
+impl Decimal {
+    fn push(&mut self, digit: u8, after_point: bool) {
+        // More digits than a float holds only move the point.
+        let full = self.digits >= 1_000_000_000_000_000_000;
+        if !full {
+            self.digits = self.digits * 10 + u64::from(digit);
+        }
+        self.exponent = self.exponent.saturating_add(i32::from(full) - i32::from(after_point));
+    }
+
+    /// Exact for up to 15 digits and exponents up to 22 either way, as one exact operand meets another;
+    /// otherwise the last bits may be off, and what is below 1e-285 may be 0.
+    fn value(&self) -> f64 {
+        let power = 10f64.powi(self.exponent.saturating_abs().min(400));
+        if self.exponent < 0 { self.digits as f64 / power } else { self.digits as f64 * power }
+    }
+}
+
+impl FromJson for f64 {
+    fn from_json(json: &mut Json<'_>) -> Result<Self> {
+        let negative = json.eat(b'-');
+        let mut number = Decimal::default();
+        json.digits(&mut number, false)?;
+        if json.peek() == Some(b'.') {
+            json.at += 1;
+            json.digits(&mut number, true)?;
+        }
+        if matches!(json.peek(), Some(b'e' | b'E')) {
+            json.at += 1;
+            let down = json.peek() == Some(b'-');
+            json.at += usize::from(down || json.peek() == Some(b'+'));
+            let mut exponent = Decimal::default();
+            json.digits(&mut exponent, false)?;
+            let exponent = exponent.digits.min(1000) as i32;
+            number.exponent = number.exponent.saturating_add(if down { -exponent } else { exponent });
+        }
+        let value = number.value();
+        Ok(if negative { -value } else { value })
+    }
+}
+
+impl FromJson for f32 {
+    fn from_json(json: &mut Json<'_>) -> Result<Self> {
+        f64::from_json(json).map(|value| value as f32)
+    }
+}
+
+impl FromJson for usize {
+    fn from_json(json: &mut Json<'_>) -> Result<Self> {
+        // Where it is too large for us, the largest there is: no size in a file can be that.
+        let value = f64::from_json(json)?;
+        if value >= 0.0 && value.trunc() == value { Ok(value as usize) } else { Err(json.expected("a whole number")) }
+    }
+}
+
+impl FromJson for u32 {
+    fn from_json(json: &mut Json<'_>) -> Result<Self> {
+        usize::from_json(json).map(|value| u32::try_from(value).unwrap_or(u32::MAX))
+    }
+}
+
+impl FromJson for bool {
+    fn from_json(json: &mut Json<'_>) -> Result<Self> {
+        if json.eat_word("true") {
+            Ok(true)
+        } else if json.eat_word("false") {
+            Ok(false)
+        } else {
+            Err(json.expected("true or false"))
+        }
+    }
+}
+
+impl FromJson for String {
+    fn from_json(json: &mut Json<'_>) -> Result<Self> {
+        if !json.eat(b'"') {
+            return Err(json.expected("a text"));
+        }
+        let mut text = Self::new();
+        loop {
+            let start = json.at;
+            while json.peek().is_some_and(|byte| byte != b'"' && byte != b'\\' && byte >= b' ') {
+                json.at += 1;
+            }
+            // Both ends lie beside ASCII, so no character is split.
+            text.push_str(json.text.get(start..json.at).unwrap_or_default());
+            let end = json.peek();
+            json.at += 1;
+            match end {
+                Some(b'"') => return Ok(text),
+                Some(b'\\') => text.push(json.escape()?),
+                _ => return Err(json.expected("'\"'")),
+            }
+        }
+    }
+}
+
+impl<T: FromJson> FromJson for Vec<T> {
+    fn from_json(json: &mut Json<'_>) -> Result<Self> {
+        let mut values = Self::new();
+        json.list(&mut |json| {
+            values.push(T::from_json(json)?);
+            Ok(())
+        })?;
+        Ok(values)
+    }
+}
+
+impl<T: FromJson> FromJson for BTreeMap<String, T> {
+    fn from_json(json: &mut Json<'_>) -> Result<Self> {
+        let mut values = Self::new();
+        json.object(&mut |json, key| {
+            values.insert(key.to_owned(), T::from_json(json)?);
+            Ok(())
+        })?;
+        Ok(values)
+    }
+}
+
+/// Reads a struct from an object with just its fields.
+macro_rules! read_object {
+    ($name:ident { $($field:ident),* $(,)? }) => {
+        impl crate::json::FromJson for $name {
+            fn from_json(json: &mut crate::json::Json<'_>) -> crate::error::Result<Self> {
+                $(let mut $field = None;)*
+                json.object(&mut |json, key| {
+                    match key {
+                        $(stringify!($field) => $field = Some(crate::json::FromJson::from_json(json)?),)*
+                        _ => return Err(json.unknown(key)),
+                    }
+                    Ok(())
+                })?;
+                Ok(Self { $($field: json.required($field, stringify!($field))?),* })
+            }
+        }
+    };
+}
+
+/// Reads an enum without contents from its name.
+macro_rules! read_name {
+    ($name:ident { $($text:literal => $variant:ident),* $(,)? }) => {
+        impl crate::json::FromJson for $name {
+            fn from_json(json: &mut crate::json::Json<'_>) -> crate::error::Result<Self> {
+                match String::from_json(json)?.as_str() {
+                    $($text => Ok(Self::$variant),)*
+                    _ => Err(json.expected(concat!("one of", $(" ", $text),*))),
+                }
+            }
+        }
+    };
+}
+
+pub(crate) use {read_name, read_object};
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use serde_json::to_vec;
+
+    fn again<T: FromJson>(value: &impl serde::Serialize) -> Result<T> {
+        read(&to_vec(value).unwrap(), "test")
+    }
+
+    proptest! {
+        #[test]
+        fn reads_what_serde_writes(text in ".*", number: f32, count in 0u32.., list in prop::collection::vec("[a-z\"\\\\\u{1}é🦀]*", 0..9)) {
+            prop_assume!(number.is_finite());
+            prop_assert_eq!(again::<String>(&text).unwrap(), text);
+            prop_assert_eq!(again::<f32>(&number).unwrap(), number);
+            prop_assert_eq!(again::<u32>(&count).unwrap(), count);
+            prop_assert_eq!(again::<Vec<String>>(&list).unwrap(), list);
+        }
+
+        #[test]
+        fn numbers_are_off_by_bits_at_most(number: f64) {
+            prop_assume!(number.is_finite());
+            let got: f64 = again(&number).unwrap();
+            prop_assert!((got - number).abs() <= number.abs() * 1e-15 || number.abs() < 1e-285);
+        }
+
+        #[test]
+        fn damage_gives_an_error_and_no_panic(text in "[\\[\\]{}:,\"0-9.eE+\\-\\\\utrfalse é]*") {
+            let _ = read::<BTreeMap<String, Vec<f64>>>(text.as_bytes(), "test");
+            let _ = read::<String>(text.as_bytes(), "test");
+        }
+    }
+
+    #[test]
+    fn escapes_are_understood() {
+        let text: String = read(br#" "a\"\\\/\b\f\n\r\t\u00e9\ud83e\udd80" "#, "test").unwrap();
+        assert_eq!(text, "a\"\\/\u{8}\u{c}\n\r\t\u{e9}\u{1f980}");
+        assert!(read::<String>(br#""\ud83e""#, "test").is_err());
+    }
+
+    #[test]
+    fn what_is_wrong_is_said() {
+        let error = |text: &str| read::<BTreeMap<String, usize>>(text.as_bytes(), "header").unwrap_err().to_string();
+        assert!(error(r#"{"a":1} x"#).contains("header, byte 8: expected the end"));
+        assert!(error(r#"{"a":1.5}"#).contains("a whole number"));
+        assert!(error(r#"{"a" 1}"#).contains("':'"));
+        assert!(error(r#"{"a":1"#).contains("',' or an end"));
+        assert!(error("").contains("an object"));
+        assert_eq!(read::<usize>(b"1152921504606846976", "test").unwrap(), 1 << 60);
+    }
+
+    #[test]
+    fn depth_is_limited() {
+        let deep = "[".repeat(1 << 20);
+        let mut levels = 0;
+        fn nested(json: &mut Json<'_>, levels: &mut u32) -> Result<()> {
+            *levels += 1;
+            json.list(&mut |json| nested(json, levels))
+        }
+        let error = read_with(deep.as_bytes(), "test", |json| nested(json, &mut levels)).unwrap_err();
+        assert!(error.to_string().contains("fewer levels"));
+        assert_eq!(levels, MAX_DEPTH + 1);
+    }
+}

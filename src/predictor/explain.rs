@@ -1,0 +1,178 @@
+//! Why an item is predicted: what each event did for it, and what its score is made of.
+//!
+//! Each event is left out in turn and the session replayed without it: exact, and a counterfactual that can be said
+//! in words ("without the shoes, socks would be half as likely").
+
+use super::session::Follower;
+use super::{Predictor, Question};
+use crate::engine::cpu::{Cpu, Simd};
+use crate::engine::{Adjustment, Ops, Stream};
+use crate::error::{Error, Result};
+use crate::event::Upcoming;
+use crate::vocab::ItemId;
+use serde::Serialize;
+
+/// The most events that are left out in turn.
+pub const MAX_EVENTS: usize = 32;
+
+/// What an explanation is asked for.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ExplainOptions {
+    /// How many of the latest events are left out in turn, at most [`MAX_EVENTS`].
+    pub events: usize,
+    /// As in [`super::PredictOptions`].
+    pub exclude: Vec<String>,
+    /// As in [`super::PredictOptions`].
+    pub group: Option<String>,
+}
+
+impl Default for ExplainOptions {
+    fn default() -> Self {
+        Self { events: MAX_EVENTS, exclude: Vec::new(), group: None }
+    }
+}
+
+/// Why an item has its score.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Explanation {
+    /// The item's key.
+    pub item: String,
+    /// Its score: the sum of `terms`.
+    pub score: f32,
+    /// Its share of the softmax over all candidates.
+    pub probability: f32,
+    /// What the score is made of.
+    pub terms: Terms,
+    /// The latest events and what each did, oldest first.
+    pub events: Vec<Effect>,
+}
+
+/// A score's parts, in logits: a difference of 0.69 doubles the odds.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Terms {
+    /// What the encoder reads from the sequence: query times the item's row.
+    pub taste: f32,
+    /// How much everyone takes it.
+    pub popularity: f32,
+    /// When and how often this visitor took it.
+    pub repetition: f32,
+    /// What is often found beside the items in the context.
+    pub neighbours: f32,
+}
+
+/// What one event did for the item.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Effect {
+    /// The event's place in the session; the first is 0.
+    pub place: usize,
+    /// The event's item, or nothing when the model does not know it.
+    pub item: Option<String>,
+    /// `ln(probability) - ln(probability without this event)`: above 0 where the event speaks for the item.
+    pub effect: f32,
+}
+
+type CpuStream = Stream<Cpu<Simd>>;
+
+impl<G: Ops> Predictor<G> {
+    /// Explains the item's score as the next event's item.
+    ///
+    /// A session of more than 10,000 events is explained from its last 10,000.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] for an unknown item, one that is no candidate now, or too many events.
+    pub fn explain(&mut self, item: &str, options: &ExplainOptions) -> Result<Explanation> {
+        let ExplainOptions { events, exclude, group } = options;
+        if *events > MAX_EVENTS {
+            return Err(Error::Argument(format!("{events} events, expected at most {MAX_EVENTS}")));
+        }
+        let id = self.model.vocab.id(item).ok_or_else(|| {
+            Error::Argument(format!("the model does not know item {item:?}; explain one that was predicted"))
+        })?;
+        let question = self.question(self.model.vocab.len(), exclude, group.as_deref());
+
+        let end = self.session.len();
+        let first = end.saturating_sub(*events).max(self.session.first_kept());
+        // Runs through the session, always just before the event that is to be left out.
+        let mut prefix = self.stream_before(first)?;
+        let mut without = Vec::with_capacity(end - first);
+        for place in first..end {
+            let mut stream = prefix.clone();
+            for later in place + 1..end {
+                self.replay(&mut stream, later)?;
+            }
+            without.push((place, log_probability(&mut stream, &question, id)?));
+            self.replay(&mut prefix, place)?;
+        }
+
+        let with = log_probability(&mut prefix, &question, id)?;
+        if with == f32::NEG_INFINITY {
+            return Err(Error::Argument(format!(
+                "item {item:?} is no candidate now: it was excluded, or the visitor has it already"
+            )));
+        }
+        Ok(Explanation {
+            item: item.to_owned(),
+            score: prefix.ops().scores()[id as usize],
+            probability: with.exp(),
+            terms: self.terms(&prefix, id),
+            events: without
+                .into_iter()
+                .map(|(place, without)| Effect { place, item: self.item_at(place), effect: with - without })
+                .collect(),
+        })
+    }
+
+    /// A stream that has taken the events before a place.
+    fn stream_before(&mut self, place: usize) -> Result<CpuStream> {
+        let first = self.session.first_kept();
+        let follower = match &mut self.explainer {
+            Some(follower) => follower,
+            empty => {
+                let stream = Stream::new(self.model.clone(), Cpu::new(self.model.clone()))?;
+                empty.insert(Follower::new(stream, &self.session, first))
+            }
+        };
+        // It stays behind for good, so that the next explanation finds it before all the events that it leaves out.
+        let behind = self.session.len().saturating_sub(MAX_EVENTS).max(first);
+        if !follower.catch_up(&self.session, behind)? {
+            follower.restart(&self.session, first)?;
+            follower.catch_up(&self.session, behind)?;
+        }
+        let mut stream = follower.stream.clone();
+        for between in behind..place {
+            self.replay(&mut stream, between)?;
+        }
+        Ok(stream)
+    }
+
+    fn replay(&self, stream: &mut CpuStream, place: usize) -> Result<()> {
+        self.session.event(place).map_or(Ok(()), |event| stream.observe(event.view()))
+    }
+
+    fn item_at(&self, place: usize) -> Option<String> {
+        let event = self.session.event(place)?;
+        self.model.vocab.key(event.item).map(str::to_owned)
+    }
+
+    fn terms(&self, stream: &CpuStream, item: ItemId) -> Terms {
+        let weights = &self.model.weights;
+        let (query, &[popularity_gate, recency_gate, neighbour_gate]) = stream.ops().state();
+        let mut row = vec![0.0; query.len()];
+        weights.items.copy_row(item as usize, &mut row);
+        let none = Adjustment { item, excluded: false, recency: 0.0, neighbour: 0.0, constant: 0.0 };
+        let adjustment = stream.adjustments().iter().find(|adjustment| adjustment.item == item).unwrap_or(&none);
+        Terms {
+            taste: query.iter().zip(&row).map(|(a, b)| a * b).sum(),
+            popularity: popularity_gate * weights.item_bias[item as usize],
+            repetition: recency_gate * adjustment.recency + adjustment.constant,
+            neighbours: neighbour_gate * adjustment.neighbour,
+        }
+    }
+}
+
+fn log_probability(stream: &mut CpuStream, question: &Question, item: ItemId) -> Result<f32> {
+    let Question { group, k: _, exclude } = question;
+    stream.score(Upcoming { group: *group }, exclude)?;
+    let scores = stream.ops();
+    Ok(scores.scores()[item as usize] - scores.rank(0).log_sum_exp)
+}

@@ -1,0 +1,308 @@
+//! The façade: load a model, observe a visitor's events, predict the next one, explain it.
+//!
+//! The CPU answers from the first moment. A GPU may be put beside it once it has shown on this device that it computes
+//! the same and is faster; whatever happens to it afterwards, the CPU goes on.
+
+mod explain;
+mod session;
+pub mod trial;
+mod types;
+
+pub use explain::{Effect, ExplainOptions, Explanation, MAX_EVENTS, Terms};
+pub use types::{Backend, Diagnostics, PredictOptions, Predicted, Prediction, Preference, SelfCheck};
+
+use crate::engine::cpu::{Cpu, Simd};
+use crate::engine::{Adjustment, Ops, Step, Stream, TopK};
+use crate::error::{Error, Result};
+use crate::event::{Event, Upcoming};
+use crate::format::Model;
+use crate::vocab::{ItemId, UNKNOWN_ITEM};
+use session::{Follower, Session};
+use std::sync::Arc;
+use trial::{Times, Trial};
+
+/// One visitor's session with a model. `G` is the device beside the CPU, if there is one.
+pub struct Predictor<G: Ops = NoGpu> {
+    model: Arc<Model>,
+    /// The model file's size.
+    bytes: usize,
+    session: Session,
+    unknown_items: usize,
+    cpu: Stream<Cpu<Simd>>,
+    /// A stream that stays behind, made by the first explanation.
+    explainer: Option<Follower<Cpu<Simd>>>,
+    gpu: Seat<G>,
+    /// Why the backend in use is in use.
+    reason: String,
+    adapter: Option<String>,
+    times: Option<Times>,
+    self_check: SelfCheck,
+}
+
+/// The place beside the CPU.
+enum Seat<G: Ops> {
+    /// Nobody is there.
+    Empty,
+    Idle(Follower<G>),
+    /// A prediction is under way on it.
+    Busy,
+}
+
+/// A prediction's question in the model's own numbers.
+struct Question {
+    group: u32,
+    k: usize,
+    exclude: Vec<ItemId>,
+}
+
+/// What [`Predictor::start`] gives.
+pub enum Started<G: Ops> {
+    /// The CPU has answered.
+    Done(Prediction),
+    /// The GPU is to be awaited.
+    Pending(Pending<G>),
+}
+
+/// A prediction on the GPU; it borrows nothing, so that events may be observed meanwhile.
+pub struct Pending<G: Ops> {
+    follower: Follower<G>,
+    question: Question,
+}
+
+/// A GPU's answer, to be handed to [`Predictor::finish`].
+pub struct Answered<G: Ops> {
+    follower: Follower<G>,
+    question: Question,
+    answer: Result<TopK>,
+}
+
+impl<G: Ops> Pending<G> {
+    /// Runs it.
+    pub async fn run(self) -> Answered<G> {
+        let Self { mut follower, question } = self;
+        let Question { group, k, exclude } = &question;
+        let answer = follower.stream.predict(Upcoming { group: *group }, *k, exclude).await;
+        Answered { follower, question, answer }
+    }
+}
+
+impl<G: Ops> Predictor<G> {
+    /// Loads a model file's bytes. `reason` tells in the diagnostics why the CPU is in use, as it is at first.
+    ///
+    /// # Errors
+    /// Those of [`Model::from_bytes`].
+    pub fn from_bytes(bytes: &[u8], reason: &str) -> Result<Self> {
+        let model = Arc::new(Model::from_bytes(bytes)?);
+        Ok(Self {
+            cpu: Stream::new(model.clone(), Cpu::new(model.clone()))?,
+            model,
+            bytes: bytes.len(),
+            session: Session::default(),
+            unknown_items: 0,
+            explainer: None,
+            gpu: Seat::Empty,
+            reason: reason.to_owned(),
+            adapter: None,
+            times: None,
+            self_check: SelfCheck::None,
+        })
+    }
+
+    /// The model.
+    pub fn model(&self) -> &Arc<Model> {
+        &self.model
+    }
+
+    /// Takes one event. An item that the model does not know is allowed: the visitor did something.
+    ///
+    /// # Errors
+    /// Those of [`Event::encode`]; the session is as it was then.
+    pub fn observe(&mut self, event: Event) -> Result<()> {
+        let group = self.session.group_number(event.group.as_deref());
+        let encoded = event.encode(&self.model.metadata.schema, &self.model.vocab, group)?;
+        self.cpu.observe(encoded.view())?;
+        self.unknown_items += usize::from(encoded.item == UNKNOWN_ITEM);
+        self.session.push(encoded, event.group);
+        Ok(())
+    }
+
+    /// Forgets all events.
+    ///
+    /// # Errors
+    /// None in practice; the CPU's kernels share a signature with the GPU's.
+    pub fn reset(&mut self) -> Result<()> {
+        self.session.reset();
+        self.cpu.reset()
+    }
+
+    /// Predicts the next event's item.
+    ///
+    /// # Errors
+    /// None in practice: where the GPU fails, the CPU answers.
+    pub async fn predict(&mut self, options: &PredictOptions) -> Result<Prediction> {
+        match self.start(options)? {
+            Started::Done(prediction) => Ok(prediction),
+            Started::Pending(pending) => self.finish(pending.run().await),
+        }
+    }
+
+    /// The first half of [`Predictor::predict`], for callers who can't hold the predictor while the GPU works. While
+    /// it does, further predictions are the CPU's.
+    ///
+    /// # Errors
+    /// None in practice.
+    pub fn start(&mut self, options: &PredictOptions) -> Result<Started<G>> {
+        let PredictOptions { k, exclude, group } = options;
+        let question = self.question(*k, exclude, group.as_deref());
+        self.unknown_items += exclude.len() - question.exclude.len();
+        match std::mem::replace(&mut self.gpu, Seat::Empty) {
+            Seat::Idle(mut follower) if *k <= G::MAX_K => match follower.catch_up(&self.session, self.session.len()) {
+                Ok(true) => {
+                    self.gpu = Seat::Busy;
+                    return Ok(Started::Pending(Pending { follower, question }));
+                }
+                // Events that the GPU never saw are gone: it can take part again after a reset.
+                Ok(false) => self.gpu = Seat::Idle(follower),
+                Err(error) => self.give_up_gpu(error),
+            },
+            other => self.gpu = other,
+        }
+        self.answer_on_cpu(&question).map(Started::Done)
+    }
+
+    /// The second half: takes the GPU back, and answers on the CPU if it failed.
+    ///
+    /// # Errors
+    /// None in practice.
+    pub fn finish(&mut self, answered: Answered<G>) -> Result<Prediction> {
+        let Answered { follower, question, answer } = answered;
+        match answer.and_then(|top| self.prediction(&top, Backend::Gpu)) {
+            Ok(prediction) => {
+                // It may have been abandoned meanwhile.
+                if matches!(self.gpu, Seat::Busy) {
+                    self.gpu = Seat::Idle(follower);
+                }
+                Ok(prediction)
+            }
+            Err(error) => {
+                self.give_up_gpu(error);
+                self.answer_on_cpu(&question)
+            }
+        }
+    }
+
+    /// Notes that a GPU is being tried, and its name.
+    pub fn note_trial(&mut self, adapter: String) {
+        self.adapter = Some(adapter);
+        self.reason = "the CPU answers while the GPU is being tried".into();
+    }
+
+    /// Takes a trial's outcome: whether the GPU is used from now on, `reason` tells why.
+    pub fn adopt(&mut self, trial: Result<Trial<G>>, preference: Preference) {
+        let Trial { mut stream, times } = match trial {
+            Ok(trial) => trial,
+            Err(error) => {
+                if self.adapter.is_some() {
+                    self.self_check = SelfCheck::Failed;
+                }
+                return self.give_up_gpu(error);
+            }
+        };
+        self.self_check = SelfCheck::Passed;
+        self.times = Some(times);
+        let Times { cpu, gpu } = times;
+        if preference == Preference::Faster && gpu >= cpu {
+            self.gpu = Seat::Empty;
+            self.reason = "the CPU is faster here".into();
+            return;
+        }
+        if let Err(error) = stream.reset() {
+            return self.give_up_gpu(error);
+        }
+        self.gpu = Seat::Idle(Follower::new(stream, &self.session, 0));
+        self.reason = match preference {
+            Preference::Faster => "the GPU is faster here".into(),
+            Preference::Gpu => "the GPU was asked for".into(),
+        };
+    }
+
+    /// Gives the GPU up: the CPU answers from now on.
+    pub fn abandon_gpu(&mut self, reason: &str) {
+        self.gpu = Seat::Empty;
+        self.reason = format!("the CPU answers: {reason}");
+    }
+
+    fn give_up_gpu(&mut self, error: Error) {
+        match error {
+            Error::Gpu(what) => self.abandon_gpu(&what),
+            other => self.abandon_gpu(&other.to_string()),
+        }
+    }
+
+    /// Where the predictor stands.
+    pub fn diagnostics(&self) -> Diagnostics {
+        Diagnostics {
+            backend: if matches!(self.gpu, Seat::Empty) { Backend::Cpu } else { Backend::Gpu },
+            reason: self.reason.clone(),
+            adapter: self.adapter.clone(),
+            cpu_milliseconds: self.times.map(|times| times.cpu),
+            gpu_milliseconds: self.times.map(|times| times.gpu),
+            self_check: self.self_check,
+            items: self.model.vocab.len(),
+            bytes: self.bytes,
+            events: self.session.len(),
+            unknown_items: self.unknown_items,
+            version: env!("CARGO_PKG_VERSION"),
+        }
+    }
+
+    fn question(&self, k: usize, exclude: &[String], group: Option<&str>) -> Question {
+        Question {
+            group: group.map_or(self.session.open_group(), |name| self.session.group_number(Some(name))),
+            k,
+            exclude: exclude.iter().filter_map(|key| self.model.vocab.id(key)).collect(),
+        }
+    }
+
+    fn answer_on_cpu(&mut self, question: &Question) -> Result<Prediction> {
+        let Question { group, k, exclude } = question;
+        self.cpu.score(Upcoming { group: *group }, exclude)?;
+        let top = self.cpu.ops().rank((*k).min(self.model.vocab.len()));
+        self.prediction(&top, Backend::Cpu)
+    }
+
+    fn prediction(&self, top: &TopK, backend: Backend) -> Result<Prediction> {
+        let named = |&(item, score): &(ItemId, f32)| {
+            let probability = (score - top.log_sum_exp).exp();
+            let key = self.model.vocab.key(item).filter(|_| probability.is_finite());
+            let item = key.ok_or_else(|| match backend {
+                Backend::Gpu => Error::Gpu(format!("it answered with item {item} and a score that is no number")),
+                Backend::Cpu => Error::Format(format!("item {item} has a score that is no number; train again")),
+            })?;
+            Ok(Predicted { item: item.to_owned(), score, probability })
+        };
+        Ok(Prediction { items: top.ranked.iter().map(named).collect::<Result<_>>()?, backend })
+    }
+}
+
+/// No device beside the CPU.
+#[derive(Debug)]
+pub enum NoGpu {}
+
+impl Ops for NoGpu {
+    fn encode(&mut self, _: &Step<'_>) -> Result<()> {
+        match *self {}
+    }
+
+    fn score(&mut self, _: usize) -> Result<()> {
+        match *self {}
+    }
+
+    fn adjust(&mut self, _: &[Adjustment]) -> Result<()> {
+        match *self {}
+    }
+
+    async fn top_k(&mut self, _: usize) -> Result<TopK> {
+        match *self {}
+    }
+}

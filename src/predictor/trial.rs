@@ -1,0 +1,135 @@
+//! Tries a second device: does it compute what the CPU computes, and how long do both take?
+
+use crate::engine::cpu::{Cpu, Simd};
+use crate::engine::{Ops, Stream, TopK};
+use crate::error::{Error, Result};
+use crate::event::{EncodedEvent, NO_TIME, Upcoming};
+use crate::format::{FieldWeights, Model};
+use crate::vocab::UNKNOWN_ITEM;
+use std::sync::Arc;
+
+/// How far a score may be off; relative where it is above 1.
+const TOLERANCE: f32 = 1e-3;
+const SESSIONS: u32 = 3;
+/// Events of a session; the groups are of four.
+const EVENTS: u32 = 14;
+const K: usize = 10;
+/// Predictions timed: several, since a browser's clock may only tell milliseconds.
+const ROUNDS: u32 = 8;
+
+/// A clock in milliseconds from any start.
+pub type Clock = fn() -> f64;
+
+/// A device that computes what the CPU computes.
+pub struct Trial<G: Ops> {
+    pub(super) stream: Stream<G>,
+    pub(super) times: Times,
+}
+
+/// Milliseconds for one event and one prediction.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Times {
+    /// On the CPU.
+    pub cpu: f64,
+    /// On the GPU, the way there and back included.
+    pub gpu: f64,
+}
+
+/// Runs made-up sessions on the device and on the CPU, compares them, and times both.
+///
+/// # Errors
+/// [`Error::Gpu`] when the device fails or its ten best differ from the CPU's by more than a thousandth.
+pub async fn run<G: Ops>(model: Arc<Model>, device: G, clock: Clock) -> Result<Trial<G>> {
+    let mut cpu = Stream::new(model.clone(), Cpu::<Simd>::new(model.clone()))?;
+    let mut stream = Stream::new(model.clone(), device)?;
+    let sessions: Vec<Vec<EncodedEvent>> = (0..SESSIONS).map(|session| made_up(&model, session)).collect();
+    for events in &sessions {
+        let (expected, got) = (play(&mut cpu, events).await?, play(&mut stream, events).await?);
+        for ((round, expected), got) in expected.iter().enumerate().zip(&got) {
+            compare(expected, got, cpu.ops().scores().len())
+                .map_err(|what| Error::Gpu(format!("its prediction {round} is wrong: {what}")))?;
+        }
+    }
+    let times =
+        Times { cpu: time(&mut cpu, &sessions[0], clock).await?, gpu: time(&mut stream, &sessions[0], clock).await? };
+    Ok(Trial { stream, times })
+}
+
+/// One session from its beginning: what is predicted inside the last group, and for a new one.
+async fn play<O: Ops>(stream: &mut Stream<O>, events: &[EncodedEvent]) -> Result<[TopK; 2]> {
+    stream.reset()?;
+    for event in events {
+        stream.observe(event.view())?;
+    }
+    let open = events.last().map_or(0, |event| event.group);
+    let inside = stream.predict(Upcoming { group: open }, K, &[]).await?;
+    let after = stream.predict(Upcoming { group: open + 1 }, K, &[]).await?;
+    Ok([inside, after])
+}
+
+/// Rank by rank. Two items whose scores are as good as equal may have changed places.
+fn compare(expected: &TopK, got: &TopK, items: usize) -> Result<(), String> {
+    if expected.ranked.len() != got.ranked.len() {
+        return Err(format!("{} of {items} items ranked, expected {}", got.ranked.len(), expected.ranked.len()));
+    }
+    let close = |a: f32, b: f32| (a - b).abs() <= TOLERANCE * a.abs().max(1.0);
+    let no_candidate = expected.ranked.is_empty();
+    if !no_candidate && !close(expected.log_sum_exp, got.log_sum_exp) {
+        return Err("the sum over all candidates".into());
+    }
+    for (rank, (&(item, score), &(got_item, got_score))) in expected.ranked.iter().zip(&got.ranked).enumerate() {
+        // Whoever stands here instead must have had this score on the CPU too, or have been just outside the list.
+        let there = expected.ranked.iter().find(|&&(other, _)| other == got_item);
+        let last = expected.ranked.last().map_or(score, |&(_, last)| last);
+        let own_score = there.map_or(last, |&(_, score)| score);
+        if !(close(score, got_score) && (item == got_item || close(own_score, got_score))) {
+            return Err(format!("item {got_item} at rank {}, expected item {item} or another score", rank + 1));
+        }
+    }
+    Ok(())
+}
+
+async fn time<O: Ops>(stream: &mut Stream<O>, events: &[EncodedEvent], clock: Clock) -> Result<f64> {
+    stream.reset()?;
+    let start = clock();
+    for round in 0..ROUNDS {
+        let event = &events[round as usize % events.len()];
+        stream.observe(event.view())?;
+        stream.predict(Upcoming { group: event.group }, K, &[]).await?;
+    }
+    Ok((clock() - start) / f64::from(ROUNDS))
+}
+
+/// A session with repeated, unknown and never-met items, groups, times, and all kinds of field values.
+fn made_up(model: &Model, session: u32) -> Vec<EncodedEvent> {
+    let items = model.vocab.len() as u32;
+    (0..EVENTS)
+        .map(|place| {
+            // Every fifth event repeats the one two before it.
+            let source = if place % 5 == 4 { place - 2 } else { place };
+            let number = scramble(session * EVENTS + source);
+            EncodedEvent {
+                item: if place % 7 == 6 || items == 0 { UNKNOWN_ITEM } else { number % items },
+                time: if place % 6 == 5 { NO_TIME } else { i64::from(session * EVENTS + place) * 7_000_000 },
+                group: place / 4,
+                fields: model.weights.fields.iter().map(|field| made_up_value(field, scramble(number))).collect(),
+            }
+        })
+        .collect()
+}
+
+fn made_up_value(field: &FieldWeights, number: u32) -> f32 {
+    match field {
+        FieldWeights::Category(rows) => (number as usize % rows.rows().max(1)) as f32,
+        FieldWeights::Number { .. } if number.is_multiple_of(5) => f32::NAN,
+        FieldWeights::Number { .. } => number as f32 / u32::MAX as f32 * 4.0 - 2.0,
+    }
+}
+
+/// Numbers without a pattern: the finaliser of MurmurHash3.
+fn scramble(number: u32) -> u32 {
+    let mut x = number.wrapping_add(0x9e37_79b9);
+    x = (x ^ (x >> 16)).wrapping_mul(0x85eb_ca6b);
+    x = (x ^ (x >> 13)).wrapping_mul(0xc2b2_ae35);
+    x ^ (x >> 16)
+}

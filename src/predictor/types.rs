@@ -1,0 +1,99 @@
+//! What a predictor is asked and what it answers; the JavaScript package hands these on as plain objects.
+
+use serde::Serialize;
+
+/// What computes a prediction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Backend {
+    /// SIMD on the processor.
+    Cpu,
+    /// Compute shaders.
+    Gpu,
+}
+
+/// What is wanted of a GPU that computes correctly.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Preference {
+    /// Whichever was faster in the trial.
+    Faster,
+    /// The GPU, even if it is slower.
+    Gpu,
+}
+
+/// What a prediction is asked for.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PredictOptions {
+    /// How many items, best first; fewer come back when there are fewer candidates.
+    pub k: usize,
+    /// Keys of items that are no candidates; unknown ones are passed over.
+    pub exclude: Vec<String>,
+    /// The group that the event to come will belong to; a new name opens a group. Left out: the last event's.
+    pub group: Option<String>,
+}
+
+impl Default for PredictOptions {
+    fn default() -> Self {
+        Self { k: 10, exclude: Vec::new(), group: None }
+    }
+}
+
+/// The candidates for the next event, best first.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Prediction {
+    /// At most `k`.
+    pub items: Vec<Predicted>,
+    /// What computed it.
+    pub backend: Backend,
+}
+
+/// One candidate.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Predicted {
+    /// The item's key.
+    pub item: String,
+    /// Its logit.
+    pub score: f32,
+    /// Its share of the softmax over all candidates, in 0 to 1.
+    pub probability: f32,
+}
+
+/// Where a predictor stands.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Diagnostics {
+    /// What computes the next prediction.
+    pub backend: Backend,
+    /// Why.
+    pub reason: String,
+    /// The GPU's name, once one was found.
+    pub adapter: Option<String>,
+    /// Milliseconds for one event and one prediction on the CPU, from the trial.
+    pub cpu_milliseconds: Option<f64>,
+    /// The same on the GPU.
+    pub gpu_milliseconds: Option<f64>,
+    /// Whether the GPU computed what the CPU computes.
+    pub self_check: SelfCheck,
+    /// Items that the model knows.
+    pub items: usize,
+    /// The model file's size.
+    pub bytes: usize,
+    /// Events of the session.
+    pub events: usize,
+    /// Keys that the model did not know, in events and in exclusions, since loading.
+    pub unknown_items: usize,
+    /// The package's version.
+    pub version: &'static str,
+}
+
+/// The outcome of the comparison of the GPU with the CPU.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SelfCheck {
+    /// No GPU was tried yet.
+    None,
+    /// The same ten best in made-up sessions, scores within a thousandth.
+    Passed,
+    /// There was a GPU, but it failed or computed something else; `reason` says what.
+    Failed,
+}

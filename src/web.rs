@@ -1,0 +1,120 @@
+//! The border to JavaScript: bytes and plain objects in, plain objects out, errors with a `code`.
+//!
+//! pkg/index.js wraps this: it fetches, and looks after the instance.
+
+mod objects;
+
+use crate::engine::gpu::{Gpu, GpuContext, GpuModel};
+use crate::error::{Error, Result};
+use crate::predictor::trial::{self, Trial};
+use crate::predictor::{Predictor, Preference, Started};
+use js_sys::Promise;
+use serde::Serialize;
+use serde_wasm_bindgen::Serializer;
+use std::cell::{RefCell, RefMut};
+use std::rc::Rc;
+use wasm_bindgen::prelude::{JsValue, wasm_bindgen};
+use wasm_bindgen_futures::future_to_promise;
+
+#[wasm_bindgen]
+extern "C" {
+    /// Milliseconds; in a window and in a worker.
+    #[wasm_bindgen(js_namespace = performance)]
+    fn now() -> f64;
+}
+
+/// A predictor, shared with its own promises under way.
+#[wasm_bindgen]
+pub struct WebPredictor(Shared);
+
+#[derive(Clone)]
+struct Shared(Rc<RefCell<Predictor<Gpu>>>);
+
+#[wasm_bindgen]
+impl WebPredictor {
+    /// Loads a model file's bytes; `reason` is for the diagnostics.
+    #[wasm_bindgen(constructor)]
+    pub fn new(bytes: &[u8], reason: &str) -> Result<Self, JsValue> {
+        let predictor = Predictor::from_bytes(bytes, reason).map_err(to_js)?;
+        Ok(Self(Shared(Rc::new(RefCell::new(predictor)))))
+    }
+
+    /// Takes one event.
+    pub fn observe(&self, event: JsValue) -> Result<(), JsValue> {
+        let event = objects::event(&event).map_err(|what| to_js(Error::Event(what)))?;
+        self.0.borrow()?.observe(event).map_err(to_js)
+    }
+
+    /// A prediction, or the promise of one where the GPU works on it.
+    pub fn predict(&self, options: JsValue) -> Result<JsValue, JsValue> {
+        let options = objects::predict_options(&options).map_err(|what| to_js(Error::Argument(what)))?;
+        match self.0.borrow()?.start(&options).map_err(to_js)? {
+            Started::Done(prediction) => to_object(&prediction),
+            Started::Pending(pending) => {
+                let shared = self.0.clone();
+                let answer = async move {
+                    let answered = pending.run().await;
+                    to_object(&shared.borrow()?.finish(answered).map_err(to_js)?)
+                };
+                Ok(future_to_promise(answer).into())
+            }
+        }
+    }
+
+    /// Why an item is predicted.
+    pub fn explain(&self, item: &str, options: JsValue) -> Result<JsValue, JsValue> {
+        let options = objects::explain_options(&options).map_err(|what| to_js(Error::Argument(what)))?;
+        to_object(&self.0.borrow()?.explain(item, &options).map_err(to_js)?)
+    }
+
+    /// Forgets all events.
+    pub fn reset(&self) -> Result<(), JsValue> {
+        self.0.borrow()?.reset().map_err(to_js)
+    }
+
+    /// Where the predictor stands.
+    pub fn diagnostics(&self) -> Result<JsValue, JsValue> {
+        to_object(&self.0.borrow()?.diagnostics())
+    }
+
+    /// Tries the GPU; the promise resolves when it is decided whether it is used.
+    pub fn try_gpu(&self, even_if_slower: bool) -> Promise {
+        let shared = self.0.clone();
+        let preference = if even_if_slower { Preference::Gpu } else { Preference::Faster };
+        future_to_promise(async move {
+            let trial = try_gpu(&shared).await;
+            shared.borrow()?.adopt(trial, preference);
+            Ok(JsValue::UNDEFINED)
+        })
+    }
+}
+
+async fn try_gpu(shared: &Shared) -> Result<Trial<Gpu>> {
+    let busy = || Error::Gpu("the predictor was busy".into());
+    let context = GpuContext::new().await?;
+    let model = {
+        let mut predictor = shared.0.try_borrow_mut().map_err(|_| busy())?;
+        predictor.note_trial(context.describe());
+        predictor.model().clone()
+    };
+    let gpu = Gpu::new(GpuModel::new(context, model.clone())?)?;
+    trial::run(model, gpu, now).await
+}
+
+impl Shared {
+    /// Nobody holds it between two calls; an error all the same, since a panic would end the whole instance.
+    fn borrow(&self) -> Result<RefMut<'_, Predictor<Gpu>>, JsValue> {
+        self.0.try_borrow_mut().map_err(|_| to_js(Error::Argument("called from inside another call".into())))
+    }
+}
+
+fn to_object<T: Serialize>(value: &T) -> Result<JsValue, JsValue> {
+    value.serialize(&Serializer::new().serialize_missing_as_null(true)).map_err(JsValue::from)
+}
+
+fn to_js(error: Error) -> JsValue {
+    let js = js_sys::Error::new(&error.to_string());
+    // It can only fail on a frozen object.
+    let _ = js_sys::Reflect::set(&js, &"code".into(), &error.code().into());
+    js.into()
+}

@@ -1,0 +1,107 @@
+//! Plain objects of the page, read member by member.
+//!
+//! By hand and not by serde: a wrong name is an error and not passed over, the texts say what a page's author needs,
+//! and serde's own, which can print any float, would cost every page 10 KB.
+
+use crate::event::{Event, Value};
+use crate::predictor::{ExplainOptions, PredictOptions};
+use js_sys::{Array, Object};
+use wasm_bindgen::{JsCast, JsValue};
+
+type Read<T> = Result<T, String>;
+
+/// `{ item, time?, group?, fields? }`
+pub fn event(value: &JsValue) -> Read<Event> {
+    let mut event = Event::default();
+    let mut has_item = false;
+    for (name, value) in members(value, "the event")? {
+        match name.as_str() {
+            "item" => {
+                event.item = text(&name, &value)?;
+                has_item = true;
+            }
+            "time" => event.time = Some(number(&name, &value)?),
+            "group" => event.group = Some(text(&name, &value)?),
+            "fields" => {
+                for (name, value) in members(&value, "fields")? {
+                    let value = field(&name, &value)?;
+                    event.fields.insert(name, value);
+                }
+            }
+            _ => return Err(unknown(&name, "item, time, group, fields")),
+        }
+    }
+    if has_item { Ok(event) } else { Err("no item, expected the key of one".into()) }
+}
+
+/// `{ k?, exclude?, group? }`
+pub fn predict_options(value: &JsValue) -> Read<PredictOptions> {
+    let mut options = PredictOptions::default();
+    for (name, value) in members(value, "the options")? {
+        match name.as_str() {
+            "k" => options.k = count(&name, &value)?,
+            "exclude" => options.exclude = texts(&name, &value)?,
+            "group" => options.group = Some(text(&name, &value)?),
+            _ => return Err(unknown(&name, "k, exclude, group")),
+        }
+    }
+    Ok(options)
+}
+
+/// `{ events?, exclude?, group? }`
+pub fn explain_options(value: &JsValue) -> Read<ExplainOptions> {
+    let mut options = ExplainOptions::default();
+    for (name, value) in members(value, "the options")? {
+        match name.as_str() {
+            "events" => options.events = count(&name, &value)?,
+            "exclude" => options.exclude = texts(&name, &value)?,
+            "group" => options.group = Some(text(&name, &value)?),
+            _ => return Err(unknown(&name, "events, exclude, group")),
+        }
+    }
+    Ok(options)
+}
+
+/// All members that have a value.
+fn members(value: &JsValue, what: &str) -> Read<Vec<(String, JsValue)>> {
+    let object = value.dyn_ref::<Object>().filter(|object| !object.is_instance_of::<Array>());
+    let object = object.ok_or_else(|| format!("{what} must be an object"))?;
+    let mut members = Vec::new();
+    for entry in Object::entries(object).iter() {
+        let entry = Array::from(&entry);
+        let (name, value) = (entry.get(0).as_string().unwrap_or_default(), entry.get(1));
+        if !value.is_undefined() && !value.is_null() {
+            members.push((name, value));
+        }
+    }
+    Ok(members)
+}
+
+fn unknown(name: &str, known: &str) -> String {
+    format!("unknown member {name:?}, expected only {known}")
+}
+
+fn text(name: &str, value: &JsValue) -> Read<String> {
+    value.as_string().ok_or_else(|| format!("{name:?} must be a string"))
+}
+
+fn texts(name: &str, value: &JsValue) -> Read<Vec<String>> {
+    let list = value.dyn_ref::<Array>().ok_or_else(|| format!("{name:?} must be an array of strings"))?;
+    list.iter().map(|element| text(name, &element)).collect()
+}
+
+fn number(name: &str, value: &JsValue) -> Read<f64> {
+    value.as_f64().ok_or_else(|| format!("{name:?} must be a number"))
+}
+
+fn count(name: &str, value: &JsValue) -> Read<usize> {
+    let number = number(name, value)?;
+    let whole = number as usize;
+    if whole as f64 == number { Ok(whole) } else { Err(format!("{name:?} must be a whole number, 0 or more")) }
+}
+
+fn field(name: &str, value: &JsValue) -> Read<Value> {
+    let text = value.as_string().map(Value::Text);
+    text.or_else(|| value.as_f64().map(Value::Number))
+        .ok_or_else(|| format!("field {name:?} must be a number, a string or null"))
+}
