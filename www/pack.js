@@ -271,17 +271,44 @@ const SHAPES = {
   },
 };
 
+// The first that fits draws the fruit or vegetable; the others are round.
+const FRUIT = [
+  [/BANANA/, "banana"],
+  [/GRAPES/, "grapes"],
+  [/CARROT/, "carrot"],
+  [/BERR/, "berry"],
+  [/LETTUCE|SALAD MIX|GREENS|SPINACH|CABBAGE|CELERY|HERBS|BROCCOLI|ASPARAGUS/, "leafy"],
+  [/SALAD BAR|PROCESSED|VALUE ADDED|TRAY/, "bowl"],
+];
+
 // The first that fits the type, or else "CATEGORY TYPE SIZE", draws the product; else its aisle does.
 const BY_WORDS = [
-  [/BANANA/, "banana"], [/GRAPES/, "grapes"], [/CARROT/, "carrot"], [/BERR/, "berry"], [/LETTUCE|SALAD MIX|GREENS|SPINACH|CABBAGE|CELERY|HERBS|BROCCOLI|ASPARAGUS/, "leafy"],
-  [/CANNED|SHELF STABLE|CAT FOOD .*CAN|^SOUP|DOG FOODS CAN/, "tin"], [/EGGS/, "eggs"], [/PK CAN|15PK|24PK|BEER/, "cans"], [/MLT-PK/, "bottles"],
-  [/SOFT DRINKS|WATER|WINE|DRESSING|OIL|VINEGAR|CATSUP|SAUCE|SYRUP|JUICE DRINK|ISOTONIC|MOUTHWASH|SHAMPOO|LOTION/, "bottle"],
-  [/MILK|CREAMER|JUICE|DAIRY CASE/, "carton"], [/YOGURT|DIPS|MARGARINE.*TUB|SOUR CREAM|COTTAGE|ICE CREAM|PUDDING/, "tub"], [/BUTTER STICK|MARGARINE/, "slab"],
-  [/PEANUT|JELLY|JAM|PICKLE|OLIVE|SALSA|COFFEE|SPICES|HONEY/, "jar"], [/CHEESES? .*(SLIC|SINGLE|CHUNK|NATURAL)|^CHEESES/, "wedge"], [/DONUT|BAGEL/, "donut"], [/COOKIE/, "cookie"],
-  [/BUNS|ROLLS|MUFFIN|CAKE/, "bun"], [/BREAD|WHEAT\/MULTI/, "loaf"],
-  [/PIZZA|DINNERS|ENTREES|BAR|WAFFLE|POPCORN/, "slab"], [/CEREAL|MIX|CRACKER|PASTA|MACARONI|RICE|TEA|TOASTER|DETERGENT.*POWDER|FOIL|BAGS|TISSUE & PAPER/, "box"],
-  [/LAUNDRY|BLEACH|DETERGENT|CLEAN|SOFTENER/, "jug"], [/TISSUE|TOWEL|NAPKIN/, "roll"], [/TOOTHPASTE|CREAM|OINTMENT|DEODOR/, "tube"], [/CHIPS|SNACK|CANDY|SUGAR|FLOUR|FRZN|FROZEN|FRIES|SHREDDED/, "bag"],
-  [/GASOLINE/, "pump"], [/CARDS|MAGAZINE|NEWSPAPER|STATIONERY|COUPON/, "sheet"], [/FLORAL|ROSES|GARDEN/, "flower"], [/CIGARETTES/, "box"], [/NOODLE/, "cup"], [/SALAD/, "bowl"],
+  [/CANNED|SHELF STABLE|CAT FOOD .*CAN|^SOUP|DOG FOODS CAN/, "tin"],
+  [/EGGS/, "eggs"],
+  [/PK CAN|15PK|24PK|BEER/, "cans"],
+  [/MLT-PK/, "bottles"],
+  [/SOFT DRINKS|WATER|WINE|DRESSING|\bOIL|VINEGAR|CATSUP|SAUCE|SYRUP|JUICE DRINK|ISOTONIC|MOUTHWASH|SHAMPOO|LOTION/, "bottle"],
+  [/MILK|CREAMER|JUICE|DAIRY CASE/, "carton"],
+  [/YOGURT|DIPS|CREAM CHEESE|MARGARINE.*TUB|SOUR CREAM|COTTAGE|ICE CREAM|PUDDING/, "tub"],
+  [/^BUTTER$|MARGARINE/, "slab"],
+  [/PEANUT|JELLY|JAM|PICKLE|OLIVE|SALSA|COFFEE|SPICES|HONEY/, "jar"],
+  [/CHEESES? .*(SLIC|SINGLE|CHUNK|NATURAL)|^CHEESES/, "wedge"],
+  [/DONUT|BAGEL/, "donut"],
+  [/COOKIE/, "cookie"],
+  [/BUNS|ROLLS|MUFFIN|CAKE/, "bun"],
+  [/BREAD(?!ED|ING)|WHEAT\/MULTI/, "loaf"],
+  [/PIZZA|DINNERS|ENTREES|BAR|WAFFLE|POPCORN/, "slab"],
+  [/CEREAL|MIX|CRACKER|PASTA|MACARONI|RICE|TEA|TOASTER|DETERGENT.*POWDER|FOIL|BAGS|TISSUE & PAPER/, "box"],
+  [/LAUNDRY|BLEACH|DETERGENT|CLEAN|SOFTENER/, "jug"],
+  [/TISSUE|TOWEL|NAPKIN/, "roll"],
+  [/TOOTHPASTE|CREAM|OINTMENT|DEODOR/, "tube"],
+  [/CHIPS|SNACK|CANDY|SUGAR|FLOUR|FRZN|FROZEN|FRIES|SHREDDED/, "bag"],
+  [/GASOLINE/, "pump"],
+  [/CARDS|MAGAZINE|NEWSPAPER|STATIONERY|COUPON/, "sheet"],
+  [/FLORAL|ROSES|GARDEN/, "flower"],
+  [/CIGARETTES/, "box"],
+  [/NOODLE/, "cup"],
+  [/SALAD/, "bowl"],
 ];
 const BY_AISLE = {
   produce: "round", baby: "jar", pets: "bag", care: "tube", kiosk: "box", fish: "fish", meat: "tray", deli: "tray", bakery: "loaf",
@@ -290,8 +317,12 @@ const BY_AISLE = {
 
 // Fruit and vegetables have colours of their own.
 const TINTS = [
-  [/BANANA|LEMON|YELLOW|PINEAPPLE|GOLD|CORN/, "yellow"], [/GREEN|LETTUCE|SALAD|LIME|CUCUMBER|CABBAGE|CELERY|BROCCOLI|SPINACH|AVOCADO|ZUCCHINI|HERBS|GRANNY|WHITE|KIWI|ASPARAGUS|BEANS/, "green"],
-  [/RED|TOMATO|STRAWBERR|CHERR|GALA|RASPBERR|RADISH|WATERMELON/, "red"], [/ORANGE|CARROT|CANTALOUPE|PEACH|TANGERIN|CLEMENTIN|SWEET|APRICOT|MANGO|PUMPKIN|NECTARINE/, "orange"], [/BLUE|BLACK|PLUM|GRAPE/, "purple"], [/POTATO|ONION|MUSHROOM|NUT|RUSSET|GARLIC/, "brown"],
+  [/BANANA|LEMON|YELLOW|PINEAPPLE|GOLD|CORN/, "yellow"],
+  [/GREEN|LETTUCE|SALAD|LIME|CUCUMBER|CABBAGE|CELERY|BROCCOLI|SPINACH|AVOCADO|ZUCCHINI|HERBS|GRANNY|WHITE|KIWI|ASPARAGUS|BEANS/, "green"],
+  [/RED|TOMATO|STRAWBERR|CHERR|GALA|RASPBERR|RADISH|WATERMELON/, "red"],
+  [/ORANGE|CARROT|CANTALOUPE|PEACH|TANGERIN|CLEMENTIN|SWEET|APRICOT|MANGO|PUMPKIN|NECTARINE/, "orange"],
+  [/BLUE|BLACK|PLUM|GRAPE/, "purple"],
+  [/POTATO|ONION|MUSHROOM|NUT|RUSSET|GARLIC/, "brown"],
 ];
 
 // Dough stands in other aisles too, and is no bluer there.
@@ -300,7 +331,7 @@ const BAKED = new Set(["bun", "cookie", "donut", "loaf"]);
 /** The drawing of a product; for the eye alone, its name stands beside it. */
 export function pack(product) {
   const words = `${product.category} ${product.type} ${product.size}`;
-  const kind = product.aisle.id === "produce" ? fruit(words) : find(BY_WORDS, product.type) ?? find(BY_WORDS, words);
+  const kind = product.aisle.id === "produce" ? find(FRUIT, words) : find(BY_WORDS, product.type) ?? find(BY_WORDS, words);
   const { draw, label } = SHAPES[kind ?? BY_AISLE[product.aisle.id]];
   const tint = product.aisle.id === "produce" ? find(TINTS, words) : BAKED.has(kind) && product.aisle.id !== "bakery" && "brown";
   return svg(
@@ -309,10 +340,6 @@ export function pack(product) {
     ...draw(),
     label && product.sizeName && svg("text", { class: "size", x: label[0], y: label[1], text: shortSize(product.sizeName) }),
   );
-}
-
-function fruit(words) {
-  return find(BY_WORDS.slice(0, 5), words) ?? (/SALAD BAR|PROCESSED|VALUE ADDED|TRAY/.test(words) ? "bowl" : null);
 }
 
 function find(rules, words) {
