@@ -20,15 +20,31 @@ export const AISLES = [
   { id: "deli", name: "Deli", test: /^DELI/ },
   { id: "bakery", name: "Bakery", test: /^PASTRY|\|(BAKED BREAD|BREAD$)/ },
   { id: "frozen", name: "Frozen", test: /\|(FRZN|FROZEN|ICE CREAM)/ },
-  { id: "dairy", name: "Milk, cheese & eggs", test: /\|(FLUID MILK|CHEESE|YOGURT|EGGS|MILK BY|MARGARINE|BUTTER|MISC\. DAIRY|REFRGRATD DOUGH|REFRIGERATED|CANNED MILK)/ },
+  {
+    id: "dairy",
+    name: "Milk, cheese & eggs",
+    test: /\|(FLUID MILK|CHEESE|YOGURT|EGGS|MILK BY|MARGARINE|BUTTER|MISC\. DAIRY|REFRGRATD DOUGH|REFRIGERATED|CANNED MILK)/,
+  },
   {
     id: "home",
     name: "Cleaning & paper",
     test: /^DRUG GM\|(?!CANDY)|\|(BATH TISS|PAPER|LAUNDRY|HOUSEHOLD|DISHWASH|BLEACH|FACIAL|FD WRAPS|AIR CARE|DISPOS|INSECT)/,
   },
-  { id: "snacks", name: "Snacks & sweets", test: /\|(CANDY|POPCORN|NUTS|BAG SNACKS|BAKED SWEET|CRACKERS|COOKIES|WAREHOUSE|SNACK|SNKS|CHIPS|RICE CAKES|DRIED FRUIT|PACKAGED NATURAL|NUTS)/ },
-  { id: "breakfast", name: "Breakfast & coffee", test: /\|(COLD CEREAL|HOT CEREAL|CEREAL|CONVENIENT|COFFEE|TEAS|PNT BTR|COCOA|MOLASSES|SYRUPS)/ },
-  { id: "drinks", name: "Drinks", test: /\|(SOFT DRINKS|WATER|BEERS|REFRGRATD JUICES|CANNED JUICES|ISOTONIC|PWDR|JUICE|BEVERAGE|NON-DAIRY BEV|NEW AGE|LIQUOR|.*WINE)/ },
+  {
+    id: "snacks",
+    name: "Snacks & sweets",
+    test: /\|(CANDY|POPCORN|NUTS|BAG SNACKS|BAKED SWEET|CRACKERS|COOKIES|WAREHOUSE|SNACK|SNKS|CHIPS|RICE CAKES|DRIED FRUIT|PACKAGED NATURAL|NUTS)/,
+  },
+  {
+    id: "breakfast",
+    name: "Breakfast & coffee",
+    test: /\|(COLD CEREAL|HOT CEREAL|CEREAL|CONVENIENT|COFFEE|TEAS|PNT BTR|COCOA|MOLASSES|SYRUPS)/,
+  },
+  {
+    id: "drinks",
+    name: "Drinks",
+    test: /\|(SOFT DRINKS|WATER|BEERS|REFRGRATD JUICES|CANNED JUICES|ISOTONIC|PWDR|JUICE|BEVERAGE|NON-DAIRY BEV|NEW AGE|LIQUOR|.*WINE)/,
+  },
   { id: "pantry", name: "Pantry", test: /./ },
 ];
 

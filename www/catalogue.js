@@ -39,11 +39,18 @@ const ORDER =
 
 function product(id, values, at) {
   const value = (column) => values[at[column]] ?? "";
-  const [department, category, type, size] = ["department", "product_category", "product_type", "package_size"].map(value);
+  const [department, category, type, size] = ["department", "product_category", "product_type", "package_size"].map(
+    value,
+  );
   const name = productName(department, category, type);
   const kind = categoryName(category || department);
   return {
-    id, category, type, size, name, kind,
+    id,
+    category,
+    type,
+    size,
+    name,
+    kind,
     department: categoryName(department),
     aisle: aisleOf(department, category),
     sizeName: sizeName(size, department),
@@ -66,7 +73,16 @@ function numberNamesakes(products) {
 // A history may hold products that are too rare for the catalogue.
 function unknown(id) {
   return {
-    id, category: "", type: "", size: "", name: `Product ${id}`, kind: "Unknown", department: "Unknown",
-    aisle: AISLES.at(-1), sizeName: "", brand: "", words: id,
+    id,
+    category: "",
+    type: "",
+    size: "",
+    name: `Product ${id}`,
+    kind: "Unknown",
+    department: "Unknown",
+    aisle: AISLES.at(-1),
+    sizeName: "",
+    brand: "",
+    words: id,
   };
 }

@@ -37,7 +37,10 @@ class Demo {
       const { events, milliseconds: took } = await this.visit.begin(shopper);
       this.picks = [];
       this.chosen = null;
-      this.shop.setBefore(this.visit.bought().map((id) => this.catalogue.get(id)), true);
+      this.shop.setBefore(
+        this.visit.bought().map((id) => this.catalogue.get(id)),
+        true,
+      );
       byId("lede").textContent = shopper
         ? `${shopper.name}: ${events} real purchases, replayed here in ${milliseconds(took)} ms. Their next basket is held back; play it and compare.`
         : `Put real groceries into the basket. Each one re-ranks ${this.catalogue.products.size.toLocaleString("en")} products, on this device.`;
@@ -71,7 +74,10 @@ class Demo {
     return this.#inTurn(async () => {
       const bought = this.visit.basket.length;
       this.visit.checkOut();
-      this.shop.setBefore(this.visit.bought().map((id) => this.catalogue.get(id)), false);
+      this.shop.setBefore(
+        this.visit.bought().map((id) => this.catalogue.get(id)),
+        false,
+      );
       return `Checked out ${bought} ${bought === 1 ? "product" : "products"}. A new basket is open.`;
     });
   }
@@ -130,14 +136,25 @@ class Demo {
   #showBasket() {
     const { basket, toCome } = this.visit;
     byId("basket").replaceChildren(
-      ...basket.map((id) => this.catalogue.get(id)).map((product) =>
-        el("li", { class: `aisle-${product.aisle.id}` }, el("button", {
-          type: "button", class: "chip", text: product.name, "aria-label": `Take out ${product.name}`, onclick: () => this.toggle(product),
-        })),
-      ),
+      ...basket
+        .map((id) => this.catalogue.get(id))
+        .map((product) =>
+          el(
+            "li",
+            { class: `aisle-${product.aisle.id}` },
+            el("button", {
+              type: "button",
+              class: "chip",
+              text: product.name,
+              "aria-label": `Take out ${product.name}`,
+              onclick: () => this.toggle(product),
+            }),
+          ),
+        ),
     );
     byId("basket").lastElementChild?.scrollIntoView({ block: "nearest", inline: "end" });
-    byId("basket-note").textContent = basket.length === 0 ? "Empty" : `${basket.length} ${basket.length === 1 ? "product" : "products"}`;
+    byId("basket-note").textContent =
+      basket.length === 0 ? "Empty" : `${basket.length} ${basket.length === 1 ? "product" : "products"}`;
     byId("checkout").disabled = basket.length === 0;
     byId("play").hidden = toCome.length === 0;
     byId("play").textContent = `Add their real next (${toCome.length} left)`;
@@ -163,7 +180,9 @@ class Demo {
   #fillShoppers() {
     const { shoppers } = this.catalogue;
     byId("shopper").append(
-      ...shoppers.map(({ name, events }, index) => el("option", { value: index, text: `${name}, ${events.length} purchases` })),
+      ...shoppers.map(({ name, events }, index) =>
+        el("option", { value: index, text: `${name}, ${events.length} purchases` }),
+      ),
     );
     byId("shopper").disabled = false;
     byId("shopper").addEventListener("change", (event) => this.begin(shoppers[event.target.value]));
@@ -193,7 +212,8 @@ function fail(error) {
 function failToLoad(error) {
   fail(error);
   byId("failed-title").textContent = "There is no model here yet";
-  byId("failed-text").textContent = `${error.message}. This command trains one, builds the package and serves this page:`;
+  byId("failed-text").textContent =
+    `${error.message}. This command trains one, builds the package and serves this page:`;
   byId("failed-command").textContent = "./build.sh demo";
   byId("failed-command").hidden = false;
 }
@@ -202,7 +222,9 @@ async function load() {
   const [catalogue, predictor] = await Promise.all([
     loadCatalogue(ITEMS),
     // Imported late, so that this page can say what to do where the package is not built.
-    import("/foreclick/index.js").then(({ Predictor }) => Predictor.load(MODEL, { backend: "auto", onProgress: showProgress })),
+    import("/foreclick/index.js").then(({ Predictor }) =>
+      Predictor.load(MODEL, { backend: "auto", onProgress: showProgress }),
+    ),
   ]);
   return new Demo(catalogue, predictor);
 }

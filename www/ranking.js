@@ -21,7 +21,9 @@ export class Ranking {
     const rows = entries.map(({ product }) => this.rows.get(product.id) ?? this.#row(product));
     this.rows = new Map(entries.map(({ product }, index) => [product.id, rows[index]]));
     this.list.replaceChildren(...rows);
-    entries.forEach((entry, index) => fill(rows[index], entry, index, entries[0].probability, entry.product.id === chosen));
+    entries.forEach((entry, index) =>
+      fill(rows[index], entry, index, entries[0].probability, entry.product.id === chosen),
+    );
     if (hadFocus) (this.list.contains(focused) ? focused : this.list.querySelector(".add"))?.focus();
     if (!prefersStillness()) for (const [id, row] of this.rows) glide(row, before.get(id));
   }
@@ -35,11 +37,22 @@ export class Ranking {
         { type: "button", class: "why-this", onclick: () => this.choose(product) },
         el("span", { class: "rank" }),
         pack(product),
-        el("span", { class: "words" }, el("span", { class: "name", text: product.name }), el("span", { class: "detail", text: detail(product) })),
+        el(
+          "span",
+          { class: "words" },
+          el("span", { class: "name", text: product.name }),
+          el("span", { class: "detail", text: detail(product) }),
+        ),
         el("span", { class: "bar", "aria-hidden": "true" }, el("span", { class: "fill" })),
         el("span", { class: "percent" }),
       ),
-      el("button", { type: "button", class: "add", "aria-label": `Add ${product.name} to the basket`, text: "+", onclick: () => this.add(product) }),
+      el("button", {
+        type: "button",
+        class: "add",
+        "aria-label": `Add ${product.name} to the basket`,
+        text: "+",
+        onclick: () => this.add(product),
+      }),
     );
   }
 }
@@ -63,7 +76,13 @@ function fill(row, { probability }, index, best, chosen) {
 
 function glide(row, from) {
   if (from === undefined) {
-    row.animate([{ opacity: 0, transform: "translateX(24px)" }, { opacity: 1, transform: "none" }], GLIDE);
+    row.animate(
+      [
+        { opacity: 0, transform: "translateX(24px)" },
+        { opacity: 1, transform: "none" },
+      ],
+      GLIDE,
+    );
     return;
   }
   const distance = from - row.getBoundingClientRect().top;

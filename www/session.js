@@ -111,6 +111,9 @@ function holdBack(events) {
 // The middle of the gaps between baskets, so that a shopper of 2017 comes back when they would have.
 function usualGap(events) {
   const times = [...new Set(events.map((event) => event.time))];
-  const gaps = times.slice(1).map((time, index) => time - times[index]).sort((a, b) => a - b);
+  const gaps = times
+    .slice(1)
+    .map((time, index) => time - times[index])
+    .sort((a, b) => a - b);
   return gaps[gaps.length >> 1] ?? DAY;
 }

@@ -89,9 +89,18 @@ export class Shop {
     byId("aisles").replaceChildren(
       ...aisles.map(({ id, name }) => {
         const current = !this.query && id === this.aisle;
-        return el("li", {}, el("button", {
-          type: "button", class: "aisle", text: name, "data-aisle": id, "aria-pressed": String(current), onclick: () => this.#open(id),
-        }));
+        return el(
+          "li",
+          {},
+          el("button", {
+            type: "button",
+            class: "aisle",
+            text: name,
+            "data-aisle": id,
+            "aria-pressed": String(current),
+            onclick: () => this.#open(id),
+          }),
+        );
       }),
     );
     if (focused) byId("aisles").querySelector(`[data-aisle="${focused}"]`)?.focus();
@@ -100,28 +109,48 @@ export class Shop {
   #drawCategories() {
     const aisle = this.catalogue.aisles.find(({ id }) => id === this.aisle);
     const sizes = new Map();
-    for (const { kind } of this.query ? [] : aisle?.products ?? []) sizes.set(kind, (sizes.get(kind) ?? 0) + 1);
-    const names = [...sizes].sort((a, b) => b[1] - a[1]).map(([name]) => name).slice(0, 12);
+    for (const { kind } of this.query ? [] : (aisle?.products ?? [])) sizes.set(kind, (sizes.get(kind) ?? 0) + 1);
+    const names = [...sizes]
+      .sort((a, b) => b[1] - a[1])
+      .map(([name]) => name)
+      .slice(0, 12);
     const focused = document.activeElement?.dataset.category;
     byId("categories").hidden = names.length < 2;
     byId("categories").replaceChildren(
       ...names.map((name) =>
-        el("li", {}, el("button", {
-          type: "button", class: "category", text: name, "data-category": name, "aria-pressed": String(name === this.category),
-          onclick: () => this.#open(this.aisle, name === this.category ? null : name),
-        })),
+        el(
+          "li",
+          {},
+          el("button", {
+            type: "button",
+            class: "category",
+            text: name,
+            "data-category": name,
+            "aria-pressed": String(name === this.category),
+            onclick: () => this.#open(this.aisle, name === this.category ? null : name),
+          }),
+        ),
       ),
     );
-    if (focused) [...byId("categories").querySelectorAll("button")].find((one) => one.dataset.category === focused)?.focus();
+    if (focused)
+      [...byId("categories").querySelectorAll("button")].find((one) => one.dataset.category === focused)?.focus();
   }
 
   #tile(product) {
     const tile = el(
       "button",
-      { type: "button", class: `tile aisle-${product.aisle.id}`, "data-id": product.id, onclick: () => this.toggle(product) },
+      {
+        type: "button",
+        class: `tile aisle-${product.aisle.id}`,
+        "data-id": product.id,
+        onclick: () => this.toggle(product),
+      },
       el("span", { class: "picture" }, pack(product)),
       el("span", { class: "name", text: product.name }),
-      el("span", { class: "detail", text: [product.sizeName, product.brand.toLowerCase()].filter(Boolean).join(" · ") }),
+      el("span", {
+        class: "detail",
+        text: [product.sizeName, product.brand.toLowerCase()].filter(Boolean).join(" · "),
+      }),
       el("span", { class: "badge", "aria-hidden": "true" }),
     );
     this.#markTile(tile);

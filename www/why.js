@@ -29,7 +29,9 @@ export function showWhy(product, explanation, { catalogue, past, when }) {
     .sort((a, b) => Math.abs(b.effect) - Math.abs(a.effect))
     .slice(0, EVENTS_SHOWN);
   const most = Math.max(...events.map(({ effect }) => Math.abs(effect)));
-  byId("events").replaceChildren(...events.map((event) => eventRow(catalogue.get(event.item), event.effect, most, when(event.place))));
+  byId("events").replaceChildren(
+    ...events.map((event) => eventRow(catalogue.get(event.item), event.effect, most, when(event.place))),
+  );
   byId("no-events").hidden = events.length > 0;
 }
 
