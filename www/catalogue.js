@@ -10,11 +10,11 @@ export async function loadCatalogue(url) {
 }
 
 class Catalogue {
-  constructor({ columns, items, popular, shoppers }) {
+  constructor({ columns, items, popular, sequences }) {
     const at = Object.fromEntries(columns.map((name, index) => [name, index]));
     this.products = new Map(Object.entries(items).map(([id, values]) => [id, product(id, values, at)]));
     this.popular = popular.filter((id) => this.products.has(id)).map((id) => this.products.get(id));
-    this.shoppers = shoppers;
+    this.shoppers = sequences.map(({ events }, index) => ({ name: `Shopper ${index + 1}`, events }));
     // Most bought first, then as the file has them.
     this.all = [...new Set([...this.popular, ...this.products.values()])];
     numberNamesakes(this.all);

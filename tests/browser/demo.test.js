@@ -1,0 +1,260 @@
+// The demo page as a visitor meets it: served with its strict policy, in Chromium, with the demo's model.
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { createServer } from "node:net";
+import { after, before, test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { launchChromium } from "./chromium.js";
+
+const ROOT = fileURLToPath(new URL("../../", import.meta.url));
+const READY = 'body[data-state="ready"]';
+const DESK = { width: 1440, height: 900 };
+const PHONE = { width: 360, height: 740 };
+
+let server;
+let browser;
+let address;
+
+before(async () => {
+  const port = await freePort();
+  address = `http://127.0.0.1:${port}/`;
+  server = spawn(process.execPath, ["www/serve.js"], {
+    cwd: ROOT,
+    env: { ...process.env, PORT: String(port) },
+    stdio: "inherit",
+  });
+  await answers(address);
+  browser = await launchChromium();
+});
+
+after(async () => {
+  await browser?.close();
+  server?.kill();
+});
+
+test("clicks re-rank and are explained, while the network stays silent", async () => {
+  const visit = await open();
+  const { page } = visit;
+  const first = await ranking(page);
+  assert.equal(first.length, 10);
+  for (let clicked = 1; clicked <= 3; clicked++) await add(page, clicked);
+  assert.notDeepEqual(await ranking(page), first, "three products must change the ranking");
+
+  assert.equal(await page.locator("#terms .term").count(), 4);
+  assert.ok((await page.locator("#events .event").count()) > 0, "an event must count");
+  const sum = percentOf(await page.locator("#sum").innerText());
+  const listed = (await page.locator("#ranking .percent").allInnerTexts()).map(percentOf).reduce((a, b) => a + b);
+  assert.ok(Math.abs(sum - listed) <= 1, `the ten add up to ${listed}%, the page says ${sum}%`);
+  for (const meter of ["predict", "observe"]) assert.ok(Number(await page.locator(`#${meter}-ms`).innerText()) >= 0);
+  assert.match(await page.locator("#backend").innerText(), /^(CPU|GPU)$/);
+  assert.match(await page.locator("#model-bytes").innerText(), /^\d/);
+
+  assert.deepEqual(visit.requests, [], "no request may follow the load");
+  assert.equal(await page.locator("#requests").innerText(), "0");
+  assert.deepEqual(await visit.troubles(), []);
+  await visit.close();
+});
+
+test("a request, a violation of the policy and a console error would be noticed", async () => {
+  const visit = await open();
+  await visit.page.evaluate(async () => {
+    await fetch("/favicon.svg");
+    document.body.setAttribute("style", "color: red");
+  });
+  await visit.page.waitForFunction(() => document.getElementById("requests").textContent === "1");
+  assert.equal(visit.requests.length, 1);
+  const troubles = await visit.troubles();
+  assert.ok(
+    troubles.some((trouble) => trouble.startsWith("policy: style-src")),
+    troubles.join("\n"),
+  );
+  assert.ok(
+    troubles.some((trouble) => trouble.startsWith("console: ")),
+    troubles.join("\n"),
+  );
+  await visit.close();
+});
+
+test("checking out opens a new basket, and what was bought comes back", async () => {
+  const visit = await open();
+  const { page } = visit;
+  const bought = await add(page, 1);
+  await add(page, 2);
+  assert.ok(!(await ranking(page)).includes(bought), "what is in the basket is no candidate");
+  await page.click("#checkout");
+  await page.waitForFunction(() => document.getElementById("basket-note").textContent === "Empty");
+  assert.equal(await page.locator("#basket li").count(), 0);
+  assert.ok(await page.locator("#checkout").isDisabled());
+  await page.click('[data-aisle="before"]');
+  assert.equal(await page.locator("#shelf .tile").count(), 2);
+  assert.deepEqual(await visit.troubles(), []);
+  await visit.close();
+});
+
+test("a product taken out again leaves no trace", async () => {
+  const visit = await open();
+  const { page } = visit;
+  const first = await ranking(page);
+  await add(page, 1);
+  await page.click("#basket .chip");
+  await page.waitForFunction(() => document.getElementById("basket-note").textContent === "Empty");
+  assert.deepEqual(await ranking(page), first);
+  await visit.close();
+});
+
+test("a shopper of the sample brings a history, and their real next basket can be played", async () => {
+  const visit = await open();
+  const { page } = visit;
+  const stranger = await ranking(page);
+  await page.selectOption("#shopper", { index: 1 });
+  await page.waitForFunction(() => document.getElementById("lede").textContent.includes("replayed"));
+  await page.waitForSelector("#play:not([hidden])");
+  assert.notDeepEqual(await ranking(page), stranger);
+  assert.match(await page.locator("#terms .term").nth(1).innerText(), /bought/);
+  for (let played = 1; played <= 3; played++) {
+    await page.click("#play");
+    await page.waitForFunction((count) => document.querySelectorAll("#picks li").length === count, played);
+  }
+  assert.equal(await page.locator("#basket li").count(), 3);
+  assert.deepEqual(visit.requests, []);
+  assert.deepEqual(await visit.troubles(), []);
+  await visit.close();
+});
+
+test("the keyboard alone reaches the predictions, adds one and searches", async () => {
+  const visit = await open();
+  const { page } = visit;
+  await page.keyboard.press("Tab");
+  await page.keyboard.press("Enter");
+  assert.equal(await focused(page), "next", "the skip link leads to the predictions");
+  await page.keyboard.press("Tab");
+  await page.keyboard.press("Tab");
+  const [best] = await ranking(page);
+  await page.keyboard.press("Enter");
+  await page.waitForFunction(() => document.querySelectorAll("#basket li").length === 1);
+  assert.ok(!(await ranking(page)).includes(best));
+  assert.ok(
+    await page.evaluate(() => document.activeElement.closest("#ranking") !== null),
+    "the focus stays in the list",
+  );
+  await page.waitForFunction(() => /Most likely next: .+, [\d.]+%/.test(document.getElementById("said").textContent));
+
+  await page.locator("#search").focus();
+  await page.keyboard.type("bread");
+  const names = await page.locator("#shelf .tile").allInnerTexts();
+  assert.ok(names.length > 0);
+  await page.keyboard.press("Tab");
+  await page.keyboard.press("Space");
+  await page.waitForFunction(() => document.querySelectorAll("#basket li").length === 2);
+  assert.deepEqual(await visit.troubles(), []);
+  await visit.close();
+});
+
+for (const [name, viewport, colorScheme] of [
+  ["desk", DESK, "light"],
+  ["desk", DESK, "dark"],
+  ["phone", PHONE, "light"],
+  ["phone", PHONE, "dark"],
+]) {
+  test(`the page fits a ${name} and is not blank (${colorScheme})`, async () => {
+    const visit = await open({ viewport, colorScheme });
+    const width = await visit.page.evaluate(() => document.documentElement.scrollWidth);
+    assert.ok(width <= viewport.width, `${width} pixels wide, expected at most ${viewport.width}`);
+    const blank = await browser.newPage();
+    assert.equal(await colours(blank, await blank.screenshot()), 1, "the measure itself must see a blank page");
+    const screenshot = await visit.page.screenshot({
+      path: `${ROOT}build/screenshots/demo-${name}-${colorScheme}.png`,
+    });
+    assert.ok((await colours(blank, screenshot)) > 40);
+    await blank.close();
+    await visit.close();
+  });
+}
+
+test("without a model the page says which command makes one", async () => {
+  const context = await browser.newContext({ viewport: DESK });
+  const page = await context.newPage();
+  await page.route("**/model/model.safetensors", (route) => route.fulfill({ status: 404, body: "" }));
+  await page.goto(address);
+  await page.waitForSelector('body[data-state="failed"]');
+  assert.match(await page.locator("#failed").innerText(), /\.\/build\.sh demo/);
+  await context.close();
+});
+
+/** The demo, loaded; it keeps the requests that follow the load, and what went wrong. */
+async function open(options = {}) {
+  const context = await browser.newContext({ viewport: DESK, reducedMotion: "reduce", ...options });
+  const page = await context.newPage();
+  const console = [];
+  const requests = [];
+  page.on("console", (message) => message.type() === "error" && console.push(`console: ${message.text()}`));
+  page.on("pageerror", (error) => console.push(`error: ${error.stack}`));
+  await page.addInitScript(() => {
+    globalThis.violations = [];
+    document.addEventListener("securitypolicyviolation", (event) => {
+      globalThis.violations.push(`policy: ${event.effectiveDirective} ${event.blockedURI}`);
+    });
+  });
+  await page.goto(address);
+  await page.waitForSelector(READY);
+  page.on("request", (request) => requests.push(request.url()));
+  const troubles = async () => [...console, ...(await page.evaluate(() => globalThis.violations))];
+  return { page, requests, troubles, close: () => context.close() };
+}
+
+/** The ids of the ranked products, best first. */
+function ranking(page) {
+  return page.evaluate(() => [...document.querySelectorAll("#ranking .row")].map((row) => row.dataset.id));
+}
+
+/** Puts the first product of the shelf that is not in the basket into it, as the `count`th; gives its id. */
+async function add(page, count) {
+  const tile = page.locator('#shelf .tile[aria-pressed="false"]').first();
+  const id = await tile.getAttribute("data-id");
+  await tile.click();
+  await page.waitForFunction((expected) => document.querySelectorAll("#basket li").length === expected, count);
+  return id;
+}
+
+function focused(page) {
+  return page.evaluate(() => document.activeElement.id);
+}
+
+function percentOf(text) {
+  return Number(text.replace("%", ""));
+}
+
+/** How many distinct colours a screenshot has. */
+function colours(page, png) {
+  return page.evaluate(async (base64) => {
+    const bytes = Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));
+    const image = await createImageBitmap(new Blob([bytes], { type: "image/png" }));
+    const canvas = new OffscreenCanvas(image.width, image.height).getContext("2d");
+    canvas.drawImage(image, 0, 0);
+    return new Set(new Uint32Array(canvas.getImageData(0, 0, image.width, image.height).data.buffer)).size;
+  }, png.toString("base64"));
+}
+
+async function freePort() {
+  const probe = createServer().listen(0, "127.0.0.1");
+  await once(probe, "listening");
+  const { port } = probe.address();
+  probe.close();
+  await once(probe, "close");
+  return port;
+}
+
+async function answers(url) {
+  for (let attempt = 0; attempt < 100; attempt++) {
+    if (
+      await fetch(url).then(
+        (response) => response.ok,
+        () => false,
+      )
+    )
+      return;
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+  throw new Error(`${url} did not answer within 10 seconds; does www/serve.js start?`);
+}
