@@ -163,13 +163,23 @@ for (const [name, viewport, colorScheme] of [
     assert.ok(width <= viewport.width, `${width} pixels wide, expected at most ${viewport.width}`);
     const blank = await browser.newPage();
     assert.equal(await colours(blank, await blank.screenshot()), 1, "the measure itself must see a blank page");
-    const screenshot = await visit.page.screenshot({
-      path: `${ROOT}build/screenshots/demo-${name}-${colorScheme}.png`,
-    });
+    const screenshot = await shoot(visit.page, `${ROOT}build/screenshots/demo-${name}-${colorScheme}.png`);
     assert.ok((await colours(blank, screenshot)) > 40);
     await blank.close();
     await visit.close();
   });
+}
+
+/** A picture of the page. A software GPU that is being tried can keep Chromium from taking one, so it is asked again. */
+async function shoot(page, path) {
+  for (let left = 3; ; left--) {
+    try {
+      return await page.screenshot({ path });
+    } catch (error) {
+      if (left === 0) throw error;
+      await page.waitForTimeout(500);
+    }
+  }
 }
 
 test("without a model the page says which command makes one", async () => {
