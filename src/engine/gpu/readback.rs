@@ -63,7 +63,9 @@ impl Readback {
         match mapped {
             Some(true) => {}
             Some(false) => return Err(Error::Gpu("the result can't be read; use the CPU".into())),
-            None => return Err(Error::Gpu(format!("no answer within {} seconds; use the CPU", self.deadline.as_secs()))),
+            None => {
+                return Err(Error::Gpu(format!("no answer within {} seconds; use the CPU", self.deadline.as_secs())));
+            }
         }
         let view = self
             .buffer
