@@ -4,5 +4,6 @@ pub mod cli;
 pub mod config;
 pub mod data;
 pub mod evaluate;
+pub mod report;
 pub mod run;
 pub mod train;

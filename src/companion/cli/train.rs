@@ -4,6 +4,7 @@ use super::{Source, print};
 use crate::companion::config::Config;
 use crate::companion::data::{self, CleaningReport, Dataset, Part};
 use crate::companion::evaluate::{Detail, EngineScorer, Models, evaluate, measure, places, sample};
+use crate::companion::report;
 use crate::companion::run::RunFolder;
 use crate::companion::train::{Outcome, Run, train};
 use anyhow::{Context, Result, bail};
@@ -125,12 +126,17 @@ fn learn(config: &Config, dataset: &Dataset, folder: &RunFolder, device: Device,
 }
 
 /// Exports, measures once on the test part and writes the report.
-fn finish(config: &Config, dataset: &Dataset, _report: &CleaningReport, folder: &RunFolder) -> Result<ExitCode> {
+fn finish(config: &Config, dataset: &Dataset, cleaning: &CleaningReport, folder: &RunFolder) -> Result<ExitCode> {
     let gate = folder.export(config, dataset)?;
     eprintln!("{gate}");
     let models = Models { f32: Some(folder.best()?), exported: gate.passed.then(|| folder.exported()).transpose()? };
     let evaluation = measure(config, dataset, Part::Test, &models)?;
     folder.keep("result.json", &serde_json::to_string_pretty(&evaluation)?)?;
+    let journal = std::fs::read_to_string(folder.path().join("metrics.jsonl")).context("can't read metrics.jsonl")?;
+    let name = folder.path().file_name().unwrap_or_default().to_string_lossy();
+    let inputs =
+        report::Inputs { name: &name, config, cleaning, evaluation: &evaluation, gate: &gate, journal: &journal };
+    folder.keep("report.html", &report::render(&inputs)?)?;
     print(evaluation.to_string().trim_end())?;
     eprintln!("the run is in {}: model.safetensors, report.html, metrics.jsonl", folder.path().display());
     Ok(if gate.passed { ExitCode::SUCCESS } else { ExitCode::from(1) })
