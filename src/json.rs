@@ -65,10 +65,6 @@ impl Json<'_> {
         })
     }
 
-    fn list(&mut self, element: &mut dyn FnMut(&mut Self) -> Result<()>) -> Result<()> {
-        self.series(b'[', b']', element)
-    }
-
     fn series(&mut self, open: u8, close: u8, element: &mut dyn FnMut(&mut Self) -> Result<()>) -> Result<()> {
         if !self.eat(open) {
             return Err(self.expected(if open == b'{' { "an object" } else { "a list" }));
@@ -250,13 +246,8 @@ impl FromJson for u32 {
 
 impl FromJson for bool {
     fn from_json(json: &mut Json<'_>) -> Result<Self> {
-        if json.eat_word("true") {
-            Ok(true)
-        } else if json.eat_word("false") {
-            Ok(false)
-        } else {
-            Err(json.expected("true or false"))
-        }
+        let value = json.eat_word("true");
+        if value || json.eat_word("false") { Ok(value) } else { Err(json.expected("true or false")) }
     }
 }
 
@@ -287,7 +278,7 @@ impl FromJson for String {
 impl<T: FromJson> FromJson for Vec<T> {
     fn from_json(json: &mut Json<'_>) -> Result<Self> {
         let mut values = Self::new();
-        json.list(&mut |json| {
+        json.series(b'[', b']', &mut |json| {
             values.push(T::from_json(json)?);
             Ok(())
         })?;
@@ -399,7 +390,7 @@ mod tests {
         let mut levels = 0;
         fn nested(json: &mut Json<'_>, levels: &mut u32) -> Result<()> {
             *levels += 1;
-            json.list(&mut |json| nested(json, levels))
+            json.series(b'[', b']', &mut |json| nested(json, levels))
         }
         let error = read_with(deep.as_bytes(), "test", |json| nested(json, &mut levels)).unwrap_err();
         assert!(error.to_string().contains("fewer levels"));

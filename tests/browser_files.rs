@@ -2,11 +2,14 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests may panic as tests do")]
 
 mod common;
+#[path = "common/page.rs"]
+mod page;
 
-use common::{ModelShape, page_events, random_events, random_model};
+use common::{ModelShape, random_events, random_model};
 use foreclick::event::{Event, Value};
 use foreclick::predictor::{PredictOptions, Predictor, Started};
 use foreclick::schema::FilterSeen;
+use page::page_events;
 use serde_json::{Value as Json, json};
 use std::path::Path;
 

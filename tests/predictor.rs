@@ -2,8 +2,10 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests may panic as tests do")]
 
 mod common;
+#[path = "common/page.rs"]
+mod page;
 
-use common::{ModelShape, page_events, random_events, random_model};
+use common::{ModelShape, random_events, random_model};
 use foreclick::engine::cpu::{Cpu, Simd};
 use foreclick::engine::{Adjustment, Ops, Step, Stream, TopK};
 use foreclick::error::{Error, Result};
@@ -14,6 +16,7 @@ use foreclick::predictor::{
     Backend, ExplainOptions, MAX_EVENTS, PredictOptions, Prediction, Predictor, Preference, SelfCheck, Started,
 };
 use foreclick::schema::FilterSeen;
+use page::page_events;
 use std::cell::Cell;
 use std::future::Future;
 use std::sync::Arc;

@@ -44,7 +44,7 @@ pub struct Predictor<G: Ops = NoGpu> {
 enum Seat<G: Ops> {
     /// Nobody is there.
     Empty,
-    Idle(Follower<G>),
+    Idle(Box<Follower<G>>),
     /// A prediction is under way on it.
     Busy,
 }
@@ -67,13 +67,13 @@ pub enum Started<G: Ops> {
 
 /// A prediction on the GPU; it borrows nothing, so that events may be observed meanwhile.
 pub struct Pending<G: Ops> {
-    follower: Follower<G>,
+    follower: Box<Follower<G>>,
     question: Question,
 }
 
 /// A GPU's answer, to be handed to [`Predictor::finish`].
 pub struct Answered<G: Ops> {
-    follower: Follower<G>,
+    follower: Box<Follower<G>>,
     question: Question,
     answer: Result<TopK>,
 }
@@ -221,7 +221,7 @@ impl<G: Ops> Predictor<G> {
         if let Err(error) = stream.reset() {
             return self.give_up_gpu(error);
         }
-        self.gpu = Seat::Idle(Follower::new(stream, &self.session, 0));
+        self.gpu = Seat::Idle(Box::new(Follower::new(stream, &self.session, 0)));
         self.reason = match preference {
             Preference::Faster => "the GPU is faster here".into(),
             Preference::Gpu => "the GPU was asked for".into(),

@@ -1,6 +1,6 @@
 //! Random models and sessions for tests, the same for the same seed on every machine.
 
-use foreclick::event::{EncodedEvent, Event, NO_TIME, Value};
+use foreclick::event::{EncodedEvent, NO_TIME};
 use foreclick::format::{
     Architecture, Block, Context, Counting, FORMAT_VERSION, FieldWeights, GAP_BUCKETS, ItemTable, Matrix, Metadata,
     Model, Neighbours, OPEN_BUCKETS, REPEAT_COUNTS, REPEAT_LASTS, TERMS, Weights,
@@ -168,31 +168,6 @@ pub fn random_events(shape: ModelShape, count: usize, seed: u64) -> Vec<EncodedE
                 _ => random.below(shape.items) as u32,
             };
             EncodedEvent { item, time: if random.below(20) == 0 { NO_TIME } else { time }, group, fields }
-        })
-        .collect()
-}
-
-/// The same events as a page would name them; a value's last bits may differ.
-pub fn page_events(model: &Model, events: &[EncodedEvent]) -> Vec<Event> {
-    let fields = &model.metadata.schema.fields;
-    let value = |kind: &FieldKind, code: f32| match kind {
-        FieldKind::Category { values } => {
-            (code as usize).checked_sub(1).map(|place| Value::Text(values[place].clone()))
-        }
-        FieldKind::Number { mean, std } => Some(Value::Number(f64::from(code * std + mean))),
-    };
-    events
-        .iter()
-        .enumerate()
-        .map(|(place, event)| Event {
-            item: model.vocab.key(event.item).map_or_else(|| format!("unknown-{place}"), str::to_owned),
-            time: (event.time != NO_TIME).then_some(event.time as f64),
-            group: model.metadata.schema.has_group.then(|| format!("group-{}", event.group)),
-            fields: fields
-                .iter()
-                .zip(&event.fields)
-                .filter_map(|(field, &code)| Some((field.name.clone(), value(&field.kind, code)?)))
-                .collect(),
         })
         .collect()
 }
