@@ -9,12 +9,18 @@ export async function loadCatalogue(url) {
   return new Catalogue(await response.json());
 }
 
+const LEAST_TO_PLAY = 4;
+
 class Catalogue {
   constructor({ columns, items, popular, sequences }) {
     const at = Object.fromEntries(columns.map((name, index) => [name, index]));
     this.products = new Map(Object.entries(items).map(([id, values]) => [id, product(id, values, at)]));
     this.popular = popular.filter((id) => this.products.has(id)).map((id) => this.products.get(id));
-    this.shoppers = sequences.map(({ events }, index) => ({ name: `Shopper ${index + 1}`, events }));
+    // The one with the most to play back first.
+    this.shoppers = sequences
+      .map(({ events }) => holdBack(events))
+      .sort((a, b) => b.next.length - a.next.length)
+      .map(({ past, next }, index) => ({ name: `Shopper ${index + 1}`, past, next }));
     // Most bought first, then as the file has them.
     this.all = [...new Set([...this.popular, ...this.products.values()])];
     numberNamesakes(this.all);
@@ -68,6 +74,13 @@ function numberNamesakes(products) {
     seen.set(key, number);
     if (number > 1) one.name += ` #${number}`;
   }
+}
+
+// Sets a shopper's last basket apart: what they really bought next. A smaller one than LEAST_TO_PLAY is passed over.
+function holdBack(events) {
+  const baskets = [...Map.groupBy(events, (event) => event.group).values()];
+  const last = baskets.findLast((basket) => basket.length >= LEAST_TO_PLAY) ?? baskets.at(-1);
+  return { past: events.slice(0, events.indexOf(last[0])), next: last.map((event) => event.item) };
 }
 
 // A history may hold products that are too rare for the catalogue.

@@ -9,9 +9,11 @@ import { showWhy } from "./why.js";
 
 const MODEL = "/model/model.safetensors";
 const ITEMS = "/model/items.json";
-const K = 10;
+// So many ranks are known, so that a pick below the ten still has one.
+const K = 100;
+const SHOWN = 10;
 const EVENTS = 12;
-const PICKS_SHOWN = 10;
+const PICKS_SHOWN = 6;
 // So long a pause, and a screen reader is told; quick clicks are told once.
 const SAY_AFTER = 900;
 
@@ -22,11 +24,12 @@ class Demo {
     this.shop = new Shop(catalogue, (product) => this.toggle(product));
     this.ranking = new Ranking({ add: (product) => this.toggle(product), choose: (product) => this.choose(product) });
     this.predictor = predictor;
-    this.entries = [];
+    this.entries = []; // the K best
     this.chosen = null;
     this.picks = [];
     this.turn = Promise.resolve();
     this.#fillShoppers();
+    predictor.settled.then(() => this.#showBackend());
     byId("checkout").addEventListener("click", () => this.checkOut());
     byId("play").addEventListener("click", () => this.play());
   }
@@ -64,7 +67,7 @@ class Demo {
 
   async #add(product) {
     const place = this.entries.findIndex((entry) => entry.product.id === product.id);
-    this.picks = [...this.picks, place < 0 ? null : place + 1];
+    this.picks = [...this.picks, place < 0 ? Infinity : place + 1];
     await this.visit.add(product.id);
     return `${product.name} added.`;
   }
@@ -103,22 +106,30 @@ class Demo {
   }
 
   async #predict() {
-    const { items, backend } = await this.visit.predict(K);
+    const { items } = await this.visit.predict(K);
     this.entries = items.map(({ item, probability }) => ({ product: this.catalogue.get(item), probability }));
-    const chosen = this.entries.find(({ product }) => product.id === this.chosen) ?? this.entries[0];
-    this.chosen = chosen.product.id;
-    this.ranking.show(this.entries, this.chosen);
-    this.shop.mark(this.visit.basket, new Map(this.entries.map(({ product }, index) => [product.id, index + 1])));
-    showWhy(chosen.product, await this.visit.explain(this.chosen, EVENTS), {
-      catalogue: this.catalogue,
-      past: this.#past(this.chosen),
-      when: (place) => ago(this.visit.basketsAgo(this.visit.events[place])),
-    });
-    byId("sum").textContent = percent(this.entries.reduce((sum, { probability }) => sum + probability, 0));
-    byId("peek").textContent = `${this.entries[0].product.name} ${percent(this.entries[0].probability)}`;
-    this.#showBackend(backend);
+    const shown = this.entries.slice(0, SHOWN);
+    const explained = (shown.find(({ product }) => product.id === this.chosen) ?? shown[0]).product;
+    this.ranking.show(shown, explained.id);
+    this.shop.mark(this.visit.basket, new Map(shown.map(({ product }, index) => [product.id, index + 1])));
+    byId("sum").textContent = percent(shown.reduce((sum, { probability }) => sum + probability, 0));
+    byId("peek").textContent = `${shown[0].product.name} ${percent(shown[0].probability)}`;
+    this.#showBackend();
     this.#showBasket();
     this.#showScore();
+    await this.#explain(explained);
+  }
+
+  // Explaining replays the session many times, so the ranking is painted first.
+  async #explain(product) {
+    byId("why").setAttribute("aria-busy", "true");
+    await new Promise((resolve) => setTimeout(resolve));
+    showWhy(product, await this.visit.explain(product.id, EVENTS), {
+      catalogue: this.catalogue,
+      past: this.#past(product.id),
+      when: (place) => ago(this.visit.basketsAgo(this.visit.events[place])),
+    });
+    byId("why").setAttribute("aria-busy", "false");
   }
 
   #past(id) {
@@ -128,9 +139,13 @@ class Demo {
     return times.length === 1 ? `bought once, ${last}` : `bought ${times.length} times, ${last}`;
   }
 
-  #showBackend(backend) {
+  #showBackend() {
+    const { backend, reason, cpuMilliseconds, gpuMilliseconds } = this.predictor.diagnostics();
     byId("backend").textContent = { cpu: "CPU", gpu: "GPU" }[backend];
-    byId("reason").textContent = this.predictor.diagnostics().reason;
+    const compared =
+      gpuMilliseconds &&
+      `: ${milliseconds(cpuMilliseconds)} ms on the CPU, ${milliseconds(gpuMilliseconds)} ms on the GPU`;
+    byId("reason").textContent = reason + (compared ?? "");
   }
 
   #showBasket() {
@@ -161,11 +176,13 @@ class Demo {
   }
 
   #showScore() {
-    const hits = this.picks.filter(Boolean).length;
+    const within = (depth) => this.picks.filter((rank) => rank <= depth).length;
     byId("score").hidden = this.picks.length === 0;
-    byId("score-text").textContent = `${hits} of ${this.picks.length} picks were in the ten`;
+    byId("score-text").textContent = `${within(SHOWN)} of ${this.picks.length} in the ten, ${within(K)} in the hundred`;
     byId("picks").replaceChildren(
-      ...this.picks.slice(-PICKS_SHOWN).map((rank) => el("li", { class: rank ? "hit" : "miss", text: rank ?? "11+" })),
+      ...this.picks
+        .slice(-PICKS_SHOWN)
+        .map((rank) => el("li", { class: rank <= SHOWN ? "hit" : "miss", text: rank <= K ? rank : `${K}+` })),
     );
   }
 
@@ -180,8 +197,8 @@ class Demo {
   #fillShoppers() {
     const { shoppers } = this.catalogue;
     byId("shopper").append(
-      ...shoppers.map(({ name, events }, index) =>
-        el("option", { value: index, text: `${name}, ${events.length} purchases` }),
+      ...shoppers.map(({ name, past, next }, index) =>
+        el("option", { value: index, text: `${name}: ${past.length} bought, ${next.length} to come` }),
       ),
     );
     byId("shopper").disabled = false;
@@ -232,7 +249,7 @@ async function load() {
 try {
   const demo = await load();
   await demo.begin(null);
-  document.body.dataset.state = "ready";
+  if (document.body.dataset.state === "loading") document.body.dataset.state = "ready";
   showBytes();
   watchNetwork();
 } catch (error) {

@@ -1,7 +1,5 @@
 // One visitor: a history, an open basket, and the predictor that is told of both.
 
-// So small a basket says little when it is played back.
-const LEAST_TO_PLAY = 4;
 const DAY = 24 * 60 * 60 * 1000;
 
 export class Visit {
@@ -22,16 +20,14 @@ export class Visit {
   }
 
   /**
-   * Starts over as a new visitor, or as a shopper of the sample. A shopper's last basket is held back in `toCome`: what they
-   * really bought next. Returns the events replayed and the milliseconds that took.
+   * Starts over as a new visitor, or as a shopper of the sample, whose next basket waits in `toCome`. Returns the events replayed and the milliseconds that took.
    */
   async begin(shopper) {
     this.#empty();
     if (shopper) {
-      const { past, next } = holdBack(shopper.events);
-      this.events = past;
-      this.toCome = next.map((event) => event.item);
-      this.clockAhead = past.at(-1).time + usualGap(past) - Date.now();
+      this.events = [...shopper.past];
+      this.toCome = [...shopper.next];
+      this.clockAhead = shopper.past.at(-1).time + usualGap(shopper.past) - Date.now();
     }
     this.#openBasket();
     return { events: this.events.length, milliseconds: await this.#replay() };
@@ -98,14 +94,6 @@ export class Visit {
     for (const event of this.events) await this.predictor.observe(event);
     return performance.now() - start;
   }
-}
-
-function holdBack(events) {
-  const groups = [...new Set(events.map((event) => event.group))];
-  const size = (group) => events.filter((event) => event.group === group).length;
-  const last = groups.findLast((group) => size(group) >= LEAST_TO_PLAY) ?? groups.at(-1);
-  const start = events.findIndex((event) => event.group === last);
-  return { past: events.slice(0, start), next: events.filter((event) => event.group === last) };
 }
 
 // The middle of the gaps between baskets, so that a shopper of 2017 comes back when they would have.

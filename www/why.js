@@ -13,7 +13,7 @@ const LEAST_EFFECT = 0.01;
  */
 export function showWhy(product, explanation, { catalogue, past, when }) {
   byId("why-title").textContent = `Why ${product.name.charAt(0).toLowerCase()}${product.name.slice(1)}?`;
-  byId("why-place").textContent = [product.department, product.kind, `no. ${product.id}`].join(" › ");
+  byId("why-place").textContent = `${product.department}, no. ${product.id}`;
   const { taste, repetition, neighbours, popularity } = explanation.terms;
   const terms = [
     ["Taste", taste, "fits the sequence so far"],
@@ -40,7 +40,7 @@ function term(name, meaning, value, longest) {
     "li",
     { class: "term" },
     el("span", { class: "name", text: name }),
-    el("span", { class: "value", text: `${value < 0 ? "−" : "+"}${Math.abs(value).toFixed(1)}` }),
+    el("span", { class: "value", text: signed(value) }),
     el("span", { class: "bar", "aria-hidden": "true" }, fill(value, longest)),
     el("span", { class: "meaning", text: meaning }),
   );
@@ -62,6 +62,12 @@ function fill(value, longest) {
   const fill = el("span", { class: value < 0 ? "fill minus" : "fill" });
   fill.style.setProperty("--share", (Math.abs(value) / longest).toFixed(4));
   return fill;
+}
+
+function signed(value) {
+  const size = Math.abs(value).toFixed(1);
+  if (size === "0.0") return "0";
+  return value < 0 ? `−${size}` : `+${size}`;
 }
 
 function times(factor) {
