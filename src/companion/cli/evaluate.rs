@@ -5,7 +5,7 @@ use crate::companion::config::{Config, LogPath};
 use crate::companion::data::{self, Part};
 use crate::companion::evaluate::{Models, measure};
 use crate::companion::run::{RunFolder, read_model};
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use clap::{Args, ValueEnum};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -56,6 +56,7 @@ impl Evaluate {
     }
 
     fn open(&self) -> Result<(Config, Models)> {
+        ensure!(self.target.exists(), "{} does not exist; name a run's folder or a model file", self.target.display());
         if self.target.is_dir() {
             let folder = RunFolder::open(&self.target)?;
             let config = self.config.as_deref().map_or_else(|| folder.config(), Config::read)?;

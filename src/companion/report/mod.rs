@@ -143,9 +143,9 @@ fn write_curves(page: &mut String, journal: &str) -> Result<()> {
 fn write_quantization(page: &mut String, evaluation: &Evaluation, gate: &Gate) -> Result<()> {
     write!(page, "<section>\n<h2>Quantization</h2>\n<p>{}.</p>\n", escape(&gate.to_string()))?;
     if let Some(quantization) = evaluation.quantization {
-        write!(
+        writeln!(
             page,
-            "<p>On the {} part: {:+.2}% NDCG@10, {:.1}% of the top 10 in common.</p>\n",
+            "<p>On the {} part: {:+.2}% NDCG@10, {:.1}% of the top 10 in common.</p>",
             evaluation.protocol.part,
             -100.0 * quantization.ndcg_loss,
             100.0 * quantization.top10_overlap
