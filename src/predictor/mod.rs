@@ -40,7 +40,6 @@ pub struct Predictor<G: Ops = NoGpu> {
 }
 
 /// The place beside the CPU.
-#[expect(clippy::large_enum_variant, reason = "a page has one of them; a box would only cost bytes")]
 enum Seat<G: Ops> {
     /// Nobody is there.
     Empty,
@@ -57,7 +56,6 @@ struct Question {
 }
 
 /// What [`Predictor::start`] gives.
-#[expect(clippy::large_enum_variant, reason = "a page has one of them; a box would only cost bytes")]
 pub enum Started<G: Ops> {
     /// The CPU has answered.
     Done(Prediction),
