@@ -5,7 +5,6 @@
 #![cfg(feature = "gpu")]
 #![expect(clippy::unwrap_used, reason = "helpers of tests may panic as tests do")]
 
-#[expect(dead_code, reason = "other tests use the rest")]
 mod common;
 
 use common::{ModelShape, Random, random_events, random_model};
