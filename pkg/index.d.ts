@@ -1,3 +1,5 @@
+/// <reference lib="esnext.disposable" />
+
 /**
  * Starts WebAssembly. Optional: {@link Predictor.load} does it too.
  *

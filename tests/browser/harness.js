@@ -1,0 +1,72 @@
+// A page with the package on it, watched: a request after loading, a policy violation or a console error is noticed.
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { launchChromium } from "./chromium.js";
+import { serve } from "../../www/serve.js";
+
+const at = (path) => fileURLToPath(new URL(path, import.meta.url));
+
+export const PACKAGE = at("../../pkg/");
+export const MODEL = at("../../build/test/model.safetensors");
+
+/** The sessions that the native CPU predicted: `{ events, items }`. `cargo test` writes them. */
+export function nativeSessions() {
+  return JSON.parse(readFileSync(at("../../build/test/sessions.json"), "utf8"));
+}
+
+/** Starts a server and a Chromium; `gpu: false` gives one that offers WebGPU but has no adapter. */
+export async function start({ gpu = true } = {}) {
+  const folders = { "/": at("page"), "/foreclick/": PACKAGE, "/model/": at("../../build/test") };
+  const [server, browser] = await Promise.all([serve(folders, 0), launchChromium({ gpu })]);
+  return {
+    url: server.url,
+    browser,
+    stop: async () => {
+      await browser.close();
+      server.close();
+    },
+  };
+}
+
+/**
+ * Opens the tests' page, runs `work(page)`, and fails where the page had troubles that `work` did not expect.
+ * `before` runs in the page before its scripts. `expected` is a pattern of console texts that are no trouble.
+ */
+export async function onPage({ url, browser }, work, { before, expected } = {}) {
+  const page = await browser.newPage();
+  const troubles = [];
+  page.on("pageerror", (error) => troubles.push(`error: ${error.message}`));
+  page.on("console", (message) => {
+    if (message.type() === "error" && !expected?.test(message.text())) troubles.push(`console: ${message.text()}`);
+  });
+  if (before) await page.addInitScript(before);
+  try {
+    await page.goto(url);
+    await page.waitForSelector("text=ready");
+    await work(page);
+    troubles.push(...(await page.evaluate(() => violations.map((violation) => `policy: ${violation}`))));
+  } finally {
+    await page.close();
+  }
+  assert.deepEqual(troubles, []);
+}
+
+/** How far apart two scores may be: a thousandth, relative where they are above 1. */
+const TOLERANCE = 1e-3;
+/** Items whose scores differ by no more than this may have changed places: another order of adding floats does it. */
+const TIE = 1e-4;
+
+/** Fails unless two rankings hold the same items with the same scores. */
+export function assertSameRanking(got, expected, what) {
+  assert.equal(got.length, expected.length, what);
+  expected.forEach(({ item, score }, rank) => {
+    const other = got[rank];
+    const close = Math.abs(other.score - score) <= TOLERANCE * Math.max(1, Math.abs(score));
+    assert.ok(close, `${what}: score ${other.score} at rank ${rank + 1}, expected ${score}`);
+    if (other.item === item) return;
+    const own = expected.find((candidate) => candidate.item === other.item) ?? expected.at(-1);
+    const tied = Math.abs(own.score - score) <= TIE;
+    assert.ok(tied, `${what}: ${other.item} at rank ${rank + 1}, expected ${item}`);
+  });
+}

@@ -1,0 +1,244 @@
+// The package on the CPU: it predicts what the native CPU predicts, and says clearly what is wrong with a call.
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { after, before, test } from "node:test";
+import { assertSameRanking, MODEL, nativeSessions, onPage, PACKAGE, start } from "./harness.js";
+
+let site;
+before(async () => {
+  site = await start();
+});
+after(() => site?.stop());
+
+const withPage = (work, options) => onPage(site, work, options);
+
+test("the CPU predicts what the native CPU predicts, without a request", async () => {
+  const sessions = nativeSessions();
+  await withPage(async (page) => {
+    await page.evaluate(async () => {
+      globalThis.predictor = await foreclick.Predictor.load(MODEL, { backend: "cpu" });
+    });
+    const requests = [];
+    page.on("request", (request) => requests.push(request.url()));
+    const predictions = await page.evaluate(predictAll, sessions);
+    assert.deepEqual(requests, []);
+    sessions.forEach(({ items }, place) => {
+      const got = predictions[place];
+      assert.equal(got.backend, "cpu");
+      assert.ok(got.milliseconds >= 0 && got.milliseconds < 1000);
+      assertSameRanking(got.items, items, `session ${place}`);
+    });
+    // The watch itself must be able to fail.
+    await page.evaluate(() => fetch(MODEL));
+    assert.equal(requests.length, 1);
+  });
+});
+
+async function predictAll(sessions) {
+  const predictions = [];
+  for (const { events } of sessions) {
+    predictor.reset();
+    for (const event of events) predictor.observe(event);
+    predictions.push(await predictor.predict());
+  }
+  return predictions;
+}
+
+test("rankings that differ are told apart", () => {
+  const [{ items }] = nativeSessions();
+  assertSameRanking(items, items, "the same");
+  const swapped = [items[1], items[0], ...items.slice(2)];
+  assert.throws(() => assertSameRanking(swapped, items, "swapped"));
+  const off = items.map(({ item, score }, rank) => ({ item, score: score * (rank === 4 ? 1.01 : 1) }));
+  assert.throws(() => assertSameRanking(off, items, "off"));
+});
+
+test("every way to give the model and the WebAssembly file works", async () => {
+  const loaders = [
+    () => foreclick.Predictor.load(MODEL),
+    () => foreclick.Predictor.load(new URL(MODEL, location)),
+    async () => foreclick.Predictor.load(await fetch(MODEL)),
+    async () => foreclick.Predictor.load(await (await fetch(MODEL)).arrayBuffer()),
+    async () => {
+      const bytes = new Uint8Array(await (await fetch(MODEL)).arrayBuffer());
+      const inside = new Uint8Array(bytes.length + 5);
+      inside.set(bytes, 3);
+      return foreclick.Predictor.load(inside.subarray(3, 3 + bytes.length));
+    },
+    async () => {
+      await foreclick.init({ wasm: "/foreclick/wasm/foreclick_bg.wasm" });
+      return foreclick.Predictor.load(MODEL);
+    },
+    async () => {
+      await foreclick.init({ wasm: await WebAssembly.compileStreaming(fetch("/foreclick/wasm/foreclick_bg.wasm")) });
+      return foreclick.Predictor.load(MODEL);
+    },
+  ];
+  for (const load of loaders) {
+    await withPage(async (page) => {
+      const count = await page.evaluate(`(${load})().then((predictor) => predictor.predict({ k: 7 }))`);
+      assert.equal(count.items.length, 7, String(load));
+    });
+  }
+});
+
+test("progress is told and a transfer can be aborted", async () => {
+  await withPage(async (page) => {
+    const progress = await page.evaluate(async () => {
+      const steps = [];
+      await foreclick.Predictor.load(MODEL, { onProgress: (step) => steps.push(step) });
+      return steps;
+    });
+    const size = readFileSync(MODEL).length;
+    assert.deepEqual(progress.at(-1), { loaded: size, total: size });
+    const abort = await page.evaluate(async () => {
+      const signal = AbortSignal.abort();
+      return foreclick.Predictor.load(MODEL, { signal }).catch(({ name }) => name);
+    });
+    assert.equal(abort, "AbortError");
+  });
+});
+
+test("wrong addresses are told from wrong files", async () => {
+  await withPage(
+    async (page) => {
+      const failures = await page.evaluate(async () => {
+        const sources = ["/model/none.safetensors", "/index.html", "/page.js", 7, undefined];
+        const attempt = (source) => foreclick.Predictor.load(source).catch(({ code, message }) => ({ code, message }));
+        return Promise.all(sources.map(attempt));
+      });
+      assert.deepEqual(
+        failures.map(({ code }) => code),
+        ["fetch", "fetch", "format", "argument", "argument"],
+      );
+      assert.match(failures[0].message, /none\.safetensors answered 404, expected 200/);
+      assert.match(failures[1].message, /is a web page/);
+    },
+    { expected: /404/ },
+  );
+  await withPage(
+    async (page) => {
+      const again = await page.evaluate(async () => {
+        const failure = await foreclick.init({ wasm: "/nowhere.wasm" }).catch(({ code, message }) => code + message);
+        await foreclick.init();
+        return failure;
+      });
+      assert.match(again, /^fetch.*nowhere\.wasm answered 404/, "and a second try may succeed");
+    },
+    { expected: /404/ },
+  );
+});
+
+test("what does not fit is refused and changes nothing", async () => {
+  await withPage(async (page) => {
+    const { refused, same, events } = await page.evaluate(async () => {
+      const predictor = await foreclick.Predictor.load(MODEL);
+      predictor.observe({ item: "0000003", group: "a" });
+      const before = JSON.stringify((await predictor.predict()).items);
+      const attempts = [
+        () => predictor.observe(),
+        () => predictor.observe("0000003"),
+        () => predictor.observe(["0000003"]),
+        () => predictor.observe({}),
+        () => predictor.observe({ item: 3 }),
+        () => predictor.observe({ item: "0000003", tiem: 1 }),
+        () => predictor.observe({ item: "0000003", time: "now" }),
+        () => predictor.observe({ item: "0000003", time: NaN }),
+        () => predictor.observe({ item: "0000003", fields: { colour: "red" } }),
+        () => predictor.observe({ item: "0000003", fields: { price: "cheap" } }),
+        () => predictor.observe({ item: "0000003", fields: { kind: true } }),
+        () => predictor.predict({ k: -1 }),
+        () => predictor.predict({ k: 1.5 }),
+        () => predictor.predict({ exlude: [] }),
+        () => predictor.predict({ exclude: "0000003" }),
+        () => predictor.explain("no such item"),
+        () => predictor.explain(3),
+        () => predictor.explain("0000003", { events: 33 }),
+        () => foreclick.Predictor.load(MODEL, { backend: "npu" }),
+        () => new foreclick.Predictor(),
+      ];
+      const refused = [];
+      for (const attempt of attempts) {
+        try {
+          await attempt();
+          refused.push(`${attempt} passed`);
+        } catch ({ code, message }) {
+          refused.push(code === "event" || code === "argument" ? code : `${attempt}: ${code} ${message}`);
+        }
+      }
+      const same = before === JSON.stringify((await predictor.predict()).items);
+      return { refused, same, events: predictor.diagnostics().events };
+    });
+    assert.deepEqual(refused, [...Array(11).fill("event"), ...Array(9).fill("argument")]);
+    assert.deepEqual([same, events], [true, 1]);
+  });
+});
+
+test("unknown items, missing values and odd numbers are allowed", async () => {
+  await withPage(async (page) => {
+    const { report, rankings, excluded } = await page.evaluate(async () => {
+      const predictor = await foreclick.Predictor.load(MODEL);
+      const rankings = [];
+      for (const price of [NaN, Infinity, null, undefined]) {
+        predictor.reset();
+        predictor.observe({ item: "never seen", time: undefined, fields: { kind: "hover", price } });
+        predictor.observe({ item: "0000001", time: -1, group: null, fields: { kind: null, price } });
+        rankings.push(JSON.stringify((await predictor.predict()).items));
+      }
+      const { items } = await predictor.predict({ k: 1 });
+      const excluded = await predictor.predict({ k: 5000, exclude: [items[0].item, "never seen"] });
+      return { report: predictor.diagnostics(), rankings, excluded: excluded.items.map(({ item }) => item) };
+    });
+    assert.equal(new Set(rankings).size, 1, "each of them is a missing number");
+    assert.equal(report.unknownItems, 5);
+    assert.equal(report.items, 3000);
+    assert.equal(report.bytes, readFileSync(MODEL).length);
+    // The open group's one known item and the excluded one are out.
+    assert.equal(excluded.length, 2998);
+  });
+});
+
+test("explanations add up", async () => {
+  const { events, items } = nativeSessions().find((session) => session.events.length > 10);
+  await withPage(async (page) => {
+    const { explanation, few } = await page.evaluate(
+      async ({ events, item }) => {
+        const predictor = await foreclick.Predictor.load(MODEL);
+        for (const event of events) predictor.observe(event);
+        return { explanation: await predictor.explain(item), few: await predictor.explain(item, { events: 2 }) };
+      },
+      { events, item: items[0].item },
+    );
+    assertSameRanking([explanation], [items[0]], "the explained item");
+    const sum = Object.values(explanation.terms).reduce((a, b) => a + b);
+    assert.ok(Math.abs(sum - explanation.score) < 1e-3, `${sum} against ${explanation.score}`);
+    assert.equal(explanation.events.length, events.length);
+    explanation.events.forEach(({ place, item, effect }, index) => {
+      assert.equal(place, index);
+      assert.equal(item, events[index].item.startsWith("unknown") ? null : events[index].item);
+      assert.ok(Number.isFinite(effect));
+    });
+    assert.deepEqual(few.events, explanation.events.slice(-2));
+  });
+});
+
+test("importing on a server touches no browser global, and the CPU predicts there too", () => {
+  const script = `
+    for (const name of ["window", "document", "navigator", "location", "fetch", "self"]) {
+      const get = () => { throw new Error(name + " was touched"); };
+      Object.defineProperty(globalThis, name, { get, configurable: true });
+    }
+    const { init, Predictor } = await import("${PACKAGE}index.js");
+    for (const name of ["navigator", "fetch"]) Object.defineProperty(globalThis, name, { value: undefined });
+    const { readFileSync } = await import("node:fs");
+    await init({ wasm: readFileSync("${PACKAGE}wasm/foreclick_bg.wasm") });
+    const predictor = await Predictor.load(readFileSync("${MODEL}"));
+    console.log(JSON.stringify([await predictor.predict({ k: 2 }), predictor.diagnostics()]));`;
+  const output = execFileSync(process.execPath, ["--input-type=module", "--eval", script], { encoding: "utf8" });
+  const [prediction, report] = JSON.parse(output);
+  assert.equal(prediction.items.length, 2);
+  assert.match(report.reason, /no WebGPU/);
+  const { version } = JSON.parse(readFileSync(`${PACKAGE}package.json`, "utf8"));
+  assert.equal(report.version, version, "the package's version is the crate's");
+});
