@@ -13,7 +13,9 @@ use serde::Serialize;
 /// Rounds over all weights in the search.
 const ROUNDS: usize = 3;
 
-/// The score is the sum over features of `weight * ln(1 + feature / epsilon)`; popularity counts events.
+/// The score is the sum of `recency * ln(1 + own recency / recency_epsilon)`, `cooccurrence * ln(1 + co-occurrence
+/// sum / popularity^lift / cooccurrence_epsilon)` and `popularity * ln(1 + training events)`, where the popularity
+/// under the lift is relative to the mean item's.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct MixWeights {
     /// Of the visitor's own items.
@@ -24,13 +26,21 @@ pub struct MixWeights {
     pub cooccurrence: f32,
     /// Where co-occurrence's logarithm bends.
     pub cooccurrence_epsilon: f32,
+    /// How much of an item's popularity is taken out of its co-occurrence: popular items are everyone's neighbours.
+    pub lift: f32,
     /// Of popularity.
     pub popularity: f32,
 }
 
 /// Where the search begins.
-const START: MixWeights =
-    MixWeights { recency: 1.0, recency_epsilon: 0.1, cooccurrence: 1.0, cooccurrence_epsilon: 0.01, popularity: 0.5 };
+const START: MixWeights = MixWeights {
+    recency: 1.0,
+    recency_epsilon: 0.5,
+    cooccurrence: 1.0,
+    cooccurrence_epsilon: 0.1,
+    lift: 0.5,
+    popularity: 0.05,
+};
 
 /// What the mix is made of.
 #[derive(Clone, Copy)]
@@ -48,6 +58,8 @@ pub struct Mix<'a> {
     weights: MixWeights,
     own: Own,
     context: Context<'a>,
+    /// What a co-occurrence sum is multiplied with under the logarithm: `[items]`.
+    context_scale: Vec<f32>,
     /// Popularity's part of the score: `[items]`.
     prior: Vec<f32>,
 }
@@ -56,10 +68,13 @@ impl<'a> Mix<'a> {
     /// An empty sequence.
     pub fn new(parts: Parts<'a>, weights: MixWeights) -> Self {
         let Parts { has_group, neighbours, popularity } = parts;
+        let mean = popularity.iter().sum::<f32>() / popularity.len().max(1) as f32;
+        let scale = |count: &f32| (mean / count.max(1.0)).powf(weights.lift) / weights.cooccurrence_epsilon;
         Self {
             weights,
             own: Own::new(DECAY, has_group, popularity.len()),
             context: Context::new(neighbours, has_group, popularity.len()),
+            context_scale: popularity.iter().map(scale).collect(),
             prior: popularity.iter().map(|count| weights.popularity * count.ln_1p()).collect(),
         }
     }
@@ -79,22 +94,22 @@ impl Scorer for Mix<'_> {
     }
 
     fn scores(&mut self, upcoming: Upcoming, out: &mut [f32]) -> Result<()> {
-        let MixWeights { recency, recency_epsilon, cooccurrence, cooccurrence_epsilon, popularity: _ } = self.weights;
         out.copy_from_slice(&self.prior);
-        for (out, &sum) in out.iter_mut().zip(self.context.sums(upcoming)) {
+        let sums = self.context.sums(upcoming).iter().zip(&self.context_scale);
+        for (out, (&sum, scale)) in out.iter_mut().zip(sums) {
             if sum > 0.0 {
-                *out += cooccurrence * (1.0 + sum / cooccurrence_epsilon).ln();
+                *out += self.weights.cooccurrence * (1.0 + sum * scale).ln();
             }
         }
         for (item, sum) in self.own.sums(upcoming) {
-            out[item as usize] += recency * (1.0 + sum / recency_epsilon).ln();
+            out[item as usize] += self.weights.recency * (1.0 + sum / self.weights.recency_epsilon).ln();
         }
         Ok(())
     }
 }
 
-/// The weights with the best NDCG@10 on validation `places`: one weight at a time is doubled, halved or (not
-/// the epsilons) dropped while that helps. No chance is involved. Without places: where the search begins.
+/// The weights with the best NDCG@10 on validation `places`: one weight at a time is doubled or halved while
+/// that helps. No chance is involved. Without places: where the search begins.
 ///
 /// # Errors
 /// As [`evaluate`].
@@ -107,26 +122,14 @@ pub fn fit(dataset: &Dataset, places: &[usize], parts: Parts<'_>) -> Result<MixW
         let outcome = evaluate(dataset, places, Detail::Ranks, || Ok(Mix::new(parts, weights)))?;
         Ok(outcome.metrics().ndcg_at_10())
     };
-    let knobs: [fn(&mut MixWeights) -> &mut f32; 5] = [
-        |weights| &mut weights.recency,
-        |weights| &mut weights.cooccurrence,
-        |weights| &mut weights.popularity,
-        |weights| &mut weights.recency_epsilon,
-        |weights| &mut weights.cooccurrence_epsilon,
-    ];
     let mut best_ndcg = measure(best)?;
     for _ in 0..ROUNDS {
         let before = best;
-        for (place, knob) in knobs.iter().enumerate() {
-            let is_epsilon = place >= 3;
-            let factors: &[f32] = if is_epsilon { &[2.0, 0.5] } else { &[2.0, 0.5, 0.0] };
-            for factor in factors {
+        for knob in KNOBS {
+            for factor in [2.0, 0.5] {
                 loop {
                     let mut candidate = best;
                     *knob(&mut candidate) *= factor;
-                    if candidate == best {
-                        break;
-                    }
                     let ndcg = measure(candidate)?;
                     if ndcg <= best_ndcg {
                         break;
@@ -141,3 +144,16 @@ pub fn fit(dataset: &Dataset, places: &[usize], parts: Parts<'_>) -> Result<MixW
     }
     Ok(best)
 }
+
+/// One weight of the mix.
+type Knob = fn(&mut MixWeights) -> &mut f32;
+
+/// What the search turns, in this order.
+const KNOBS: [Knob; 6] = [
+    |weights| &mut weights.recency,
+    |weights| &mut weights.cooccurrence,
+    |weights| &mut weights.popularity,
+    |weights| &mut weights.lift,
+    |weights| &mut weights.recency_epsilon,
+    |weights| &mut weights.cooccurrence_epsilon,
+];

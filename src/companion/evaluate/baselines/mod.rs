@@ -29,7 +29,7 @@ use popularity::Popularity;
 pub const MIX: &str = "mix";
 
 /// Validation events that the mix's weights are picked on.
-const FIT_EVENTS: usize = 4000;
+const FIT_EVENTS: usize = 2500;
 
 /// What counting reaches.
 pub struct Baselines {

@@ -165,11 +165,17 @@ fn the_mix_is_a_sum_of_logarithms() {
         recency_epsilon: 0.5,
         cooccurrence: 3.0,
         cooccurrence_epsilon: 0.25,
-        popularity: 0.5,
+        lift: 0.5,
+        popularity: 0.25,
     };
-    let parts = Parts { has_group: false, neighbours: &neighbours, popularity: &[3.0, 0.0, 1.0] };
+    let parts = Parts { has_group: false, neighbours: &neighbours, popularity: &[3.0, 8.0, 1.0] };
     let got = scores(&mut Mix::new(parts, weights), &[(0, 0)], 0, 3);
-    let expected = [0.5 * 4f32.ln() + 2.0 * (1.0f32 + 0.97 / 0.5).ln(), 3.0 * 5f32.ln(), 0.5 * 2f32.ln()];
+    // The mean popularity is 4: the sum of item 1 (one follower) is multiplied by sqrt(4 / 8).
+    let expected = [
+        0.25 * 4f32.ln() + 2.0 * (1.0f32 + 0.97 / 0.5).ln(),
+        0.25 * 9f32.ln() + 3.0 * (1.0 + 0.5f32.sqrt() / 0.25).ln(),
+        0.25 * 2f32.ln(),
+    ];
     assert_close(&got, &expected);
 }
 
