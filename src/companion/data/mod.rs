@@ -14,7 +14,7 @@ mod time;
 
 pub use dataset::{Dataset, ItemTable, Part, Sequences};
 pub use init::guess;
-pub use report::{CleaningReport, Rule};
+pub use report::{CleaningReport, Rule, grouped};
 
 use crate::companion::config::{Config, Moment};
 use crate::event::NO_TIME;

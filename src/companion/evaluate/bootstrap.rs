@@ -74,4 +74,21 @@ mod tests {
         let none = paired(&alternating(1, 3), &alternating(3, 1), 1);
         assert!(none.low < 0.0 && none.high > 0.0);
     }
+
+    #[test]
+    fn targets_of_one_sequence_hang_together() {
+        // Half of 400 targets are better by 1: the standard error is 0.5 / 20, the interval 3.92 times that.
+        let half = |size: usize| {
+            let sequences: Vec<usize> = (0..400).map(|target| target / size).collect();
+            let ranks = sequences.iter().map(|sequence| if sequence % 2 == 0 { 1 } else { 99 }).collect();
+            let ours = Outcome { sequences: sequences.clone(), ranks, ..Outcome::default() };
+            let theirs = Outcome { sequences, ranks: vec![99; 400], ..Outcome::default() };
+            paired(&ours, &theirs, 1)
+        };
+        let (alone, together) = (half(1), half(20));
+        assert_eq!((alone.difference, together.difference), (0.5, 0.5));
+        assert!((alone.high - alone.low - 0.098).abs() < 0.02, "{alone:?}");
+        // Twenty sequences instead of 400: the square root of 20 as wide.
+        assert!(together.high - together.low > 3.0 * (alone.high - alone.low), "{together:?}");
+    }
 }

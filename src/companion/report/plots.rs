@@ -1,97 +1,112 @@
-//! Plots as SVG; their colours come from the page, so that they follow its light and dark.
+//! Plots as inline SVG. Colours are names of the page's own, so that they follow light and dark.
 
 use anyhow::{Result, anyhow};
 use plotters::prelude::*;
+use std::ops::Range;
 
-/// Stands for the colours in plotters' output and is replaced by the page's own.
-const TEXT: RGBColor = RGBColor(1, 1, 1);
-const GRID: RGBColor = RGBColor(2, 2, 2);
-const LINE: RGBColor = RGBColor(3, 3, 3);
-const COLOURS: [(&str, &str); 3] =
-    [("#010101", "var(--text)"), ("#020202", "var(--grid)"), ("#030303", "var(--accent)")];
+/// Small enough that text stays readable on a phone, where a plot is as wide as the page.
+const SIZE: (u32, u32) = (440, 260);
 
-/// A plot's words.
-pub struct Axes<'a> {
-    pub title: &'a str,
-    pub x: &'a str,
-    pub y: &'a str,
+/// Stand-ins, which no plot uses for themselves, and what the page calls them.
+const INK: RGBColor = RGBColor(1, 1, 1);
+const FAINT: RGBColor = RGBColor(2, 2, 2);
+const ACCENT: RGBColor = RGBColor(3, 3, 3);
+const NAMES: [(&str, &str); 3] =
+    [("#010101", "currentColor"), ("#020202", "var(--line)"), ("#030303", "var(--accent)")];
+
+/// How a curve is drawn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mark {
+    /// A line: many points.
+    Line,
+    /// A line with a dot at each point: few points.
+    Dots,
 }
 
-/// One curve.
-pub struct Curve {
-    pub points: Vec<(f64, f64)>,
-    /// Dots instead of a line.
-    pub dots: bool,
+/// A curve; `points` must not be empty. The axes carry the two names.
+pub fn curve(points: &[(f64, f64)], x_name: &str, y_name: &str, mark: Mark) -> Result<String> {
+    let x = padded(points.iter().map(|point| point.0), 0.0);
+    let y = padded(points.iter().map(|point| point.1), 0.08);
+    draw([x, y], x_name, y_name, None, points, mark)
 }
 
-/// Draws curves over each other.
-///
-/// # Errors
-/// When plotters refuses the ranges.
-pub fn draw(axes: &Axes<'_>, curves: &[Curve]) -> Result<String> {
+/// Points below or above the diagonal on which a promise comes true.
+pub fn reliability(points: &[(f64, f64)]) -> Result<String> {
+    let largest = points.iter().fold(0.0, |largest: f64, point| largest.max(point.0).max(point.1));
+    let axis = 0.0..(largest * 1.05).max(1e-3);
+    let diagonal = [(0.0, 0.0), (axis.end, axis.end)];
+    draw([axis.clone(), axis], "promised probability", "share that came true", Some(diagonal), points, Mark::Dots)
+}
+
+fn draw(
+    [x, y]: [Range<f64>; 2],
+    x_name: &str,
+    y_name: &str,
+    guide: Option<[(f64, f64); 2]>,
+    points: &[(f64, f64)],
+    mark: Mark,
+) -> Result<String> {
     let mut svg = String::new();
-    draw_into(&mut svg, axes, curves).map_err(|error| anyhow!("can't plot {}: {error}", axes.title))?;
-    for (stand_in, colour) in COLOURS {
-        svg = svg.replace(stand_in, colour);
-    }
-    Ok(svg)
-}
-
-fn draw_into(svg: &mut String, axes: &Axes<'_>, curves: &[Curve]) -> Result<(), Box<dyn std::error::Error>> {
-    let all = || curves.iter().flat_map(|curve| curve.points.iter().copied());
-    let (left, right) = range(all().map(|point| point.0));
-    let (low, high) = range(all().map(|point| point.1));
-    let area = SVGBackend::with_string(svg, (460, 280)).into_drawing_area();
-    let words = |size| ("sans-serif", size).into_font().color(&TEXT);
-    let mut chart = ChartBuilder::on(&area)
-        .caption(axes.title, words(15))
-        .margin(8)
-        .x_label_area_size(34)
-        .y_label_area_size(54)
-        .build_cartesian_2d(left..right, low..high)?;
-    chart
-        .configure_mesh()
-        .x_labels(5)
-        .y_labels(5)
-        .x_desc(axes.x)
-        .y_desc(axes.y)
-        .label_style(words(12))
-        .axis_style(GRID)
-        .bold_line_style(GRID.mix(0.5))
-        .light_line_style(TRANSPARENT)
-        .draw()?;
-    for Curve { points, dots } in curves {
-        if *dots {
-            chart.draw_series(points.iter().map(|&point| Circle::new(point, 4, LINE.filled())))?;
-        } else {
-            chart.draw_series(LineSeries::new(points.iter().copied(), LINE.stroke_width(2)))?;
+    let wrong = |error: &dyn std::fmt::Display| anyhow!("the plot of {y_name} can't be drawn: {error}");
+    let digits = if y.end - y.start < 0.02 { 4 } else { 3 };
+    {
+        let area = SVGBackend::with_string(&mut svg, SIZE).into_drawing_area();
+        let mut chart = ChartBuilder::on(&area)
+            .margin(8)
+            .margin_right(16)
+            .x_label_area_size(38)
+            .y_label_area_size(58)
+            .build_cartesian_2d(x, y)
+            .map_err(|error| wrong(&error))?;
+        let text = ("sans-serif", 13).into_font().color(&INK);
+        chart
+            .configure_mesh()
+            .light_line_style(TRANSPARENT)
+            .bold_line_style(FAINT)
+            .axis_style(FAINT)
+            .label_style(text)
+            .x_labels(6)
+            .y_labels(6)
+            .x_label_formatter(&|x| short(*x, 3))
+            .y_label_formatter(&|y| short(*y, digits))
+            .x_desc(x_name)
+            .y_desc(y_name)
+            .draw()
+            .map_err(|error| wrong(&error))?;
+        if let Some(guide) = guide {
+            chart.draw_series(LineSeries::new(guide, INK.mix(0.4))).map_err(|error| wrong(&error))?;
         }
+        let line = LineSeries::new(points.iter().copied(), ACCENT.stroke_width(2));
+        chart.draw_series(line).map_err(|error| wrong(&error))?;
+        if mark == Mark::Dots {
+            let dots = points.iter().map(|&point| Circle::new(point, 4, ACCENT.filled()));
+            chart.draw_series(dots).map_err(|error| wrong(&error))?;
+        }
+        area.present().map_err(|error| wrong(&error))?;
     }
-    area.present()?;
-    drop(chart);
-    Ok(())
+    for (stand_in, name) in NAMES {
+        svg = svg.replace(stand_in, name);
+    }
+    // Inline SVG needs no name space, and so the page holds no address at all.
+    Ok(svg.replacen(
+        " xmlns=\"http://www.w3.org/2000/svg\"",
+        &format!(" role=\"img\" aria-label=\"{y_name} over {x_name}\""),
+        1,
+    ))
 }
 
-/// The span of values with a little room; something drawable where there are none or only one.
-fn range(values: impl Iterator<Item = f64>) -> (f64, f64) {
+/// From the least to the greatest value, and a share of that beyond; never empty.
+fn padded(values: impl Iterator<Item = f64>, share: f64) -> Range<f64> {
     let (low, high) = values.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), v| (low.min(v), high.max(v)));
-    if low > high {
-        return (0.0, 1.0);
-    }
-    let room = if high > low { 0.04 * (high - low) } else { high.abs().max(1.0) * 0.1 };
-    (low - room, high + room)
+    let pad = (high - low) * share;
+    if high > low { low - pad..high + pad } else { low - 0.5..high + 0.5 }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn any_number_of_points_can_be_drawn() {
-        let axes = Axes { title: "loss", x: "step", y: "" };
-        for points in [vec![], vec![(1.0, 2.0)], vec![(1.0, 2.0), (2.0, 1.5), (3.0, 1.2)]] {
-            let svg = draw(&axes, &[Curve { points, dots: false }]).unwrap();
-            assert!(svg.starts_with("<svg") && svg.contains("loss") && !svg.contains("#010101"));
-        }
+/// A number with at most so many digits behind the point, and none that say nothing.
+fn short(value: f64, digits: usize) -> String {
+    let text = if value != 0.0 && value.abs() < 1e-3 { format!("{value:.0e}") } else { format!("{value:.digits$}") };
+    match text.contains('.') {
+        true => text.trim_end_matches('0').trim_end_matches('.').to_owned(),
+        false => text,
     }
 }
