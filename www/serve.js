@@ -3,7 +3,9 @@ import { createReadStream } from "node:fs";
 import { stat } from "node:fs/promises";
 import { createServer } from "node:http";
 import { extname, join } from "node:path";
+import { pipeline } from "node:stream";
 import { fileURLToPath } from "node:url";
+import { constants, createGzip } from "node:zlib";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 const DEMO = { "/": join(ROOT, "www"), "/foreclick/": join(ROOT, "pkg"), "/model/": join(ROOT, "build/demo") };
@@ -30,6 +32,9 @@ const TYPES = {
   ".woff2": "font/woff2",
 };
 
+// A model is numbers that hardly pack, and a page can show its progress only where it knows the length.
+const PACKED = new Set([".css", ".html", ".js", ".json", ".svg", ".wasm"]);
+
 /**
  * Serves folders by the beginning of the path, the longest that fits; resolves to `{ url, close }`.
  * Port 0 is any free one.
@@ -49,9 +54,17 @@ async function answer(folders, request, response) {
     response.end(`${request.url} is not here\n`);
     return;
   }
-  const type = TYPES[extname(file)] ?? "application/octet-stream";
-  response.writeHead(200, { ...headers, "content-type": type, "content-length": found.size });
-  createReadStream(file).on("error", () => response.destroy()).pipe(response);
+  headers["content-type"] = TYPES[extname(file)] ?? "application/octet-stream";
+  const parts = [createReadStream(file)];
+  if (PACKED.has(extname(file)) && /\bgzip\b/.test(request.headers["accept-encoding"])) {
+    headers["content-encoding"] = "gzip";
+    parts.push(createGzip({ level: constants.Z_BEST_COMPRESSION }));
+  } else {
+    headers["content-length"] = found.size;
+  }
+  response.writeHead(200, headers);
+  // A visitor who leaves half-way is no error.
+  pipeline(...parts, response, () => {});
 }
 
 function locate(folders, url) {

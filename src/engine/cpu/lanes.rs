@@ -45,8 +45,8 @@ pub struct Simd;
 mod simd {
     use super::{Lanes, Scalar, Simd};
     use std::arch::wasm32::{
-        f32x4, f32x4_add, f32x4_extract_lane, f32x4_mul, f32x4_splat, i16x8_load_extend_i8x8, i32x4_add,
-        i32x4_dot_i16x8, i32x4_extract_lane, i32x4_splat, v128, v128_load,
+        f32x4_add, f32x4_extract_lane, f32x4_mul, f32x4_splat, i16x8_load_extend_i8x8, i32x4_add, i32x4_dot_i16x8,
+        i32x4_extract_lane, i32x4_splat, v128, v128_load, v128_store,
     };
 
     impl Lanes for Simd {
@@ -57,8 +57,12 @@ mod simd {
                 let (row_parts, row_rest) = row.as_chunks::<8>();
                 let (x_parts, x_rest) = x.as_chunks::<8>();
                 for (a, b) in row_parts.iter().zip(x_parts) {
-                    low = f32x4_add(low, f32x4_mul(load4(a, 0), load4(b, 0)));
-                    high = f32x4_add(high, f32x4_mul(load4(a, 4), load4(b, 4)));
+                    // SAFETY: each load reads 4 floats inside the arrays of 8; no alignment is needed.
+                    unsafe {
+                        let (a, b) = (a.as_ptr(), b.as_ptr());
+                        low = f32x4_add(low, f32x4_mul(v128_load(a.cast()), v128_load(b.cast())));
+                        high = f32x4_add(high, f32x4_mul(v128_load(a.add(4).cast()), v128_load(b.add(4).cast())));
+                    }
                 }
                 let rest: f32 = row_rest.iter().zip(x_rest).map(|(a, b)| a * b).sum();
                 *value = sum(f32x4_add(low, high)) + rest;
@@ -91,13 +95,22 @@ mod simd {
         }
 
         fn add_weighted_rows(matrix: &[f32], weights: &[f32], out: &mut [f32]) {
-            // The compiler turns this loop into simd128 by itself: no sum over lanes is in the way.
-            Scalar::add_weighted_rows(matrix, weights, out);
+            for (row, &weight) in matrix.chunks_exact(out.len()).zip(weights) {
+                let factor = f32x4_splat(weight);
+                let (out_parts, out_rest) = out.as_chunks_mut::<4>();
+                let (row_parts, row_rest) = row.as_chunks::<4>();
+                for (sum, part) in out_parts.iter_mut().zip(row_parts) {
+                    // SAFETY: loads and store stay inside the arrays of 4; no alignment is needed.
+                    unsafe {
+                        let product = f32x4_mul(factor, v128_load(part.as_ptr().cast()));
+                        v128_store(sum.as_mut_ptr().cast(), f32x4_add(v128_load(sum.as_ptr().cast()), product));
+                    }
+                }
+                for (sum, part) in out_rest.iter_mut().zip(row_rest) {
+                    *sum += weight * part;
+                }
+            }
         }
-    }
-
-    fn load4(values: &[f32; 8], from: usize) -> v128 {
-        f32x4(values[from], values[from + 1], values[from + 2], values[from + 3])
     }
 
     fn sum(lanes: v128) -> f32 {
