@@ -98,15 +98,38 @@ fn draw(
 /// From the least to the greatest value, and a share of that beyond; never empty.
 fn padded(values: impl Iterator<Item = f64>, share: f64) -> Range<f64> {
     let (low, high) = values.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), v| (low.min(v), high.max(v)));
-    let pad = (high - low) * share;
-    if high > low { low - pad..high + pad } else { low - 0.5..high + 0.5 }
+    let pad = match high - low {
+        0.0 if high == 0.0 => 1.0,
+        0.0 => high.abs() / 2.0,
+        width => width * share,
+    };
+    low - pad..high + pad
 }
 
 /// A number with at most so many digits behind the point, and none that say nothing.
 fn short(value: f64, digits: usize) -> String {
-    let text = if value != 0.0 && value.abs() < 1e-3 { format!("{value:.0e}") } else { format!("{value:.digits$}") };
-    match text.contains('.') {
-        true => text.trim_end_matches('0').trim_end_matches('.').to_owned(),
-        false => text,
+    // What is left of rounding at the axis's zero is no number to read.
+    if value.abs() < 1e-9 {
+        return "0".into();
+    }
+    let text = if value.abs() < 1e-3 { format!("{value:.0e}") } else { format!("{value:.digits$}") };
+    if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').into() } else { text }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_on_an_axis_are_short() {
+        let texts = [-6e-17, 2.5, 0.0002, -0.04, 1200.0].map(|value| short(value, 3));
+        assert_eq!(texts, ["0", "2.5", "2e-4", "-0.04", "1200"]);
+    }
+
+    #[test]
+    fn an_axis_is_never_empty() {
+        assert_eq!(padded([4.0].into_iter(), 0.1), 2.0..6.0);
+        assert_eq!(padded([0.0, 0.0].into_iter(), 0.1), -1.0..1.0);
+        assert_eq!(padded([1.0, 2.0].into_iter(), 0.5), 0.5..2.5);
     }
 }
