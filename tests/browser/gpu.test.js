@@ -28,7 +28,7 @@ const predict = (page) => page.evaluate(() => predictor.predict());
 const report = (page) => page.evaluate(() => predictor.diagnostics());
 
 test("the GPU predicts what the native CPU predicts", async () => {
-  const sessions = nativeSessions();
+  const sessions = nativeSessions().slice(0, 300);
   await onPage(site, async (page) => {
     const { predictions, diagnostics } = await page.evaluate(async (sessions) => {
       const predictor = await foreclick.Predictor.load(MODEL, { backend: "gpu" });

@@ -1,25 +1,25 @@
 //! `foreclick predict`.
 
 use super::print;
-use crate::engine::Stream;
-use crate::engine::cpu::{Cpu, Simd};
-use crate::event::{Event, Upcoming};
-use crate::format::Model;
-use anyhow::{Context, Result};
-use clap::Args;
+use crate::engine::gpu::{Gpu, GpuContext, GpuModel};
+use crate::event::Event;
+use crate::predictor::{Backend, PredictOptions, Prediction, Predictor, Preference, trial};
+use anyhow::{Context, Result, bail};
+use clap::{Args, ValueEnum};
+use pollster::block_on;
 use serde::Deserialize;
-use serde_json::json;
 use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::Arc;
+use std::sync::OnceLock;
+use std::time::Instant;
 
 /// Rank the next items for sessions read as JSON Lines.
 ///
 /// Each line is `{"events": [{"item": "...", "time": ms, "group": "...", "fields": {...}}, ...]}`, with `"group"`
 /// beside `"events"` where the next event's group is known to be another. Each line of output is
-/// `{"items": [{"item", "score", "probability"}, ...]}`.
+/// `{"items": [{"item", "score", "probability"}, ...], "backend": "cpu"}`.
 #[derive(Debug, Args)]
 pub struct Predict {
     /// The model file
@@ -30,6 +30,15 @@ pub struct Predict {
     /// How many items to rank
     #[arg(long, default_value_t = 10)]
     k: usize,
+    /// What computes; the GPU ranks up to 100 items and must give the CPU's answers to made-up sessions first
+    #[arg(long, value_enum, default_value_t = Device::Cpu)]
+    backend: Device,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Device {
+    Cpu,
+    Gpu,
 }
 
 #[derive(Debug, Deserialize)]
@@ -43,14 +52,17 @@ struct Session {
 impl Predict {
     pub fn run(self) -> Result<ExitCode> {
         let bytes = std::fs::read(&self.model).with_context(|| format!("can't read {}", self.model.display()))?;
-        let model = Arc::new(Model::from_bytes(&bytes).with_context(|| self.model.display().to_string())?);
+        let mut predictor = Predictor::<Gpu>::from_bytes(&bytes, "the CPU was asked for")
+            .with_context(|| self.model.display().to_string())?;
+        if let Device::Gpu = self.backend {
+            use_gpu(&mut predictor)?;
+        }
         let input: Box<dyn BufRead> = if self.sessions.as_os_str() == "-" {
             Box::new(std::io::stdin().lock())
         } else {
             let file = File::open(&self.sessions).with_context(|| format!("can't read {}", self.sessions.display()))?;
             Box::new(BufReader::new(file))
         };
-        let mut stream = Stream::new(model.clone(), Cpu::<Simd>::new(model.clone()))?;
         for (number, line) in input.lines().enumerate() {
             let place = || format!("{}, line {}", self.sessions.display(), number + 1);
             let line = line.with_context(place)?;
@@ -58,33 +70,36 @@ impl Predict {
                 continue;
             }
             let session: Session = serde_json::from_str(&line).with_context(place)?;
-            print(&rank(&model, &mut stream, &session, self.k).with_context(place)?)?;
+            let prediction = rank(&mut predictor, session, self.k).with_context(place)?;
+            print(&serde_json::to_string(&prediction)?)?;
         }
         Ok(ExitCode::SUCCESS)
     }
 }
 
-fn rank(model: &Model, stream: &mut Stream<Cpu<Simd>>, session: &Session, k: usize) -> Result<String> {
-    stream.reset()?;
-    let mut group = 0;
-    let mut name: &Option<String> = &None;
-    for event in &session.events {
-        if event.group != *name {
-            group += 1;
-            name = &event.group;
-        }
-        stream.observe(event.encode(&model.metadata.schema, &model.vocab, group)?.view())?;
+fn use_gpu(predictor: &mut Predictor<Gpu>) -> Result<()> {
+    let context = block_on(GpuContext::new())?;
+    predictor.note_trial(context.describe());
+    let model = predictor.model().clone();
+    let gpu = Gpu::new(GpuModel::new(context, model.clone())?)?;
+    predictor.adopt(block_on(trial::run(model, gpu, milliseconds)), Preference::Gpu);
+    let diagnostics = predictor.diagnostics();
+    if diagnostics.backend == Backend::Cpu {
+        bail!("the GPU can't be used: {}", diagnostics.reason);
     }
-    if session.group.is_some() && session.group != *name {
-        group += 1;
+    Ok(())
+}
+
+fn milliseconds() -> f64 {
+    static START: OnceLock<Instant> = OnceLock::new();
+    START.get_or_init(Instant::now).elapsed().as_secs_f64() * 1e3
+}
+
+fn rank(predictor: &mut Predictor<Gpu>, session: Session, k: usize) -> Result<Prediction> {
+    let Session { events, group } = session;
+    predictor.reset()?;
+    for event in events {
+        predictor.observe(event)?;
     }
-    let top = pollster::block_on(stream.predict(Upcoming { group }, k, &[]))?;
-    let items = top.ranked.iter().map(|&(item, score)| {
-        json!({
-            "item": model.vocab.key(item),
-            "score": score,
-            "probability": (score - top.log_sum_exp).exp(),
-        })
-    });
-    Ok(json!({ "items": items.collect::<Vec<_>>() }).to_string())
+    Ok(block_on(predictor.predict(&PredictOptions { k, exclude: Vec::new(), group }))?)
 }
