@@ -309,6 +309,14 @@ impl Config {
         Ok(config)
     }
 
+    /// The same configuration, reading another log where one is given.
+    pub fn with_log(mut self, log: Option<&Path>) -> Self {
+        if let Some(log) = log {
+            self.log.path = LogPath::One(log.to_owned());
+        }
+        self
+    }
+
     /// The same configuration with paths that hold from any folder.
     ///
     /// # Errors

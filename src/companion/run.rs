@@ -142,10 +142,8 @@ impl RunFolder {
     /// # Errors
     /// When there is none yet, or it is damaged.
     pub fn best(&self) -> Result<Arc<Model>> {
-        let path = self.path.join("checkpoints/best.safetensors");
-        let bytes = std::fs::read(&path)
-            .with_context(|| format!("{} can't be read; the run has not finished an epoch yet", path.display()))?;
-        Ok(Arc::new(Model::from_bytes(&bytes).with_context(|| path.display().to_string())?))
+        read_model(&self.path.join("checkpoints/best.safetensors"))
+            .context("no best model; the run has not finished an epoch yet, or its checkpoint is damaged")
     }
 
     /// The exported model.

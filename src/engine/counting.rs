@@ -5,7 +5,7 @@
 
 use crate::event::EventView;
 use crate::format::{Architecture, Context, Counting, Model, Neighbours, REPEAT_COUNTS, REPEAT_LASTS};
-use crate::schema::FilterSeen;
+use crate::schema::{FilterSeen, Schema};
 use crate::vocab::{ItemId, UNKNOWN_ITEM};
 use std::collections::VecDeque;
 
@@ -35,13 +35,16 @@ pub struct Rules {
 impl Rules {
     /// The rules of a model.
     pub fn of(model: &Model) -> Self {
-        let Architecture { counting, .. } = &model.metadata.architecture;
-        let schema = &model.metadata.schema;
+        Self::new(&model.metadata.architecture, &model.metadata.schema, model.vocab.len())
+    }
+
+    /// The rules of a model of these sizes.
+    pub fn new(architecture: &Architecture, schema: &Schema, items: usize) -> Self {
         Self {
-            counting: counting.clone(),
+            counting: architecture.counting.clone(),
             has_group: schema.has_group,
             filter_seen: schema.filter_seen,
-            items: model.vocab.len(),
+            items,
         }
     }
 }

@@ -1,7 +1,7 @@
 //! `foreclick evaluate`.
 
 use super::{print, print_json};
-use crate::companion::config::{Config, LogPath};
+use crate::companion::config::Config;
 use crate::companion::data::{self, Part};
 use crate::companion::evaluate::{Models, measure};
 use crate::companion::run::{RunFolder, read_model};
@@ -40,10 +40,8 @@ enum PartChoice {
 
 impl Evaluate {
     pub fn run(self) -> Result<ExitCode> {
-        let (mut config, models) = self.open()?;
-        if let Some(log) = &self.log {
-            config.log.path = LogPath::One(log.clone());
-        }
+        let (config, models) = self.open()?;
+        let config = config.with_log(self.log.as_deref());
         let (dataset, _) = data::load(&config)?;
         let part = if self.part == PartChoice::Test { Part::Test } else { Part::Validation };
         let evaluation = measure(&config, &dataset, part, &models)?;

@@ -1,6 +1,6 @@
 //! `foreclick export`.
 
-use crate::companion::data::{self, Dataset, Part};
+use crate::companion::data::{self, Dataset};
 use crate::companion::run::RunFolder;
 use crate::companion::train::write_whole;
 use crate::event::NO_TIME;
@@ -71,10 +71,7 @@ fn item_list(dataset: &Dataset, sequences: usize) -> Value {
 
 /// The items that occur most often in training, most often first.
 fn popular(dataset: &Dataset) -> Vec<u32> {
-    let mut counts = vec![0u32; dataset.vocab.len()];
-    for (&item, part) in dataset.sequences.items.iter().zip(&dataset.sequences.parts) {
-        counts[item as usize] += u32::from(*part == Part::Train);
-    }
+    let counts = dataset.training_counts();
     let mut items: Vec<u32> = (0..counts.len() as u32).collect();
     items.sort_by_key(|&item| std::cmp::Reverse(counts[item as usize]));
     items.truncate(POPULAR);

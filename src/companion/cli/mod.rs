@@ -8,6 +8,7 @@ mod inspect;
 mod predict;
 mod train;
 
+use crate::companion::config::Config;
 use anyhow::{Context, Result};
 use clap::{Args, Parser, Subcommand};
 use serde::Serialize;
@@ -53,12 +54,8 @@ struct Source {
 }
 
 impl Source {
-    fn read(&self) -> Result<crate::companion::config::Config> {
-        let mut config = crate::companion::config::Config::read(&self.config)?;
-        if let Some(log) = &self.log {
-            config.log.path = crate::companion::config::LogPath::One(log.clone());
-        }
-        Ok(config)
+    fn read(&self) -> Result<Config> {
+        Ok(Config::read(&self.config)?.with_log(self.log.as_deref()))
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::event::EventView;
 use crate::schema::Schema;
-use crate::vocab::{ItemId, Vocab};
+use crate::vocab::{ItemId, UNKNOWN_ITEM, Vocab};
 use std::ops::Range;
 
 /// A log that is read, cleaned, encoded and split.
@@ -16,6 +16,19 @@ pub struct Dataset {
     pub sequences: Sequences,
     /// What side tables say of the items; empty columns without side tables.
     pub item_table: ItemTable,
+}
+
+impl Dataset {
+    /// How often each item occurs in the training events: `[items]`.
+    pub fn training_counts(&self) -> Vec<u32> {
+        let mut counts = vec![0; self.vocab.len()];
+        for (&item, &part) in self.sequences.items.iter().zip(&self.sequences.parts) {
+            if part == Part::Train && item != UNKNOWN_ITEM {
+                counts[item as usize] += 1;
+            }
+        }
+        counts
+    }
 }
 
 /// Events in columns, ordered by sequence and by time within one; ties are already shuffled by the seed.

@@ -9,7 +9,7 @@ use super::neighbours::{self, FOLDS};
 use super::optimizer::{Optimizer, Update, learning_rate};
 use super::parameters::initial;
 use super::worker::{Plan, Worker};
-use crate::companion::data::{Dataset, Part};
+use crate::companion::data::Dataset;
 use crate::engine::counting::Rules;
 use crate::format::{Architecture, FORMAT_VERSION, Metadata, Model, Neighbours, Weights};
 use anyhow::{Result, bail};
@@ -111,7 +111,7 @@ impl State {
         let Run { dataset, config, .. } = *run;
         let architecture = config.architecture(&dataset.schema);
         architecture.validate()?;
-        let counts = training_counts(dataset);
+        let counts = dataset.training_counts();
         if counts.iter().all(|&count| count == 0) {
             bail!("no training event: all fall into validation and test; move [split] or use a longer log");
         }
@@ -135,12 +135,7 @@ impl State {
             progress = checkpoint::load(&path, &run.fingerprint, &mut weights, &mut optimizer)?;
         }
         std::fs::create_dir_all(run.folder.join("checkpoints"))?;
-        let rules = Rules {
-            counting: architecture.counting.clone(),
-            has_group: dataset.schema.has_group,
-            filter_seen: dataset.schema.filter_seen,
-            items: dataset.vocab.len(),
-        };
+        let rules = Rules::new(&architecture, &dataset.schema, dataset.vocab.len());
         let encoder = Encoder::new(run.device.clone(), architecture.clone());
         let worker = |_| Worker::new(encoder.clone(), rules.clone(), &weights);
         let workers = (0..config.thread_count()).map(worker).collect();
@@ -259,16 +254,4 @@ struct Step {
     examples: usize,
     learning_rate: f32,
     norm: f32,
-}
-
-/// How often each item occurs in training, `[items]`.
-fn training_counts(dataset: &Dataset) -> Vec<u32> {
-    let mut counts = vec![0; dataset.vocab.len()];
-    let sequences = &dataset.sequences;
-    for (&item, &part) in sequences.items.iter().zip(&sequences.parts) {
-        if part == Part::Train {
-            counts[item as usize] += 1;
-        }
-    }
-    counts
 }

@@ -92,12 +92,7 @@ fn weights(dataset: &Dataset, config: &TrainConfig) -> Weights {
 }
 
 fn rules(dataset: &Dataset, config: &TrainConfig) -> Rules {
-    Rules {
-        counting: config.architecture(&dataset.schema).counting,
-        has_group: dataset.schema.has_group,
-        filter_seen: dataset.schema.filter_seen,
-        items: ITEMS,
-    }
+    Rules::new(&config.architecture(&dataset.schema), &dataset.schema, ITEMS)
 }
 
 fn worker(dataset: &Dataset, config: &TrainConfig, weights: &Weights) -> Worker {
