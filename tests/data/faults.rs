@@ -57,6 +57,16 @@ fn other_encodings_are_refused_with_place_and_remedy() {
 }
 
 #[test]
+fn a_cell_that_is_no_cell_is_named_with_its_file() {
+    let logs = Logs::new()
+        .with("a.jsonl", "{\"user\":1,\"time\":1,\"item\":\"tea\"}\n{\"user\":1,\"time\":2,\"item\":\"milk\"}\n")
+        .with("b.jsonl", "{\"user\":1,\"time\":3,\"item\":[\"tea\"]}\n{\"user\":1,\"time\":4,\"item\":\"tea\"}\n");
+    let (_, report) = logs.load(&format!("[log]\npath = [\"a.jsonl\", \"b.jsonl\"]\n{REST}")).unwrap();
+    assert_eq!(report.rules[0].rows, 1);
+    assert_says(&report.rules[0].detail, &["b.jsonl:1: \"item\" holds an array"]);
+}
+
+#[test]
 fn a_line_of_100_megabytes_is_refused_early() {
     let long = "x".repeat(100 << 20);
     let logs = Logs::new()

@@ -76,9 +76,9 @@ pub fn read(
             continue;
         }
         let flow = match parse(line, events) {
-            Ok((session, None)) => row(&session, &Object::new(), wanted, *number, names, sink),
+            Ok((session, None)) => row(&session, &Object::new(), wanted, (*number, &lines), names, sink),
             Ok((session, Some(events))) => {
-                events.iter().try_for_each(|event| row(event, &session, wanted, *number, names, sink))
+                events.iter().try_for_each(|event| row(event, &session, wanted, (*number, &lines), names, sink))
             }
             Err(reason) => sink(Row::Broken(&format!("{}: {reason}", lines.place()))),
         };
@@ -110,7 +110,7 @@ fn row(
     event: &Object,
     session: &Object,
     wanted: &[&str],
-    number: u64,
+    (number, lines): (u64, &Lines),
     names: &mut Names,
     sink: &mut Sink<'_>,
 ) -> ControlFlow<()> {
@@ -133,7 +133,7 @@ fn row(
                 None => value.as_f64().map_or(Cell::Missing, Cell::Float),
             },
             Some(Value::Array(_) | Value::Object(_)) => {
-                return sink(Row::Broken(&format!("line {number}: {name:?} holds an array or an object")));
+                return sink(Row::Broken(&format!("{}: {name:?} holds an array or an object", lines.place())));
             }
         });
     }
