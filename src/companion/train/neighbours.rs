@@ -11,7 +11,7 @@ use std::ops::Range;
 /// The folds of sequences: a sequence's fold is its number modulo this.
 pub const FOLDS: usize = 5;
 
-/// How far apart two events may be to count as met together, where there are no groups.
+/// Events less than this far apart count as met together, where there are no groups.
 const REACH: usize = 10;
 /// What the earlier of two events counts for the later one, against the other way round, where there are no groups.
 const BACKWARD: f32 = 0.5;
@@ -22,7 +22,7 @@ const LIFT: f32 = 0.5;
 /// Counts neighbours over the training events, without the sequences of `left_out`.
 ///
 /// With groups: the share of an item's groups that hold the neighbour too. Without: the number of times that the
-/// neighbour follows within ten events (one over the distance, half of it when it comes before), for each
+/// neighbour follows less than ten events later (one over the distance, half of it when it comes before), for each
 /// occurrence of the item. Both are divided by the neighbour's relative frequency to the power of a half.
 pub fn count(dataset: &Dataset, context: Context, most: usize, left_out: Option<usize>) -> Neighbours {
     let spans = spans(dataset, context, left_out);
