@@ -5,7 +5,9 @@ use super::parameters::dense_mut;
 use crate::format::{Container, Dtype, ItemTable, Weights, Writer};
 use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
-use std::path::Path;
+use std::fs::File;
+use std::io::Write;
+use std::path::{Path, PathBuf};
 
 /// Where a run stands.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -28,7 +30,8 @@ pub struct Progress {
     pub fingerprint: String,
 }
 
-/// Writes the state beside the old one, then puts it in its place: a crash or a full disk loses nothing saved.
+/// Writes the state beside the old one, then puts it in its place: a crash, a power cut or a full disk loses nothing
+/// saved.
 ///
 /// # Errors
 /// When the file can't be written; the old one is left as it was.
@@ -98,7 +101,12 @@ pub fn load(path: &Path, fingerprint: &str, weights: &mut Weights, optimizer: &m
 /// When the disk is full or the folder can't be written.
 pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
     let beside = path.with_extension("part");
-    std::fs::write(&beside, bytes)
-        .and_then(|()| std::fs::rename(&beside, path))
-        .with_context(|| format!("can't write {} ({} bytes); is the disk full?", path.display(), bytes.len()))
+    let write = || {
+        let mut file = File::create(&beside)?;
+        file.write_all(bytes)?;
+        // On the disk before it takes the old one's place: a power cut must not leave an empty file.
+        file.sync_all()?;
+        std::fs::rename(&beside, path)
+    };
+    write().with_context(|| format!("can't write {} ({} bytes); is the disk full?", path.display(), bytes.len()))
 }
