@@ -116,7 +116,8 @@ impl State {
             bail!("no training event: all fall into validation and test; move [split] or use a longer log");
         }
         let context = architecture.counting.context;
-        let table = |left_out| neighbours::count(dataset, context, config.neighbours, left_out);
+        let most = neighbours::most(dataset, config);
+        let table = |left_out| neighbours::count(dataset, context, most, left_out);
         let folds = (0..FOLDS).map(|fold| table(Some(fold))).collect();
         let mut weights = initial(&architecture, &dataset.schema, &counts, table(None), config.seed);
         let mut optimizer = Optimizer::new(&weights);

@@ -3,6 +3,7 @@
 //! A table counted on the very events it helps to predict promises too much. So each sequence is trained with a
 //! table that was counted without its own fold of the sequences; the shipped model gets the table of all.
 
+use super::config::TrainConfig;
 use crate::companion::data::{Dataset, Part};
 use crate::format::{Context, Neighbours};
 use rayon::prelude::*;
@@ -18,6 +19,12 @@ const BACKWARD: f32 = 0.5;
 /// How strongly a neighbour's own frequency counts against it: at 0 popular items are everyone's neighbours, at 1
 /// the rarest are. A half ranked best on the sample's November baskets among 0, .25, .5, .75 and 1.
 const LIFT: f32 = 0.5;
+
+/// How many neighbours of an item are kept: none where there are too few sequences to count each one's table on the
+/// others. A model must not learn without the table that it ships with.
+pub fn most(dataset: &Dataset, config: &TrainConfig) -> usize {
+    if dataset.sequences.len() < FOLDS { 0 } else { config.neighbours }
+}
 
 /// Counts neighbours over the training events, without the sequences of `left_out`.
 ///

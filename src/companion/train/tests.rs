@@ -279,3 +279,21 @@ fn a_resumed_run_is_equal_to_the_bit() {
         assert!(best(&whole) == best(&parts));
     }
 }
+
+#[test]
+fn too_few_sequences_train_and_ship_without_neighbours() {
+    let mut dataset = dataset(true, FilterSeen::Group);
+    let neighbours = |dataset: &Dataset| {
+        let folder = tempfile::tempdir().unwrap();
+        run_in(folder.path(), dataset, false, None);
+        let bytes = std::fs::read(folder.path().join("checkpoints/best.safetensors")).unwrap();
+        Model::from_bytes(&bytes).unwrap().weights.neighbours.items.len()
+    };
+    let sequences = &mut dataset.sequences;
+    sequences.offsets.truncate(FOLDS + 1);
+    sequences.keys.truncate(FOLDS);
+    assert!(neighbours(&dataset) > 0);
+    dataset.sequences.keys.pop();
+    dataset.sequences.offsets.pop();
+    assert_eq!(neighbours(&dataset), 0);
+}
