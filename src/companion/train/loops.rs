@@ -5,6 +5,7 @@ use super::config::TrainConfig;
 use super::encoder::Encoder;
 use super::examples::{Window, epoch_batches};
 use super::journal::Journal;
+use super::meter::Meter;
 use super::neighbours::{self, FOLDS};
 use super::optimizer::{Optimizer, Update, learning_rate};
 use super::parameters::initial;
@@ -14,7 +15,6 @@ use crate::engine::counting::Rules;
 use crate::format::{Architecture, FORMAT_VERSION, Metadata, Model, Neighbours, Weights};
 use anyhow::{Result, bail};
 use burn::tensor::Device;
-use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -63,11 +63,14 @@ pub fn train(run: &Run<'_>, mut validate: impl FnMut(&Model) -> Result<f64>) -> 
     run.config.validate()?;
     let mut state = State::new(run)?;
     let mut journal = Journal::open(run.folder)?;
-    let bar = progress_bar(run.config.epochs as u64 * state.steps_per_epoch);
+    let mut meter = Meter::new(run.config.epochs as u64 * state.steps_per_epoch, state.progress.step);
+    if neighbours::most(run.dataset, run.config) < run.config.neighbours {
+        meter.say(&format!("fewer than {FOLDS} sequences: the model trains and ships without neighbours"));
+    }
     while state.progress.epoch < run.config.epochs as u64 && state.progress.waited < run.config.patience as u64 {
-        if !state.epoch(run, &mut journal, &bar)? {
+        if !state.epoch(run, &mut journal, &mut meter)? {
             state.save(run)?;
-            bar.abandon_with_message("stopped and saved; go on with --resume");
+            meter.finish("stopped and saved; go on with --resume");
             return Ok(state.outcome(true));
         }
         let model = state.model(run);
@@ -77,23 +80,12 @@ pub fn train(run: &Run<'_>, mut validate: impl FnMut(&Model) -> Result<f64>) -> 
         let best = best.unwrap_or(ndcg);
         let fields = json!({"epoch": epoch, "validation": {"ndcg@10": ndcg, "best": best}});
         journal.write(step, fields.as_object().unwrap_or(&serde_json::Map::new()))?;
-        bar.println(format!(
-            "epoch {epoch}: validation ndcg@10 {ndcg:.5} (best {best:.5} in epoch {})",
-            best_epoch + 1
-        ));
+        let best_epoch = best_epoch + 1;
+        meter.say(&format!("epoch {epoch}: validation ndcg@10 {ndcg:.5} (best {best:.5} in epoch {best_epoch})"));
         state.save(run)?;
     }
-    bar.finish_with_message("done");
+    meter.finish("done");
     Ok(state.outcome(false))
-}
-
-fn progress_bar(steps: u64) -> ProgressBar {
-    let bar = ProgressBar::new(steps);
-    let style = ProgressStyle::with_template("{bar:30} {pos}/{len} steps, {elapsed} gone, {eta} left at most  {msg}");
-    if let Ok(style) = style {
-        bar.set_style(style);
-    }
-    bar
 }
 
 struct State {
@@ -145,11 +137,10 @@ impl State {
     }
 
     /// Goes through the rest of an epoch; false when it was stopped before its end.
-    fn epoch(&mut self, run: &Run<'_>, journal: &mut Journal, bar: &ProgressBar) -> Result<bool> {
+    fn epoch(&mut self, run: &Run<'_>, journal: &mut Journal, meter: &mut Meter) -> Result<bool> {
         let Run { dataset, config, .. } = *run;
         let epoch = self.progress.epoch;
         let batches = epoch_batches(dataset, config.max_len, config.batch_size, config.seed, epoch);
-        bar.set_position(self.progress.step);
         let (mut loss, mut examples, mut since) = (0.0, 0, Instant::now());
         for batch in batches.iter().skip(self.progress.batch as usize) {
             if (run.stop)() {
@@ -158,10 +149,9 @@ impl State {
             let done = self.step(run, batch)?;
             loss += done.loss;
             examples += done.examples;
-            bar.inc(1);
+            meter.step(epoch + 1, self.progress.step, done.loss, done.examples);
             if self.progress.step.is_multiple_of(JOURNAL_STEPS) {
                 let mean = loss / examples as f64;
-                bar.set_message(format!("epoch {}, loss {mean:.4}", epoch + 1));
                 let fields = json!({
                     "epoch": epoch + 1, "loss": mean, "lr": done.learning_rate, "grad_norm": done.norm,
                     "examples_per_second": examples as f64 / since.elapsed().as_secs_f64(),

@@ -12,6 +12,7 @@ mod examples;
 mod head;
 mod journal;
 mod loops;
+mod meter;
 mod neighbours;
 mod optimizer;
 mod parameters;
