@@ -1,8 +1,9 @@
 //! A run's folder: `runs/NAME` with its configuration, checkpoints, results and the exported model.
 
 use crate::companion::config::Config;
-use crate::companion::data::{CleaningReport, Dataset, Part};
-use crate::companion::evaluate::{Detail, EngineScorer, evaluate, places, sample, top_overlap};
+use crate::companion::data::{CleaningReport, Dataset, Part, Sequences};
+use crate::companion::evaluate::{Detail, EngineScorer, change, evaluate, places, sample, share_lost, top_overlap};
+use crate::companion::train::write_whole;
 use crate::format::Model;
 use anyhow::{Context, Result, bail, ensure};
 use serde::Serialize;
@@ -30,8 +31,8 @@ pub struct Gate {
     pub trained: f64,
     /// NDCG@10 of the exported one.
     pub exported: f64,
-    /// The share of NDCG@10 that is lost; negative when it is gained.
-    pub loss: f64,
+    /// The share of NDCG@10 that is lost, negative when it is gained; `None` when there was none to lose.
+    pub loss: Option<f64>,
     /// The most that may be lost.
     pub max_loss: f64,
     /// The mean share of common items in both top 10.
@@ -170,10 +171,10 @@ impl RunFolder {
         let (trained, ndcg) = (before.metrics().ndcg_at_10(), after.metrics().ndcg_at_10());
         exported.metadata.metrics.insert("validation.ndcg@10.exported".into(), ndcg);
         let bytes = exported.to_bytes()?;
-        let loss = if trained > 0.0 { 1.0 - ndcg / trained } else { 0.0 };
+        let loss = share_lost(trained, ndcg);
         let overlap = top_overlap(&before, &after);
         let max_loss = config.export.max_loss;
-        let passed = loss <= max_loss && overlap >= LEAST_OVERLAP;
+        let passed = loss.is_none_or(|loss| loss <= max_loss) && overlap >= LEAST_OVERLAP;
         if passed {
             crate::companion::train::write_whole(&self.path.join("model.safetensors"), &bytes)?;
         }
@@ -195,10 +196,10 @@ impl fmt::Display for Gate {
         let Self { trained, exported, loss, max_loss, overlap, bytes, passed } = self;
         write!(
             f,
-            "export {}: int8, {bytes} bytes; validation ndcg@10 {trained:.5} -> {exported:.5} ({:+.2}%, at most -{:.2}%), \
+            "export {}: int8, {bytes} bytes; validation ndcg@10 {trained:.5} -> {exported:.5} ({}, at most -{:.2}%), \
              top-10 overlap {:.1}% (at least {:.0}%)",
             if *passed { "written" } else { "REFUSED" },
-            -100.0 * loss,
+            change(*loss),
             100.0 * max_loss,
             100.0 * overlap,
             100.0 * LEAST_OVERLAP

@@ -13,6 +13,6 @@ mod testing;
 pub use bootstrap::{Difference, paired};
 pub use engine::EngineScorer;
 pub use outcome::{Detail, Outcome, TOP, top_overlap};
-pub use result::{Evaluation, Models, Protocol, Quantization, measure};
+pub use result::{Evaluation, Models, Protocol, Quantization, change, measure, share_lost};
 pub use scorer::Scorer;
 pub use stream::{evaluate, places, sample};

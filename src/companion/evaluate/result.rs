@@ -68,8 +68,8 @@ pub struct Evaluation {
 /// What quantization costs on these targets.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Quantization {
-    /// The share of NDCG@10 that is lost; negative when it is gained.
-    pub ndcg_loss: f64,
+    /// The share of NDCG@10 that is lost, negative when it is gained; `None` when there was none to lose.
+    pub ndcg_loss: Option<f64>,
     /// The mean share of common items in both top 10.
     pub top10_overlap: f64,
 }
@@ -109,7 +109,7 @@ pub fn measure(config: &Config, dataset: &Dataset, part: Part, models: &Models) 
         mix_weights,
         bootstrap: outcomes.iter().map(|(name, outcome)| (*name, paired(shown, outcome, seed))).collect(),
         quantization: trained.as_ref().zip(exported.as_ref()).map(|(before, after)| Quantization {
-            ndcg_loss: 1.0 - after.metrics().ndcg_at_10() / before.metrics().ndcg_at_10().max(f64::MIN_POSITIVE),
+            ndcg_loss: share_lost(before.metrics().ndcg_at_10(), after.metrics().ndcg_at_10()),
             top10_overlap: top_overlap(before, after),
         }),
         log_loss: shown.log_loss(),
@@ -127,6 +127,16 @@ fn check_fit(dataset: &Dataset, model: &Model) -> Result<()> {
     }
     Ok(())
 }
+/// The share of `before` that `after` lacks, negative when it has more; `None` when `before` is 0.
+pub fn share_lost(before: f64, after: f64) -> Option<f64> {
+    (before > 0.0).then(|| 1.0 - after / before)
+}
+
+/// A share that is lost as people read it: a change in percent, or "n/a".
+pub fn change(lost: Option<f64>) -> String {
+    lost.map_or("n/a".into(), |lost| format!("{:+.2}%", 0.0 - 100.0 * lost))
+}
+
 
 fn protocol(config: &Config, dataset: &Dataset, part: Part, outcome: &Outcome) -> Protocol {
     let filter_seen = dataset.schema.filter_seen;
@@ -172,8 +182,8 @@ impl fmt::Display for Evaluation {
             line(f, name, metrics, self.bootstrap.get(name))?;
         }
         if let Some(Quantization { ndcg_loss, top10_overlap }) = self.quantization {
-            let (loss, overlap) = (-100.0 * ndcg_loss, 100.0 * top10_overlap);
-            writeln!(f, "\nquantization: {loss:+.2}% ndcg@10, {overlap:.1}% of the top 10 in common")?;
+            let (change, overlap) = (change(ndcg_loss), 100.0 * top10_overlap);
+            writeln!(f, "\nquantization: {change} ndcg@10, {overlap:.1}% of the top 10 in common")?;
         }
         let error = self.calibration.expected_error;
         writeln!(f, "log loss {:.4} nats; expected calibration error of the best item {error:.4}", self.log_loss)

@@ -4,7 +4,7 @@ use super::html::{definitions, escape, figure, percent, section, tile};
 use super::plots;
 use crate::companion::config::{SplitConfig, SplitKind};
 use crate::companion::data::grouped;
-use crate::companion::evaluate::{Difference, Evaluation, Protocol, Quantization};
+use crate::companion::evaluate::{Difference, Evaluation, Protocol, Quantization, change, share_lost};
 use crate::companion::run::Gate;
 use crate::metrics::{DEPTHS, RankingMetrics};
 use anyhow::Result;
@@ -30,13 +30,13 @@ pub fn headline(evaluation: &Evaluation) -> String {
     tiles += &tile("hit rate @10", &percent(metrics.hr_at_10()), "the target is among the first ten");
     let mut verdict = String::new();
     if let Some((name, baseline)) = strongest(evaluation) {
-        let gain = 100.0 * (metrics.ndcg_at_10() / baseline.ndcg_at_10().max(f64::MIN_POSITIVE) - 1.0);
-        tiles += &tile("against counting", &format!("{gain:+.1}%"), &format!("NDCG@10, strongest: {}", title(name)));
+        let gain = change(share_lost(baseline.ndcg_at_10(), metrics.ndcg_at_10()));
+        tiles += &tile("against counting", &gain, &format!("NDCG@10, strongest: {}", title(name)));
         verdict = format!("<p class=\"verdict\">{}</p>\n", escape(&sentence(name, evaluation)));
     }
     if let Some(Quantization { ndcg_loss, top10_overlap }) = evaluation.quantization {
         let below = format!("{} of the top 10 in common", percent(top10_overlap));
-        tiles += &tile("int8 file", &format!("{:+.2}%", -100.0 * ndcg_loss), &format!("NDCG@10; {below}"));
+        tiles += &tile("int8 file", &change(ndcg_loss), &format!("NDCG@10; {below}"));
     }
     format!("{verdict}<div class=\"tiles\">\n{tiles}</div>\n")
 }
@@ -132,6 +132,7 @@ fn title(name: &str) -> String {
 pub fn protocol(protocol: &Protocol) -> String {
     let Protocol {
         split,
+        log: _,
         part,
         candidates,
         filter_seen: _,
@@ -198,8 +199,8 @@ pub fn calibration(evaluation: &Evaluation) -> Result<String> {
 pub fn quantization(evaluation: &Evaluation, gate: &Gate) -> String {
     let mut rows = vec![("the gate", gate.to_string())];
     if let Some(Quantization { ndcg_loss, top10_overlap }) = evaluation.quantization {
-        let (change, overlap) = (-100.0 * ndcg_loss, percent(top10_overlap));
-        let text = format!("{change:+.2}% NDCG@10; {overlap} of the top 10 in common, on average");
+        let (change, overlap) = (change(ndcg_loss), percent(top10_overlap));
+        let text = format!("{change} NDCG@10; {overlap} of the top 10 in common, on average");
         rows.push((evaluation.protocol.part, text));
     }
     section("What quantization costs", &definitions(&rows))

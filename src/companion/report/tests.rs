@@ -4,7 +4,7 @@ use super::*;
 use crate::companion::config::{SplitConfig, SplitKind};
 use crate::companion::data::Rule;
 use crate::companion::evaluate::baselines::MixWeights;
-use crate::companion::evaluate::{Difference, Protocol, Quantization};
+use crate::companion::evaluate::{Difference, Protocol, Quantization, change, share_lost};
 use crate::metrics::{Calibration, RankingMetrics};
 use crate::schema::FilterSeen;
 use std::collections::BTreeMap;
@@ -46,6 +46,7 @@ fn evaluation() -> Evaluation {
     Evaluation {
         protocol: Protocol {
             split: SplitConfig { kind: SplitKind::Time, ..SplitConfig::default() },
+            log: None,
             part: "test",
             candidates: "all 13343 items, but those already in the open group".into(),
             filter_seen: FilterSeen::Group,
@@ -74,7 +75,7 @@ fn evaluation() -> Evaluation {
                 (name, Difference { difference, low: difference - 0.004, high: difference + 0.005 })
             })
             .collect(),
-        quantization: Some(Quantization { ndcg_loss: 0.0012, top10_overlap: 0.984 }),
+        quantization: Some(Quantization { ndcg_loss: Some(0.0012), top10_overlap: 0.984 }),
         log_loss: 6.12,
         calibration: Calibration::of(&predictions, 10),
     }
@@ -101,8 +102,15 @@ fn journal() -> String {
 
 fn page(evaluation: &Evaluation, journal: &str) -> String {
     let config = Config::parse("log = { path = \"<log>.csv\" }\nitem = { column = \"sku\" }", Path::new("")).unwrap();
-    let gate =
-        Gate { trained: 0.11, exported: 0.1, loss: 0.002, max_loss: 0.01, overlap: 0.99, bytes: 987_654, passed: true };
+    let gate = Gate {
+        trained: 0.11,
+        exported: 0.1,
+        loss: Some(0.002),
+        max_loss: 0.01,
+        overlap: 0.99,
+        bytes: 987_654,
+        passed: true,
+    };
     let cleaning = &cleaning();
     render(&Inputs { name: "shop <1>", config: &config, cleaning, evaluation, gate: &gate, journal }).unwrap()
 }
@@ -141,6 +149,17 @@ fn the_page_tells_everything_and_fetches_nothing() {
     {
         assert!(!page.contains(forbidden), "{forbidden:?} is in the page");
     }
+}
+
+#[test]
+fn what_cannot_be_compared_is_no_percentage() {
+    let nothing = BTreeMap::from([("f32", metrics(0)), ("exported", metrics(10))]);
+    let baselines = BTreeMap::from([("popularity", metrics(0))]);
+    let quantization = Some(Quantization { ndcg_loss: share_lost(0.0, 0.1), top10_overlap: 1.0 });
+    let page = page(&Evaluation { metrics: nothing, baselines, quantization, ..evaluation() }, "");
+    let tile = |caption: &str, value: &str| page.contains(&format!("<span>{caption}</span><strong>{value}</strong>"));
+    assert!(tile("against counting", "n/a") && tile("int8 file", "n/a"), "{page}");
+    assert_eq!([None, Some(0.0), Some(0.0012), Some(-0.5)].map(change), ["n/a", "+0.00%", "-0.12%", "+50.00%"]);
 }
 
 #[test]
