@@ -2,6 +2,7 @@
 #![cfg(feature = "companion")]
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod another;
 mod faults;
 mod formats;
 mod init;

@@ -21,7 +21,8 @@ pub struct Evaluate {
     /// The schema file for a model file [default: the run's own]
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// Read this log instead of the schema file's [default: the schema file's]
+    /// Measure on this log of the same schema, such as the next month's; the baselines still count the schema file's
+    /// [default: the schema file's]
     #[arg(long, value_name = "PATH")]
     log: Option<PathBuf>,
     /// Which events to predict
@@ -44,7 +45,16 @@ impl Evaluate {
         let config = config.with_log(self.log.as_deref());
         let (dataset, _) = data::load(&config)?;
         let part = if self.part == PartChoice::Test { Part::Test } else { Part::Validation };
-        let evaluation = measure(&config, &dataset, part, &models)?;
+        let evaluation = match &self.log {
+            None => measure(&config, &learned, &learned, part, &models)?,
+            Some(log) => {
+                let (other, report) = data::load_like(&config.clone().with_log(Some(log)), &learned)?;
+                eprint!("{report}");
+                let mut evaluation = measure(&config, &learned, &other, part, &models)?;
+                evaluation.protocol.log = Some(log.display().to_string());
+                evaluation
+            }
+        };
         if self.json {
             print_json(&evaluation)?
         } else {

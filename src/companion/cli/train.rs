@@ -129,8 +129,8 @@ fn learn(config: &Config, dataset: &Dataset, folder: &RunFolder, device: Device,
 fn finish(config: &Config, dataset: &Dataset, cleaning: &CleaningReport, folder: &RunFolder) -> Result<ExitCode> {
     let gate = folder.export(config, dataset)?;
     eprintln!("{gate}");
-    let models = Models { f32: Some(folder.best()?), exported: gate.passed.then(|| folder.exported()).transpose()? };
-    let evaluation = measure(config, dataset, Part::Test, &models)?;
+    let models = Models { f32: Some(folder.best()?), exported: if gate.passed { folder.exported()? } else { None } };
+    let evaluation = measure(config, dataset, dataset, Part::Test, &models)?;
     folder.keep("result.json", &serde_json::to_string_pretty(&evaluation)?)?;
     let journal = std::fs::read_to_string(folder.path().join("metrics.jsonl")).context("can't read metrics.jsonl")?;
     let name = folder.path().file_name().unwrap_or_default().to_string_lossy();

@@ -39,8 +39,9 @@ struct Cleaner<'a> {
     rules: Vec<Rule>,
 }
 
-/// Applies all rules and puts the events in order.
-pub fn clean(config: &Config, table: &Table) -> Cleaned {
+/// Applies all rules and puts the events in order. For a model that is there already, its own items count: none is
+/// dropped for being rare in this log.
+pub fn clean(config: &Config, table: &Table, for_a_model: bool) -> Cleaned {
     let rows = 0..table.rows as u32;
     let mut cleaner = Cleaner { table, events: rows.map(|row| Event { row, begun: 0 }).collect(), rules: vec![] };
     let found = table.first_broken.as_ref().map_or(String::new(), |first| format!("; the first: {first}"));
@@ -51,7 +52,11 @@ pub fn clean(config: &Config, table: &Table) -> Cleaned {
     let mut notes = order::put(&mut cleaner.events, table, config.split.seed);
     notes.extend(table.notes(&config.fields));
     cleaner.robots(config.sequence.robot_events_per_hour);
-    cleaner.rare_items(config.item.min_count);
+    if for_a_model {
+        cleaner.note("rare items", 0, "off: the model's items count".into());
+    } else {
+        cleaner.rare_items(config.item.min_count);
+    }
     let (offsets, keys) = cleaner.sequences(&config.sequence);
     Cleaned { events: cleaner.events, offsets, keys, rules: cleaner.rules, notes }
 }

@@ -5,46 +5,63 @@ use super::dataset::Part;
 use super::table::{FieldColumn, Keys, MISSING};
 use crate::companion::config::FieldConfig;
 use crate::schema::{Field, FieldKind};
+use anyhow::{Result, bail};
+use std::collections::HashMap;
 
 /// Below this a column counts as constant.
 const SMALLEST_STD: f64 = 1e-6;
 const MIN_COUNT: usize = 5;
 
-/// The schema's fields and the events' codes, `[events, fields]`.
-pub fn fields(
-    configs: &[FieldConfig],
-    columns: &[FieldColumn],
-    events: &[Event],
-    parts: &[Part],
-) -> (Vec<Field>, Vec<f32>) {
-    let mut codes = vec![0.0; events.len() * configs.len()];
-    let mut fields = vec![];
-    for (place, (config, column)) in configs.iter().zip(columns).enumerate() {
+/// The schema's fields, as the training events have them.
+pub fn fields(configs: &[FieldConfig], columns: &[FieldColumn], events: &[Event], parts: &[Part]) -> Vec<Field> {
+    let training =
+        events.iter().zip(parts).filter(|(_, part)| **part == Part::Train).map(|(event, _)| event.row as usize);
+    let field = |(config, column): (&FieldConfig, &FieldColumn)| {
         let FieldConfig { name, kind: _, min_count } = config;
-        let training =
-            events.iter().zip(parts).filter(|(_, part)| **part == Part::Train).map(|(event, _)| event.row as usize);
-        let mut out = codes.iter_mut().skip(place).step_by(configs.len());
         let kind = match column {
             FieldColumn::Category(keys) => {
-                let known = known(keys, training, min_count.unwrap_or(MIN_COUNT));
-                let mut code = vec![0.0; keys.names.len()];
-                known.iter().enumerate().for_each(|(rank, &id)| code[id as usize] = (rank + 1) as f32);
-                for (event, out) in events.iter().zip(&mut out) {
-                    *out = code.get(keys.ids[event.row as usize] as usize).copied().unwrap_or(0.0);
-                }
+                let known = known(keys, training.clone(), min_count.unwrap_or(MIN_COUNT));
                 FieldKind::Category { values: known.iter().map(|&id| keys.names[id as usize].clone()).collect() }
             }
             FieldColumn::Number { values, .. } => {
-                let (mean, std) = moments(training.map(|row| f64::from(values[row])));
-                for (event, out) in events.iter().zip(&mut out) {
-                    *out = FieldKind::standardise(values[event.row as usize], mean, std);
-                }
+                let (mean, std) = moments(training.clone().map(|row| f64::from(values[row])));
                 FieldKind::Number { mean, std }
             }
         };
-        fields.push(Field { name: name.clone(), kind });
+        Field { name: name.clone(), kind }
+    };
+    configs.iter().zip(columns).map(field).collect()
+}
+
+/// The events' codes, `[events, fields]`.
+///
+/// # Errors
+/// When a column is of another kind than its field.
+pub fn codes(fields: &[Field], columns: &[FieldColumn], events: &[Event]) -> Result<Vec<f32>> {
+    let mut codes = vec![0.0; events.len() * fields.len()];
+    for (place, (Field { name, kind }, column)) in fields.iter().zip(columns).enumerate() {
+        let out = codes.iter_mut().skip(place).step_by(fields.len());
+        match (kind, column) {
+            (FieldKind::Category { values }, FieldColumn::Category(keys)) => {
+                let places: HashMap<&String, usize> = values.iter().zip(1..).collect();
+                let code: Vec<f32> =
+                    keys.names.iter().map(|name| places.get(name).map_or(0.0, |&place| place as f32)).collect();
+                for (event, out) in events.iter().zip(out) {
+                    *out = code.get(keys.ids[event.row as usize] as usize).copied().unwrap_or(0.0);
+                }
+            }
+            (FieldKind::Number { mean, std }, FieldColumn::Number { values, .. }) => {
+                for (event, out) in events.iter().zip(out) {
+                    *out = FieldKind::standardise(values[event.row as usize], *mean, *std);
+                }
+            }
+            (FieldKind::Category { .. }, FieldColumn::Number { .. })
+            | (FieldKind::Number { .. }, FieldColumn::Category(_)) => {
+                bail!("[[field]] {name:?} is of another kind than in the model; use the schema file of its training")
+            }
+        }
     }
-    (fields, codes)
+    Ok(codes)
 }
 
 /// The values with enough training events, in byte order.

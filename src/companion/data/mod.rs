@@ -19,10 +19,11 @@ pub use report::{CleaningReport, Rule, grouped};
 use crate::companion::config::{Config, Moment};
 use crate::event::NO_TIME;
 use crate::schema::{Schema, Task};
-use crate::vocab::Vocab;
+use crate::vocab::{ItemId, UNKNOWN_ITEM, Vocab};
 use anyhow::{Result, bail, ensure};
 use clean::Cleaned;
 use read::Source;
+use std::collections::HashSet;
 use table::Table;
 
 /// Reads the log that a foreclick.toml describes.
@@ -30,11 +31,25 @@ use table::Table;
 /// # Errors
 /// Names the file, the place in it or the key in foreclick.toml, what was expected, what was found and the fix.
 pub fn load(config: &Config) -> Result<(Dataset, CleaningReport)> {
+    read_log(config, None)
+}
+
+/// Reads another log of the same schema, to measure on it what was `learned` from the first: items, field values and
+/// statistics are those of `learned`. No item is dropped for being rare; one that `learned` does not have is
+/// [`UNKNOWN_ITEM`]. Any part may be empty.
+///
+/// # Errors
+/// As [`load`], and when the log has none of the items.
+pub fn load_like(config: &Config, learned: &Dataset) -> Result<(Dataset, CleaningReport)> {
+    read_log(config, Some(learned))
+}
+
+fn read_log(config: &Config, learned: Option<&Dataset>) -> Result<(Dataset, CleaningReport)> {
     config.validate()?;
     let sides = side::read(&config.sides)?;
     let source = Source::of_log(&config.log)?;
     let table = table::read(config, &source, &sides)?;
-    let cleaned = clean::clean(config, &table);
+    let cleaned = clean::clean(config, &table, learned.is_some());
 
     let mut report = CleaningReport {
         files: source.files.iter().map(|path| path.display().to_string()).collect(),
@@ -52,22 +67,17 @@ pub fn load(config: &Config) -> Result<(Dataset, CleaningReport)> {
         bail!("no event is left after cleaning; loosen the rule that dropped most:\n{report}");
     }
 
-    let (vocab, items) = items(&table, &cleaned)?;
-    ensure!(
-        vocab.len() > 1,
-        "one item only, {:?}: there is nothing to rank; is [item] column the right one, min_count too high?\n{report}",
-        vocab.key(0).unwrap_or_default()
-    );
-    let parts = split::parts(&config.split, &cleaned.events, &cleaned.offsets)?;
-    let (fields, codes) = encode::fields(&config.fields, &table.fields, &cleaned.events, &parts);
-    let schema = Schema {
-        has_time: table.times.is_some(),
-        has_group: table.groups.is_some(),
-        filter_seen: config.evaluate.filter_seen,
-        fields,
-        tasks: vec![Task::NextItem],
+    let parts = split::parts(&config.split, &cleaned.events, &cleaned.offsets);
+    let (schema, vocab) = match learned {
+        Some(learned) => (learned.schema.clone(), learned.vocab.clone()),
+        None => {
+            let vocab = vocab(&table, &cleaned, &report)?;
+            split::check(&config.split, &parts)?;
+            (schema(config, &table, &cleaned, &parts)?, vocab)
+        }
     };
-    schema.validate()?;
+    let items = items(&table, &cleaned, &vocab);
+    let codes = encode::codes(&schema.fields, &table.fields, &cleaned.events)?;
     let (item_table, unknown) = side::item_table(&sides, &vocab);
     let times: Vec<i64> = cleaned.events.iter().map(|event| table.time(event.row as usize)).collect();
     let (groups, group_count) = groups(&table, &cleaned);
@@ -76,7 +86,13 @@ pub fn load(config: &Config) -> Result<(Dataset, CleaningReport)> {
         let detail = "items in no side table: shown by their key".to_owned();
         report.notes.push(Rule { name: "undescribed items".into(), rows: unknown as u64, detail });
     }
-    report.items = vocab.len();
+    if learned.is_some() {
+        let unknown = items.iter().filter(|&&item| item == UNKNOWN_ITEM).count();
+        ensure!(unknown < items.len(), "the log has none of the model's items; is [item] column the right one?");
+        let detail = "events of items that the model does not know: no history, and missed as targets".to_owned();
+        report.notes.push(Rule { name: "unknown items".into(), rows: unknown as u64, detail });
+    }
+    report.items = items.iter().filter(|&&item| item != UNKNOWN_ITEM).collect::<HashSet<_>>().len();
     report.groups = table.groups.as_ref().map(|_| group_count);
     let moment = |time: Option<&i64>| {
         time.filter(|&&time| time != NO_TIME).map(|&milliseconds| Moment { milliseconds }.to_string())
@@ -92,17 +108,36 @@ pub fn load(config: &Config) -> Result<(Dataset, CleaningReport)> {
     Ok((Dataset { schema, vocab, sequences, item_table }, report))
 }
 
-/// The items that are left, and each event's.
-fn items(table: &Table, cleaned: &Cleaned) -> Result<(Vocab, Vec<u32>)> {
-    let old = |event: &clean::Event| table.items.ids[event.row as usize];
+/// What an event of this log is.
+fn schema(config: &Config, table: &Table, cleaned: &Cleaned, parts: &[Part]) -> Result<Schema> {
+    let schema = Schema {
+        has_time: table.times.is_some(),
+        has_group: table.groups.is_some(),
+        filter_seen: config.evaluate.filter_seen,
+        fields: encode::fields(&config.fields, &table.fields, &cleaned.events, parts),
+        tasks: vec![Task::NextItem],
+    };
+    schema.validate()?;
+    Ok(schema)
+}
+
+/// The items that are left.
+fn vocab(table: &Table, cleaned: &Cleaned, report: &CleaningReport) -> Result<Vocab> {
     let mut used = vec![false; table.items.names.len()];
-    cleaned.events.iter().for_each(|event| used[old(event) as usize] = true);
-    let mut order: Vec<usize> = (0..used.len()).filter(|&id| used[id]).collect();
-    order.sort_unstable_by_key(|&id| &table.items.names[id]);
-    let vocab = Vocab::from_keys(order.iter().map(|&id| &table.items.names[id]))?;
-    let mut new = vec![0; used.len()];
-    order.iter().enumerate().for_each(|(rank, &id)| new[id] = rank as u32);
-    Ok((vocab, cleaned.events.iter().map(|event| new[old(event) as usize]).collect()))
+    cleaned.events.iter().for_each(|event| used[table.items.ids[event.row as usize] as usize] = true);
+    let vocab = Vocab::from_keys(table.items.names.iter().zip(used).filter(|(_, used)| *used).map(|(name, _)| name))?;
+    ensure!(
+        vocab.len() > 1,
+        "one item only, {:?}: there is nothing to rank; is [item] column the right one, min_count too high?\n{report}",
+        vocab.key(0).unwrap_or_default()
+    );
+    Ok(vocab)
+}
+
+/// Each event's item, or [`UNKNOWN_ITEM`].
+fn items(table: &Table, cleaned: &Cleaned, vocab: &Vocab) -> Vec<ItemId> {
+    let ids: Vec<ItemId> = table.items.names.iter().map(|name| vocab.id(name).unwrap_or(UNKNOWN_ITEM)).collect();
+    cleaned.events.iter().map(|event| ids[table.items.ids[event.row as usize] as usize]).collect()
 }
 
 /// Each event's group, numbered from 0 in its sequence, and how many groups there are.

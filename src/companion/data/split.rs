@@ -9,11 +9,8 @@ use anyhow::{Result, ensure};
 const SHORTEST_TO_LEAVE_ONE_OUT: usize = 3;
 
 /// Each event's part: `[events]`.
-///
-/// # Errors
-/// When there is nothing to learn from, to validate or to test on.
-pub fn parts(config: &SplitConfig, events: &[Event], offsets: &[usize]) -> Result<Vec<Part>> {
-    let parts = match (config.kind, config.validation_from, config.test_from) {
+pub fn parts(config: &SplitConfig, events: &[Event], offsets: &[usize]) -> Vec<Part> {
+    match (config.kind, config.validation_from, config.test_from) {
         (SplitKind::Time, Some(validation), Some(test)) => events
             .iter()
             .map(|event| match event.begun {
@@ -23,7 +20,14 @@ pub fn parts(config: &SplitConfig, events: &[Event], offsets: &[usize]) -> Resul
             })
             .collect(),
         _ => leave_one_out(offsets),
-    };
+    }
+}
+
+/// Whether every part has an event.
+///
+/// # Errors
+/// When there is nothing to learn from, to validate or to test on.
+pub fn check(config: &SplitConfig, parts: &[Part]) -> Result<()> {
     for (part, name) in [(Part::Train, "training"), (Part::Validation, "validation"), (Part::Test, "the test")] {
         ensure!(
             parts.contains(&part),
@@ -35,7 +39,7 @@ pub fn parts(config: &SplitConfig, events: &[Event], offsets: &[usize]) -> Resul
             }
         );
     }
-    Ok(parts)
+    Ok(())
 }
 
 fn leave_one_out(offsets: &[usize]) -> Vec<Part> {

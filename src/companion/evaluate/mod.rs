@@ -8,7 +8,7 @@ mod result;
 mod scorer;
 mod stream;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 
 pub use bootstrap::{Difference, paired};
 pub use engine::EngineScorer;

@@ -21,6 +21,9 @@ use std::sync::Arc;
 pub struct Protocol {
     /// The split and its dates.
     pub split: SplitConfig,
+    /// The log that was measured on, where it is another than the one that was learned from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub log: Option<String>,
     /// `test` or `validation`.
     pub part: &'static str,
     /// What each target is ranked among.
@@ -83,11 +86,18 @@ pub struct Models {
     pub exported: Option<Arc<Model>>,
 }
 
-/// Measures models and baselines on a part, through the engine.
+/// Measures models and baselines that were `learned` from one log on a part of `dataset`: the same log, or another
+/// one that was read by [`crate::companion::data::load_like`].
 ///
 /// # Errors
-/// When there is no target or no model, or a model does not fit the data set.
-pub fn measure(config: &Config, dataset: &Dataset, part: Part, models: &Models) -> Result<Evaluation> {
+/// When there is no target or no model, or a model does not fit the data sets.
+pub fn measure(
+    config: &Config,
+    learned: &Dataset,
+    dataset: &Dataset,
+    part: Part,
+    models: &Models,
+) -> Result<Evaluation> {
     let seed = config.split.seed;
     let all = places(dataset, part);
     let most =
@@ -95,12 +105,12 @@ pub fn measure(config: &Config, dataset: &Dataset, part: Part, models: &Models) 
     let targets = most.map_or(all.clone(), |most| sample(&all, most, seed));
     let run = |model: &Option<Arc<Model>>| -> Result<Option<Outcome>> {
         let Some(model) = model else { return Ok(None) };
-        check_fit(dataset, model)?;
+        check_fit(learned, model)?;
         evaluate(dataset, &targets, Detail::Full, || EngineScorer::new(model)).map(Some)
     };
     let (trained, exported) = (run(&models.f32)?, run(&models.exported)?);
     let Some(shown) = exported.as_ref().or(trained.as_ref()) else { bail!("no model to measure") };
-    let Baselines { outcomes, mix_weights } = evaluate_baselines(dataset, &targets, seed)?;
+    let Baselines { outcomes, mix_weights } = evaluate_baselines(learned, dataset, &targets, seed)?;
     let named = [("f32", &trained), ("exported", &exported)];
     Ok(Evaluation {
         protocol: protocol(config, dataset, part, shown),
@@ -117,16 +127,6 @@ pub fn measure(config: &Config, dataset: &Dataset, part: Part, models: &Models) 
     })
 }
 
-fn check_fit(dataset: &Dataset, model: &Model) -> Result<()> {
-    if model.vocab != dataset.vocab || model.metadata.schema != dataset.schema {
-        bail!(
-            "the model was trained on another log or schema ({} items, the log has {}); use the run's own configuration",
-            model.vocab.len(),
-            dataset.vocab.len()
-        );
-    }
-    Ok(())
-}
 /// The share of `before` that `after` lacks, negative when it has more; `None` when `before` is 0.
 pub fn share_lost(before: f64, after: f64) -> Option<f64> {
     (before > 0.0).then(|| 1.0 - after / before)
@@ -137,6 +137,16 @@ pub fn change(lost: Option<f64>) -> String {
     lost.map_or("n/a".into(), |lost| format!("{:+.2}%", 0.0 - 100.0 * lost))
 }
 
+fn check_fit(dataset: &Dataset, model: &Model) -> Result<()> {
+    if model.vocab != dataset.vocab || model.metadata.schema != dataset.schema {
+        bail!(
+            "the model was trained on another log or schema ({} items, the log has {}); use the run's own configuration",
+            model.vocab.len(),
+            dataset.vocab.len()
+        );
+    }
+    Ok(())
+}
 
 fn protocol(config: &Config, dataset: &Dataset, part: Part, outcome: &Outcome) -> Protocol {
     let filter_seen = dataset.schema.filter_seen;
@@ -149,6 +159,7 @@ fn protocol(config: &Config, dataset: &Dataset, part: Part, outcome: &Outcome) -
     sequences.dedup();
     Protocol {
         split: config.split.clone(),
+        log: None,
         part: if part == Part::Test { "test" } else { "validation" },
         candidates: format!("all {} items{left_out}", dataset.vocab.len()),
         filter_seen,
@@ -164,7 +175,10 @@ fn protocol(config: &Config, dataset: &Dataset, part: Part, outcome: &Outcome) -
 
 impl fmt::Display for Evaluation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Protocol { part, candidates, events, sequences, ties, seed, baselines, misses, .. } = &self.protocol;
+        let Protocol { log, part, candidates, events, sequences, ties, seed, baselines, misses, .. } = &self.protocol;
+        if let Some(log) = log {
+            writeln!(f, "on {log}")?;
+        }
         writeln!(
             f,
             "{part}: {events} targets ({misses} unreachable) of {sequences} sequences, each ranked among {candidates}"

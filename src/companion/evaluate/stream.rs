@@ -30,7 +30,7 @@ pub fn sample(places: &[usize], count: usize, seed: u64) -> Vec<usize> {
 
 /// Streams every sequence with a target and ranks the targets at `places` (ascending), each among all
 /// items but those that the schema's `filter_seen` takes out. History is everything before the target
-/// in its sequence. A target that is unknown or filtered is a miss. Sequences are spread over all cores,
+/// in its sequence, but for unknown items. A target that is unknown or filtered is a miss. Sequences are spread over all cores,
 /// one scorer from `new_scorer` each; the outcome does not depend on their number.
 ///
 /// # Errors
@@ -109,8 +109,11 @@ fn stream(
     for &target in targets {
         while place < target {
             let event = dataset.sequences.event(place);
-            excluded.observe(event.item, event.group);
-            scorer.observe(event)?;
+            // Training saw sequences of known items alone, and the page's engine passes over others too.
+            if event.item != UNKNOWN_ITEM {
+                excluded.observe(event.item, event.group);
+                scorer.observe(event)?;
+            }
             place += 1;
         }
         let event = dataset.sequences.event(target);
@@ -139,7 +142,7 @@ impl Excluded {
             self.items.clear();
         }
         self.group = group;
-        if self.rule != FilterSeen::None && item != UNKNOWN_ITEM {
+        if self.rule != FilterSeen::None {
             self.items.push(item);
         }
     }

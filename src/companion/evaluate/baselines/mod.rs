@@ -39,22 +39,23 @@ pub struct Baselines {
     pub mix_weights: MixWeights,
 }
 
-/// Measures all baselines on the same targets. `seed` draws the validation events that the mix is fitted on.
+/// Counts on what was `learned` from and measures all baselines on the targets of `dataset`, which may be another log
+/// with the same items. `seed` draws the validation events that the mix is fitted on.
 ///
 /// # Errors
 /// As [`evaluate`].
-pub fn evaluate_baselines(dataset: &Dataset, targets: &[usize], seed: u64) -> Result<Baselines> {
-    let has_group = dataset.schema.has_group;
-    let training_items = popularity::training_places(dataset).map(|place| dataset.sequences.items[place]);
-    let counts = popularity::count(training_items, dataset.vocab.len());
+pub fn evaluate_baselines(learned: &Dataset, dataset: &Dataset, targets: &[usize], seed: u64) -> Result<Baselines> {
+    let has_group = learned.schema.has_group;
+    let training_items = popularity::training_places(learned).map(|place| learned.sequences.items[place]);
+    let counts = popularity::count(training_items, learned.vocab.len());
     let ties = popularity::tie_break(&counts);
-    let recent = recent_popularity::recent_counts(dataset, &counts);
-    let followers = Neighbours::count(dataset, Rule::Following { reach: 1 });
-    let neighbours = cooccurrence::count(dataset);
+    let recent = recent_popularity::recent_counts(learned, &counts);
+    let followers = Neighbours::count(learned, Rule::Following { reach: 1 });
+    let neighbours = cooccurrence::count(learned);
 
     let parts = Parts { has_group, neighbours: &neighbours, popularity: &counts };
-    let validation = sample(&places(dataset, Part::Validation), FIT_EVENTS, seed);
-    let mix_weights = mix::fit(dataset, &validation, parts)?;
+    let validation = sample(&places(learned, Part::Validation), FIT_EVENTS, seed);
+    let mix_weights = mix::fit(learned, &validation, parts)?;
 
     let ranks = Detail::Ranks;
     let outcomes = vec![

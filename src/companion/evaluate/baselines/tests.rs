@@ -193,13 +193,13 @@ fn the_fit_finds_what_helps_and_all_baselines_are_measured() {
         .collect();
     let log = dataset(42, FilterSeen::None, false, &sequences.iter().map(Vec::as_slice).collect::<Vec<_>>());
     let targets = places(&log, Part::Test);
-    let Baselines { outcomes, mix_weights } = evaluate_baselines(&log, &targets, 1).unwrap();
+    let Baselines { outcomes, mix_weights } = evaluate_baselines(&log, &log, &targets, 1).unwrap();
     let ndcg = |name| outcomes.iter().find(|&&(own, _)| own == name).unwrap().1.metrics().ndcg_at_10();
     assert_eq!(outcomes.len(), 7);
     assert_eq!(ndcg("own_recency"), 1.0);
     assert_eq!(ndcg("mix"), 1.0);
     assert!(ndcg("popularity") < 0.5);
     assert!(mix_weights.recency > 0.0);
-    let again = evaluate_baselines(&log, &targets, 1).unwrap();
+    let again = evaluate_baselines(&log, &log, &targets, 1).unwrap();
     assert_eq!(again.outcomes, outcomes);
 }

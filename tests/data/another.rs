@@ -1,0 +1,60 @@
+//! Another log, read for what was learned from the first.
+
+use crate::{Logs, assert_sums, dropped};
+use foreclick::companion::config::{Config, LogPath};
+use foreclick::companion::data::{self, CleaningReport, Dataset, Part};
+use foreclick::vocab::UNKNOWN_ITEM;
+
+const SCHEMA: &str = r#"
+log = { path = "first.csv" }
+sequence = { key = "user", time = "day" }
+item = { column = "item", min_count = 2 }
+field = [{ name = "kind", kind = "category", min_count = 1 }, { name = "price", kind = "number" }]
+split = { kind = "time", validation_from = "2024-01-03", test_from = "2024-01-04" }
+"#;
+
+const FIRST: &str = "user,day,item,kind,price
+a,2024-01-01,x,view,10
+a,2024-01-02,y,cart,20
+a,2024-01-03,x,view,99
+a,2024-01-04,y,cart,99
+";
+
+fn read_another(log: &str) -> anyhow::Result<(Dataset, Dataset, CleaningReport)> {
+    let logs = Logs::new().with("first.csv", FIRST).with("next.csv", log);
+    let mut config = Config::parse(SCHEMA, logs.folder.path())?;
+    let (learned, _) = data::load(&config)?;
+    config.log.path = LogPath::One(logs.path("next.csv"));
+    let (another, report) = data::load_like(&config, &learned)?;
+    Ok((learned, another, report))
+}
+
+#[test]
+fn the_models_own_items_values_and_statistics_count() {
+    let log = "user,day,item,kind,price
+b,2024-02-01,y,view,25
+b,2024-02-02,new,hover,
+b,2024-02-03,x,cart,15
+";
+    let (learned, another, report) = read_another(log).unwrap();
+    assert_eq!((&another.schema, &another.vocab), (&learned.schema, &learned.vocab));
+    // All items are rarer here than min_count, which is for learning.
+    assert_eq!(another.sequences.items, [1, UNKNOWN_ITEM, 0]);
+    assert_eq!(dropped(&report, "rare items"), 0);
+    // Training saw cart (1) and view (2), and prices of 10 and 20: mean 15, deviation 5.
+    let codes = &another.sequences.fields;
+    assert_eq!((codes[..3].to_vec(), codes[4..].to_vec()), (vec![2.0, 2.0, 0.0], vec![1.0, 0.0]));
+    assert!(codes[3].is_nan());
+    // A month later all is for the test.
+    assert_eq!(another.sequences.parts, [Part::Test; 3]);
+    assert_sums(&report);
+    let unknown = report.notes.iter().find(|note| note.name == "unknown items").unwrap();
+    assert_eq!((unknown.rows, report.items), (1, 2));
+}
+
+#[test]
+fn a_log_of_other_items_is_refused() {
+    let log = "user,day,item,kind,price\nb,2024-02-01,p,view,1\nb,2024-02-02,q,view,1\n";
+    let error = format!("{:#}", read_another(log).unwrap_err());
+    assert!(error.contains("none of the model's items"), "{error}");
+}
