@@ -7,7 +7,7 @@ use foreclick::schema::FilterSeen;
 use std::path::Path;
 
 fn init_and_load(log: &Path) -> (String, Config, Dataset, CleaningReport) {
-    let text = data::guess(log).unwrap();
+    let text = data::guess(log, log).unwrap();
     let config = Config::parse(&text, Path::new("")).unwrap_or_else(|error| panic!("{error:#}\n{text}"));
     let (dataset, report) = data::load(&config).unwrap_or_else(|error| panic!("{error:#}\n{text}"));
     println!("{text}\n{report}");
@@ -120,7 +120,7 @@ fn an_invented_log_of_clicks() {
 #[test]
 fn what_cannot_be_guessed_is_an_error() {
     let logs = Logs::new().with("empty.csv", "user,item\n").with("prices.csv", "price\n1.5\n2.25\n");
-    let error = |name: &str| format!("{:#}", data::guess(&logs.path(name)).unwrap_err());
+    let error = |name: &str| format!("{:#}", data::guess(&logs.path(name), Path::new("")).unwrap_err());
     assert!(error("empty.csv").contains("the log is empty"));
     assert!(error("prices.csv").contains("no column can be the item; the columns: price"));
     assert!(error("nowhere.csv").contains("cannot read"));

@@ -24,9 +24,15 @@ impl Init {
         if self.out.exists() && !self.replace {
             bail!("{} is already there; name another with --out, or use --replace", self.out.display());
         }
-        let text = data::guess(&self.log)?;
+        let text = data::guess(&self.log, &self.path_in_file()?)?;
         std::fs::write(&self.out, text).with_context(|| format!("can't write {}", self.out.display()))?;
         eprintln!("wrote {}; read its guesses, then run `foreclick check {0}`", self.out.display());
         Ok(ExitCode::SUCCESS)
+    }
+
+    /// The log as the schema file must name it: its paths are relative to its own folder.
+    fn path_in_file(&self) -> Result<PathBuf> {
+        let here = self.out.parent().is_none_or(|folder| folder.as_os_str().is_empty());
+        Ok(if here { self.log.clone() } else { std::path::absolute(&self.log)? })
     }
 }

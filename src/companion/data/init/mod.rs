@@ -41,16 +41,17 @@ struct Guesses {
     filter_seen: Guess<FilterSeen>,
 }
 
-/// Looks at the first 20,000 rows of a log, and at all its times, and writes a commented foreclick.toml.
+/// Looks at the first 20,000 rows of a log, and at all its times, and writes a commented foreclick.toml, which names
+/// the log by `path`.
 ///
 /// # Errors
 /// When the log cannot be read, is empty, or has no column that can be the item.
-pub fn guess(log: &Path) -> Result<String> {
+pub fn guess(log: &Path, path: &Path) -> Result<String> {
     let mut source = Source::of_log(&LogConfig::of(LogPath::One(log.to_owned())))?;
     refine(&mut source)?;
     let sample = Sample::read(&source)?;
     ensure!(sample.rows > 0, "the log is empty: {}", log.display());
-    Ok(guesses(log, &source, &sample)?.to_toml())
+    Ok(guesses(path, &source, &sample)?.to_toml())
 }
 
 /// Finds what a format leaves open: the array of events, the key at a line's start.
@@ -88,7 +89,7 @@ fn lines_begin_with_a_key(source: &Source) -> Result<bool> {
     Ok(different && (rise || firsts.iter().all(|word| !others.contains(word))))
 }
 
-fn guesses(log: &Path, source: &Source, sample: &Sample) -> Result<Guesses> {
+fn guesses(path: &Path, source: &Source, sample: &Sample) -> Result<Guesses> {
     let (events, first_is_key) = match &source.format {
         Format::JsonLines { events } => (events.clone(), false),
         Format::Text { first_is_key, .. } => (None, *first_is_key),
@@ -130,7 +131,7 @@ fn guesses(log: &Path, source: &Source, sample: &Sample) -> Result<Guesses> {
     let fields = sample.columns.iter().filter(|column| !is_text && !taken.contains(&column.name.as_str()));
     let fields = fields.map(|column| (column.name.clone(), choose::field(column))).collect();
     Ok(Guesses {
-        path: log.display().to_string(),
+        path: path.display().to_string(),
         events,
         first_is_key,
         idle_gap,
