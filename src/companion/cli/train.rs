@@ -34,7 +34,8 @@ pub struct Train {
     /// Training threads, 0 for one a core [default: the schema file's train.threads]
     #[arg(long)]
     threads: Option<usize>,
-    /// The seed of everything that is drawn [default: the schema file's train.seed]
+    /// The seed of all that training draws; ties and samples follow split.seed, so that runs of several seeds are
+    /// measured alike [default: the schema file's train.seed]
     #[arg(long)]
     seed: Option<u64>,
     /// Where burn computes; wgpu and cuda need a build with that feature

@@ -49,7 +49,7 @@ pub struct TrainConfig {
     pub neighbour_epsilon: f32,
     /// Training threads; 0 takes one for each core. A resumed run keeps its number. Default 0.
     pub threads: usize,
-    /// Seeds everything that is drawn. Default 1.
+    /// Seeds all that training draws: first weights, windows, dropout, negatives. Default 1.
     pub seed: u64,
 }
 
