@@ -1,27 +1,30 @@
 //! A run's folder: `runs/NAME` with its configuration, checkpoints, results and the exported model.
 
+mod claim;
+
 use crate::companion::config::Config;
 use crate::companion::data::{CleaningReport, Dataset, Part, Sequences};
 use crate::companion::evaluate::{Detail, EngineScorer, change, evaluate, places, sample, share_lost, top_overlap};
 use crate::companion::train::write_whole;
 use crate::format::Model;
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, bail};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::fmt;
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// Where runs lie.
-const RUNS: &str = "runs";
 /// The least share of common items in the top 10 of the trained and the exported model.
 const LEAST_OVERLAP: f64 = 0.95;
 
 /// `runs/NAME`.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct RunFolder {
     path: PathBuf,
+    /// Held while training, so that no second process trains here.
+    _lock: Option<File>,
 }
 
 /// Whether the exported model is as good as the trained one, on the validation part.
@@ -44,27 +47,6 @@ pub struct Gate {
 }
 
 impl RunFolder {
-    /// Makes the folder of a new run, or finds that of one to go on with.
-    ///
-    /// # Errors
-    /// When a new run would overwrite another one, or there is none to go on with.
-    pub fn begin(name: &str, resume: bool, replace: bool) -> Result<Self> {
-        ensure!(
-            !name.is_empty() && !name.contains(['/', '\\']) && name != "." && name != "..",
-            "the run's name is {name:?}, expected a plain folder name; give one with --name"
-        );
-        let path = Path::new(RUNS).join(name);
-        let there = path.join("config.toml").exists();
-        if resume {
-            ensure!(there, "{} holds no run to go on with; leave out --resume", path.display());
-        } else if there {
-            ensure!(replace, "{} holds a run already; use --resume, --replace or another --name", path.display());
-            std::fs::remove_dir_all(&path).with_context(|| format!("can't remove {}", path.display()))?;
-        }
-        std::fs::create_dir_all(&path).with_context(|| format!("can't make {}", path.display()))?;
-        Ok(Self { path })
-    }
-
     /// Opens the folder of a finished or stopped run.
     ///
     /// # Errors
@@ -73,7 +55,7 @@ impl RunFolder {
         if !path.join("config.toml").exists() {
             bail!("{} is no run's folder; expected config.toml in it, as `foreclick train` writes it", path.display());
         }
-        Ok(Self { path: path.to_owned() })
+        Ok(Self { path: path.to_owned(), _lock: None })
     }
 
     /// The folder.
@@ -122,22 +104,6 @@ impl RunFolder {
         ]))
     }
 
-    /// Names everything that a run's result depends on.
-    ///
-    /// # Errors
-    /// When the configuration can't be written as JSON.
-    pub fn fingerprint(&self, config: &Config, dataset: &Dataset) -> Result<String> {
-        let mut hash = Sha256::new();
-        hash.update(serde_json::to_vec(&config.train)?);
-        hash.update(config.train.thread_count().to_le_bytes());
-        hash.update(serde_json::to_vec(&dataset.schema)?);
-        hash.update(dataset.vocab.bytes());
-        hash.update(bytemuck::cast_slice(&dataset.sequences.items));
-        let parts = dataset.sequences.parts.iter().map(|part| *part as u8).collect::<Vec<_>>();
-        hash.update(parts);
-        Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
-    }
-
     /// The best model, as trained.
     ///
     /// # Errors
@@ -147,12 +113,13 @@ impl RunFolder {
             .context("no best model; the run has not finished an epoch yet, or its checkpoint is damaged")
     }
 
-    /// The exported model.
+    /// The exported model; `None` when there is no file, as the gate may refuse to write it.
     ///
     /// # Errors
-    /// When there is none yet, or it is damaged.
-    pub fn exported(&self) -> Result<Arc<Model>> {
-        read_model(&self.path.join("model.safetensors"))
+    /// When it is damaged.
+    pub fn exported(&self) -> Result<Option<Arc<Model>>> {
+        let path = self.path.join("model.safetensors");
+        path.exists().then(|| read_model(&path)).transpose()
     }
 
     /// Quantizes the best model, measures what that loses on the validation part and writes `model.safetensors` if
@@ -176,10 +143,38 @@ impl RunFolder {
         let max_loss = config.export.max_loss;
         let passed = loss.is_none_or(|loss| loss <= max_loss) && overlap >= LEAST_OVERLAP;
         if passed {
-            crate::companion::train::write_whole(&self.path.join("model.safetensors"), &bytes)?;
+            write_whole(&self.path.join("model.safetensors"), &bytes)?;
         }
         Ok(Gate { trained, exported: ndcg, loss, max_loss, overlap, bytes: bytes.len(), passed })
     }
+}
+
+/// Names everything that a training run's result depends on; `device` is burn's.
+///
+/// # Errors
+/// When the configuration can't be written as JSON.
+pub fn fingerprint(config: &Config, dataset: &Dataset, device: &str) -> Result<String> {
+    let Dataset { schema, vocab, sequences, item_table: _ } = dataset;
+    let Sequences { keys: _, offsets, items, times, groups, fields, parts } = sequences;
+    let choices = (&config.split, &config.evaluate, &config.train, config.train.thread_count(), device, schema);
+    let offsets: Vec<u64> = offsets.iter().map(|&offset| offset as u64).collect();
+    let parts: Vec<u8> = parts.iter().map(|&part| part as u8).collect();
+    let mut hash = Sha256::new();
+    // With their lengths, so that no column's end passes for the next one's beginning.
+    let mut add = |bytes: &[u8]| {
+        hash.update((bytes.len() as u64).to_le_bytes());
+        hash.update(bytes);
+    };
+    add(&serde_json::to_vec(&choices)?);
+    add(vocab.bytes());
+    add(bytemuck::cast_slice(vocab.offsets()));
+    add(bytemuck::cast_slice(&offsets));
+    add(bytemuck::cast_slice(items));
+    add(bytemuck::cast_slice(times));
+    add(bytemuck::cast_slice(groups));
+    add(bytemuck::cast_slice(fields));
+    add(&parts);
+    Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
 /// Reads a model file.
@@ -204,5 +199,40 @@ impl fmt::Display for Gate {
             100.0 * overlap,
             100.0 * LEAST_OVERLAP
         )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::companion::evaluate::testing::{Event, dataset};
+    use crate::schema::FilterSeen;
+
+    #[test]
+    fn the_fingerprint_names_all_that_counts() {
+        let events = [Event::train(0, 0).at(1), Event::train(1, 1).at(2), Event::test(0, 1).at(3)];
+        let mut log = dataset(2, FilterSeen::None, true, &[&events]);
+        log.sequences.fields = vec![0.5; 3];
+        let toml = "log = { path = \"a\" }\nitem = { column = \"sku\" }";
+        let config = Config::parse(toml, Path::new("")).unwrap();
+        let expected = fingerprint(&config, &log, "Cpu").unwrap();
+        assert_eq!(fingerprint(&config.clone().with_log(Some(Path::new("b"))), &log, "Cpu").unwrap(), expected);
+        assert_ne!(fingerprint(&config, &log, "Cuda").unwrap(), expected);
+
+        let changes: [fn(&mut Config, &mut Sequences); 8] = [
+            |config, _| config.train.epochs += 1,
+            |config, _| config.split.seed += 1,
+            |config, _| config.evaluate.max_validation_events += 1,
+            |_, log| log.offsets.insert(1, 1),
+            |_, log| log.times[1] += 1,
+            |_, log| log.groups[1] = 0,
+            |_, log| log.fields[2] = 0.25,
+            |_, log| log.parts[1] = Part::Validation,
+        ];
+        for (number, change) in changes.iter().enumerate() {
+            let (mut config, mut log) = (config.clone(), log.clone());
+            change(&mut config, &mut log.sequences);
+            assert_ne!(fingerprint(&config, &log, "Cpu").unwrap(), expected, "change {number}");
+        }
     }
 }

@@ -16,7 +16,7 @@ use std::process::ExitCode;
 /// candidates; equal scores count against the target.
 #[derive(Debug, Args)]
 pub struct Evaluate {
-    /// A run's folder (measures its f32 weights and its model file), or a model file
+    /// A run's folder (measures its f32 weights and, where there is one, its model file), or a model file
     target: PathBuf,
     /// The schema file for a model file [default: the run's own]
     #[arg(long, value_name = "FILE")]
@@ -42,8 +42,7 @@ enum PartChoice {
 impl Evaluate {
     pub fn run(self) -> Result<ExitCode> {
         let (config, models) = self.open()?;
-        let config = config.with_log(self.log.as_deref());
-        let (dataset, _) = data::load(&config)?;
+        let (learned, _) = data::load(&config)?;
         let part = if self.part == PartChoice::Test { Part::Test } else { Part::Validation };
         let evaluation = match &self.log {
             None => measure(&config, &learned, &learned, part, &models)?,
@@ -68,7 +67,15 @@ impl Evaluate {
         if self.target.is_dir() {
             let folder = RunFolder::open(&self.target)?;
             let config = self.config.as_deref().map_or_else(|| folder.config(), Config::read)?;
-            return Ok((config, Models { f32: Some(folder.best()?), exported: Some(folder.exported()?) }));
+            let exported = folder.exported()?;
+            if exported.is_none() {
+                let why = "its export was refused or has not run; `foreclick export` says more";
+                eprintln!(
+                    "only the trained weights are measured: {} holds no model file: {why}",
+                    self.target.display()
+                );
+            }
+            return Ok((config, Models { f32: Some(folder.best()?), exported }));
         }
         let config = self.config.as_deref().context("a model file names no log: give its schema file with --config")?;
         let model = Some(read_model(&self.target)?);

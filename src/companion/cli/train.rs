@@ -5,14 +5,18 @@ use crate::companion::config::Config;
 use crate::companion::data::{self, CleaningReport, Dataset, Part};
 use crate::companion::evaluate::{Detail, EngineScorer, Models, evaluate, measure, places, sample};
 use crate::companion::report;
-use crate::companion::run::RunFolder;
-use crate::companion::train::{Outcome, Run, train};
+use crate::companion::run::{RunFolder, fingerprint};
+use crate::companion::train::{Outcome, Run, check_resume, train};
 use anyhow::{Context, Result, bail};
 use burn::tensor::Device;
 use clap::{Args, ValueEnum};
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Where runs lie.
+const RUNS: &str = "runs";
 
 /// Train, evaluate, export and report: a whole run into runs/NAME.
 #[derive(Debug, Args)]
@@ -25,7 +29,7 @@ pub struct Train {
     /// Go on with a run that was stopped, to the same result as if it had not been [default: begin anew]
     #[arg(long, conflicts_with = "replace")]
     resume: bool,
-    /// Replace a run of this name [default: refuse]
+    /// Replace a run of this name; the old one stays until the new one has saved something [default: refuse]
     #[arg(long)]
     replace: bool,
     /// The most epochs [default: the schema file's train.epochs]
@@ -76,11 +80,12 @@ impl Train {
         config.train.threads = self.threads.unwrap_or(config.train.threads);
         config.train.seed = self.seed.unwrap_or(config.train.seed);
         config.validate()?;
-        let folder = RunFolder::begin(&self.run_name()?, self.resume, self.replace)?;
+        let folder = RunFolder::claim(Path::new(RUNS), &self.run_name()?, self.resume, self.replace)?;
         let (dataset, report) = data::load(&config)?;
         eprint!("{report}");
-        folder.describe(&config, &report)?;
-        let outcome = learn(&config, &dataset, &folder, device, self.resume)?;
+        let outcome = self.learn(&config, &dataset, &report, &folder, device);
+        folder.settle()?;
+        let outcome = outcome?;
         if outcome.interrupted {
             bail!("stopped; {} is saved, go on with --resume", folder.path().display());
         }
@@ -95,9 +100,45 @@ impl Train {
             self.source.config.file_stem().context("the schema file has no name; give the run one with --name")?;
         Ok(stem.to_string_lossy().into_owned())
     }
+
+    /// Writes nothing into the folder before it is sure that training can begin or go on.
+    fn learn(
+        &self,
+        config: &Config,
+        dataset: &Dataset,
+        cleaning: &CleaningReport,
+        folder: &RunFolder,
+        device: Device,
+    ) -> Result<Outcome> {
+        let fingerprint = fingerprint(config, dataset, &format!("{:?}", self.device))?;
+        if self.resume {
+            check_resume(folder.path(), &fingerprint)?;
+        } else {
+            folder.make()?;
+        }
+        folder.describe(config, cleaning)?;
+        let validation = places(dataset, Part::Validation);
+        let validation = sample(&validation, config.evaluate.max_validation_events, config.split.seed);
+        let run = Run {
+            dataset,
+            config: &config.train,
+            device,
+            folder: folder.path(),
+            resume: self.resume,
+            stop: listen_for_stop()?,
+            provenance: folder.provenance(config, dataset)?,
+            fingerprint,
+        };
+        train(&run, |model| {
+            let model = Arc::new(model.clone());
+            let outcome = evaluate(dataset, &validation, Detail::Ranks, || EngineScorer::new(&model))?;
+            Ok(outcome.metrics().ndcg_at_10())
+        })
+    }
 }
 
-fn learn(config: &Config, dataset: &Dataset, folder: &RunFolder, device: Device, resume: bool) -> Result<Outcome> {
+/// What says whether Ctrl-C was pressed.
+fn listen_for_stop() -> Result<&'static (dyn Fn() -> bool + Sync)> {
     static STOP: AtomicBool = AtomicBool::new(false);
     ctrlc::set_handler(|| {
         // The first Ctrl-C lets the step end and saves; the second ends at once.
@@ -107,23 +148,7 @@ fn learn(config: &Config, dataset: &Dataset, folder: &RunFolder, device: Device,
         eprintln!("stopping after this step; Ctrl-C again ends at once, without saving");
     })
     .context("can't listen for Ctrl-C")?;
-    let validation = places(dataset, Part::Validation);
-    let validation = sample(&validation, config.evaluate.max_validation_events, config.split.seed);
-    let run = Run {
-        dataset,
-        config: &config.train,
-        device,
-        folder: folder.path(),
-        resume,
-        stop: &|| STOP.load(Ordering::Relaxed),
-        provenance: folder.provenance(config, dataset)?,
-        fingerprint: folder.fingerprint(config, dataset)?,
-    };
-    train(&run, |model| {
-        let model = Arc::new(model.clone());
-        let outcome = evaluate(dataset, &validation, Detail::Ranks, || EngineScorer::new(&model))?;
-        Ok(outcome.metrics().ndcg_at_10())
-    })
+    Ok(&|| STOP.load(Ordering::Relaxed))
 }
 
 /// Exports, measures once on the test part and writes the report.
@@ -139,6 +164,7 @@ fn finish(config: &Config, dataset: &Dataset, cleaning: &CleaningReport, folder:
         report::Inputs { name: &name, config, cleaning, evaluation: &evaluation, gate: &gate, journal: &journal };
     folder.keep("report.html", &report::render(&inputs)?)?;
     print(evaluation.to_string().trim_end())?;
-    eprintln!("the run is in {}: model.safetensors, report.html, metrics.jsonl", folder.path().display());
+    let model = if gate.passed { "model.safetensors, " } else { "" };
+    eprintln!("the run is in {}: {model}report.html, metrics.jsonl", folder.path().display());
     Ok(if gate.passed { ExitCode::SUCCESS } else { ExitCode::from(1) })
 }

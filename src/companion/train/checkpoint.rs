@@ -57,21 +57,47 @@ pub fn save(path: &Path, progress: &Progress, weights: &mut Weights, optimizer: 
     write_whole(path, &bytes)
 }
 
+/// Where the state to go on from lies in a run's folder.
+pub fn last(folder: &Path) -> PathBuf {
+    folder.join("checkpoints/last.safetensors")
+}
+
+/// Whether a run can go on from what it saved; changes nothing.
+///
+/// # Errors
+/// When it has saved nothing yet, or the file is damaged or of another run.
+pub fn check_resume(folder: &Path, fingerprint: &str) -> Result<()> {
+    let path = last(folder);
+    let bytes = read(&path)?;
+    open(&path, &bytes, fingerprint).map(drop)
+}
+
+fn read(path: &Path) -> Result<Vec<u8>> {
+    std::fs::read(path).with_context(|| {
+        format!("can't read {}; a run that has saved nothing begins anew with --replace", path.display())
+    })
+}
+
+fn open<'a>(path: &Path, bytes: &'a [u8], fingerprint: &str) -> Result<(Container<'a>, Progress)> {
+    let file = Container::open(bytes).with_context(|| format!("checkpoint {}", path.display()))?;
+    let progress: Progress =
+        serde_json::from_str(file.metadata()).context("the checkpoint's progress can't be read")?;
+    if progress.fingerprint != fingerprint {
+        bail!(
+            "the checkpoint was begun with another log, schema, configuration, device or number of threads; \
+             resume with the same ones, or train under a new --name"
+        );
+    }
+    Ok((file, progress))
+}
+
 /// Puts a saved state into weights and optimiser of the same shape.
 ///
 /// # Errors
 /// When the file is missing, damaged or of another run.
 pub fn load(path: &Path, fingerprint: &str, weights: &mut Weights, optimizer: &mut Optimizer) -> Result<Progress> {
-    let bytes = std::fs::read(path).with_context(|| format!("can't read the checkpoint {}", path.display()))?;
-    let file = Container::open(&bytes).with_context(|| format!("checkpoint {}", path.display()))?;
-    let progress: Progress =
-        serde_json::from_str(file.metadata()).context("the checkpoint's progress can't be read")?;
-    if progress.fingerprint != fingerprint {
-        bail!(
-            "the checkpoint was begun with another log, schema, configuration or number of threads; \
-             resume with the same ones, or train under a new --name"
-        );
-    }
+    let bytes = read(path)?;
+    let (file, progress) = open(path, &bytes, fingerprint)?;
     let take = |name: &str, into: &mut [f32]| -> Result<()> {
         into.copy_from_slice(&file.require::<f32>(name, Dtype::F32, 1, into.len())?);
         Ok(())

@@ -124,7 +124,7 @@ impl State {
             fingerprint: run.fingerprint.clone(),
         };
         if run.resume {
-            let path = run.folder.join("checkpoints/last.safetensors");
+            let path = checkpoint::last(run.folder);
             progress = checkpoint::load(&path, &run.fingerprint, &mut weights, &mut optimizer)?;
         }
         std::fs::create_dir_all(run.folder.join("checkpoints"))?;
@@ -231,8 +231,7 @@ impl State {
     }
 
     fn save(&mut self, run: &Run<'_>) -> Result<()> {
-        let path = run.folder.join("checkpoints/last.safetensors");
-        checkpoint::save(&path, &self.progress, &mut self.weights, &mut self.optimizer)
+        checkpoint::save(&checkpoint::last(run.folder), &self.progress, &mut self.weights, &mut self.optimizer)
     }
 
     fn outcome(&self, interrupted: bool) -> Outcome {

@@ -21,7 +21,7 @@ mod random;
 mod tests;
 mod worker;
 
-pub use checkpoint::write_whole;
+pub use checkpoint::{check_resume, last, write_whole};
 pub use config::TrainConfig;
 pub use encoder::Encoder;
 pub use journal::Journal;
