@@ -137,3 +137,28 @@ fn every_room_is_described() {
         assert!(there, "the list names {name}, which is not below src/");
     }
 }
+
+/// The script that runs ignored tests finds them by what their names begin with.
+#[test]
+fn ignored_tests_are_named_by_what_they_need() {
+    let mut files = Vec::new();
+    rust_files(&root().join("src"), &mut files);
+    rust_files(&root().join("tests"), &mut files);
+    let script = fs::read_to_string(root().join("tools/test.sh")).unwrap();
+    let mut ignored = 0;
+    for file in files {
+        let text = fs::read_to_string(&file).unwrap();
+        let lines: Vec<&str> = text.lines().map(str::trim).collect();
+        for pair in lines.windows(2).filter(|pair| pair[0].starts_with("#[ignore")) {
+            let name = pair[1].trim_start_matches("fn ");
+            let need = name.split_once('_').map_or("", |(need, _)| need);
+            assert!(
+                pair[0].starts_with("#[ignore = \"needs ") && script.contains(&format!("-- --ignored {need}_\n")),
+                "{}: {name} is ignored and no step of tools/test.sh runs it",
+                file.display()
+            );
+            ignored += 1;
+        }
+    }
+    assert!(ignored > 10, "only {ignored} ignored tests found");
+}

@@ -1,7 +1,7 @@
 //! Scalar code, SIMD and the GPU give the same answers.
 //!
-//! No GPU is a failure here, unless the environment says FORECLICK_GPU_TESTS=no. A software GPU will do:
-//! `apt-get install mesa-vulkan-drivers`.
+//! `./build.sh test` runs what needs a GPU, and no GPU is a failure then, unless the environment says
+//! FORECLICK_GPU_TESTS=no. A software GPU will do: `apt-get install mesa-vulkan-drivers`.
 #![cfg(feature = "gpu")]
 #![expect(clippy::unwrap_used, reason = "helpers of tests may panic as tests do")]
 
@@ -18,9 +18,7 @@ use foreclick::quant::Int8Rows;
 use foreclick::schema::FilterSeen;
 use foreclick::vocab::ItemId;
 use pollster::block_on;
-use std::io::Write;
 use std::sync::Arc;
-use std::thread;
 use std::time::{Duration, Instant};
 
 /// How far values may lie apart, as a part of their vector's largest magnitude (query, gates) or of the distance
@@ -40,16 +38,9 @@ struct Answer {
     top: TopK,
 }
 
-/// Opens the GPU, or says that its tests are not wanted.
-fn gpu() -> Option<Arc<GpuContext>> {
-    if std::env::var("FORECLICK_GPU_TESTS").is_ok_and(|wanted| wanted == "no") {
-        // Past the test harness, which would keep the line to itself.
-        let _ = writeln!(std::io::stderr(), "IGNORED, as FORECLICK_GPU_TESTS=no asks: {:?}", thread::current().name());
-        return None;
-    }
-    let hint = "the GPU tests need a GPU; install mesa-vulkan-drivers, or set FORECLICK_GPU_TESTS=no";
-    let context = block_on(GpuContext::new()).unwrap_or_else(|error| panic!("{error}: {hint}"));
-    Some(context)
+fn gpu() -> Arc<GpuContext> {
+    let hint = "the GPU tests need a GPU; install mesa-vulkan-drivers, or run FORECLICK_GPU_TESTS=no ./build.sh test";
+    block_on(GpuContext::new()).unwrap_or_else(|error| panic!("{error}: {hint}"))
 }
 
 fn gpu_session(context: &Arc<GpuContext>, model: &Arc<Model>) -> Result<Gpu> {
@@ -145,8 +136,9 @@ fn compare_ranks(expected: &Answer, got: &TopK, allowed: f32) -> Result<(), Stri
 }
 
 #[test]
-fn all_three_agree() {
-    let Some(context) = gpu() else { return };
+#[ignore = "needs a GPU: ./build.sh test runs it"]
+fn gpu_scalar_and_simd_agree() {
+    let context = gpu();
     for (seed, shape) in shapes().into_iter().enumerate() {
         let model = Arc::new(random_model(shape, seed as u64));
         let mut scalar = Stream::new(model.clone(), Cpu::<Scalar>::new(model.clone())).unwrap();
@@ -195,8 +187,9 @@ fn a_wrong_answer_is_noticed() {
 
 /// Rows repeat, so that many scores are equal to the bit: the GPU must order what it scored just as the CPU would.
 #[test]
-fn ties_are_ordered_by_item() {
-    let Some(context) = gpu() else { return };
+#[ignore = "needs a GPU: ./build.sh test runs it"]
+fn gpu_ties_are_ordered_by_item() {
+    let context = gpu();
     let mut model = random_model(shape(32, 2, 1, 8, 9000), 5);
     let ItemTable::Int8(rows) = &mut model.weights.items else { panic!("not int8") };
     for item in 0..9000 {
@@ -222,8 +215,9 @@ fn ties_are_ordered_by_item() {
 
 /// More events than wait for one submit, and more adjustments than there is room for at first.
 #[test]
-fn a_restored_session_catches_up_at_once() {
-    let Some(context) = gpu() else { return };
+#[ignore = "needs a GPU: ./build.sh test runs it"]
+fn gpu_sessions_that_are_restored_catch_up_at_once() {
+    let context = gpu();
     let shape = ModelShape { has_group: true, has_fields: true, ..shape(64, 4, 2, 50, 20_000) };
     let model = Arc::new(random_model(shape, 7));
     let mut cpu = Stream::new(model.clone(), Cpu::<Simd>::new(model.clone())).unwrap();
@@ -253,8 +247,9 @@ fn a_restored_session_catches_up_at_once() {
 
 /// Every item is out, then the session begins again.
 #[test]
-fn no_candidate_and_reset() {
-    let Some(context) = gpu() else { return };
+#[ignore = "needs a GPU: ./build.sh test runs it"]
+fn gpu_without_a_candidate_and_after_a_reset() {
+    let context = gpu();
     let shape = ModelShape { filter_seen: FilterSeen::All, ..shape(16, 1, 1, 4, 3) };
     let model = Arc::new(random_model(shape, 11));
     let mut stream = Stream::new(model.clone(), gpu_session(&context, &model).unwrap()).unwrap();
@@ -272,8 +267,9 @@ fn no_candidate_and_reset() {
 
 /// The kernels in other orders than a stream's: each sees what came before it, whatever waited for a submit.
 #[test]
-fn kernels_run_in_the_order_of_their_calls() {
-    let Some(context) = gpu() else { return };
+#[ignore = "needs a GPU: ./build.sh test runs it"]
+fn gpu_kernels_run_in_the_order_of_their_calls() {
+    let context = gpu();
     let model = Arc::new(random_model(shape(32, 2, 2, 6, 500), 13));
     let mut cpu = Cpu::<Scalar>::new(model.clone());
     let mut gpu = gpu_session(&context, &model).unwrap();
@@ -318,8 +314,9 @@ async fn odd_order(ops: &mut impl Ops) -> Result<Vec<TopK>> {
 }
 
 #[test]
-fn a_device_that_is_gone_is_an_error_at_once() {
-    let Some(context) = gpu() else { return };
+#[ignore = "needs a GPU: ./build.sh test runs it"]
+fn gpu_that_is_gone_is_an_error_at_once() {
+    let context = gpu();
     println!("on {}", context.describe());
     let model = Arc::new(random_model(shape(16, 1, 1, 4, 100), 19));
     let gpu_model = GpuModel::new(context.clone(), model.clone()).unwrap();
@@ -334,8 +331,9 @@ fn a_device_that_is_gone_is_an_error_at_once() {
 
 /// The same behind the context's back.
 #[test]
-fn a_device_that_goes_unannounced_is_an_error_at_once() {
-    let Some(context) = gpu() else { return };
+#[ignore = "needs a GPU: ./build.sh test runs it"]
+fn gpu_that_goes_unannounced_is_an_error_at_once() {
+    let context = gpu();
     let model = Arc::new(random_model(shape(16, 1, 1, 4, 100), 19));
     let mut stream = Stream::new(model.clone(), gpu_session(&context, &model).unwrap()).unwrap();
     context.device().destroy();
@@ -353,8 +351,9 @@ fn refuses(stream: &mut Stream<Gpu>) {
 }
 
 #[test]
-fn models_that_the_gpu_does_not_take_are_refused() {
-    let Some(context) = gpu() else { return };
+#[ignore = "needs a GPU: ./build.sh test runs it"]
+fn gpu_refuses_models_that_it_does_not_take() {
+    let context = gpu();
     let refuse = |model: Model| match GpuModel::new(context.clone(), Arc::new(model)) {
         Ok(_) => panic!("taken"),
         Err(error) => error.to_string(),

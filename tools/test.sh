@@ -4,6 +4,7 @@
 STEP=""       # the step that is running
 STEP_START=0
 STEP_TIMES=() # one line for each finished step
+SKIPPED=()    # one line for each thing that was not checked
 
 run_tests() {
   trap report_steps EXIT
@@ -13,6 +14,9 @@ run_tests() {
   step "lint" cargo clippy --release --locked --all-targets -- -D warnings
   step "lint (wasm)" wasm_env "${WASM_CLIPPY[@]}" "${WASM_FLAGS[@]}" --profile web --lib -- -D warnings
   step "tests" cargo test --release --locked
+  step "tests (sample)" cargo test --release --locked -- --ignored sample_
+  test_shared
+  test_gpu
   step "tests (engine alone)" cargo test --release --locked --no-default-features
   step "web package" build_web
   step "demo model" test_model
@@ -32,8 +36,15 @@ step() {
   STEP=""
 }
 
+# skip WHAT: says that something is not checked, now and in the summary.
+skip() {
+  SKIPPED+=("skipped: $*")
+  say "skipped: $*"
+}
+
 report_steps() {
   printf '%s\n' "${STEP_TIMES[@]}" "$(printf '%-22s %5d s' together "$SECONDS")"
+  [ ${#SKIPPED[@]} -eq 0 ] || printf '%s\n' "${SKIPPED[@]}"
   if [ -n "$STEP" ]; then
     printf 'FAILED: %s, after %d s\n' "$STEP" $((SECONDS - STEP_START))
   fi
@@ -50,6 +61,27 @@ need_test_tools() {
   need_sample
 }
 
+# Tests that need more than the repository are ignored, and their names begin with what they need: a plain
+# 'cargo test' shows them as ignored, and here they run or are said to be skipped.
+test_shared() {
+  local data="${FORECLICK_SHARED:-../shared}/data"
+  if [ -d "$data" ]; then
+    step "tests (../shared)" cargo test --release --locked -- --ignored shared_
+  else
+    skip "$(count_tests shared) tests, because there is no $data (FORECLICK_SHARED names another folder)"
+  fi
+}
+
+test_gpu() {
+  if [ "${FORECLICK_GPU_TESTS:-}" = no ]; then
+    skip "$(count_tests gpu) tests of the GPU, because FORECLICK_GPU_TESTS=no"
+  else
+    step "tests (GPU)" cargo test --release --locked -- --ignored gpu_
+  fi
+}
+
+count_tests() { grep -rhE "^ *fn $1_[a-z_]+\\(\\) \\{" src tests --include='*.rs' | wc -l; }
+
 test_model() {
   need_companion
   demo_model quick
@@ -59,7 +91,7 @@ test_model() {
 check_dependencies() {
   local checks=(advisories bans licenses sources)
   if ! "$TOOLS/bin/cargo-deny" fetch db; then
-    say "SKIPPED: advisories, because their database could not be fetched"
+    skip "advisories, because their database could not be fetched"
     checks=(bans licenses sources)
   fi
   "$TOOLS/bin/cargo-deny" --locked check --hide-inclusion-graph "${checks[@]}"

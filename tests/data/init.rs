@@ -17,8 +17,9 @@ fn init_and_load(log: &Path) -> (String, Config, Dataset, CleaningReport) {
 }
 
 #[test]
-fn the_sample() {
-    let Some(folder) = sample() else { return };
+#[ignore = "needs the sample log: ./build.sh test runs it"]
+fn sample_is_guessed_right() {
+    let folder = sample();
     let (_, config, _, report) = init_and_load(&folder.join("transactions.parquet"));
     assert_eq!(config.sequence.key.as_deref(), Some("household_id"));
     assert_eq!(config.sequence.time.as_deref(), Some("transaction_timestamp"));
@@ -31,8 +32,9 @@ fn the_sample() {
 }
 
 #[test]
-fn sessions_with_an_array_of_events() {
-    let Some(log) = shared("otto-sample/train.jsonl") else { return };
+#[ignore = "needs ../shared/data: ./build.sh test runs it"]
+fn shared_sessions_with_an_array_of_events() {
+    let log = shared("otto-sample/train.jsonl");
     let (_, config, dataset, report) = init_and_load(&log);
     assert_eq!(config.log.events.as_deref(), Some("events"));
     assert_eq!(config.sequence.key.as_deref(), Some("session"));
@@ -44,8 +46,9 @@ fn sessions_with_an_array_of_events() {
 }
 
 #[test]
-fn one_user_a_line() {
-    let Some(log) = shared("amazon-beauty/Beauty.txt") else { return };
+#[ignore = "needs ../shared/data: ./build.sh test runs it"]
+fn shared_users_a_line() {
+    let log = shared("amazon-beauty/Beauty.txt");
     let (_, config, _, report) = init_and_load(&log);
     assert!(config.log.first_is_key);
     assert_eq!((config.split.kind, config.evaluate.filter_seen), (SplitKind::LeaveOneOut, FilterSeen::All));
@@ -53,8 +56,9 @@ fn one_user_a_line() {
 }
 
 #[test]
-fn sessions_a_line_without_keys() {
-    let Some(log) = shared("diginetica-sessions/train_sessions.txt") else { return };
+#[ignore = "needs ../shared/data: ./build.sh test runs it"]
+fn shared_sessions_a_line_without_keys() {
+    let log = shared("diginetica-sessions/train_sessions.txt");
     let (_, config, _, report) = init_and_load(&log);
     assert!(!config.log.first_is_key);
     assert_eq!(config.sequence.key.as_deref(), Some("line"));

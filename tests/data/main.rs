@@ -11,7 +11,6 @@ mod real;
 
 use foreclick::companion::config::Config;
 use foreclick::companion::data::{self, CleaningReport, Dataset};
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
@@ -74,27 +73,18 @@ fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// The folder with the sample's Parquet files; says so where there is none.
-fn sample() -> Option<PathBuf> {
+/// The folder with the sample's Parquet files.
+fn sample() -> PathBuf {
     let folder = std::env::var_os("FORECLICK_SAMPLE").map_or_else(|| root().join("build/sample"), PathBuf::from);
-    let found = folder.join("transactions.parquet").is_file();
-    if !found {
-        say("skipped: no sample (./build.sh demo fetches it, FORECLICK_SAMPLE names its folder)");
-    }
-    found.then_some(folder)
+    let hint = "./build.sh demo fetches the sample, FORECLICK_SAMPLE names another folder";
+    assert!(folder.join("transactions.parquet").is_file(), "no sample in {}: {hint}", folder.display());
+    folder
 }
 
-/// A file of the shared data sets; says so where there are none.
-fn shared(name: &str) -> Option<PathBuf> {
+/// A file of the shared data sets.
+fn shared(name: &str) -> PathBuf {
     let folder = std::env::var_os("FORECLICK_SHARED").map_or_else(|| root().join("../shared"), PathBuf::from);
     let path = folder.join("data").join(name);
-    if !path.is_file() {
-        say(&format!("skipped: no ../shared (FORECLICK_SHARED names its folder): {name}"));
-    }
-    path.is_file().then_some(path)
-}
-
-/// Writes past the test runner, which hides what passing tests print.
-fn say(text: &str) {
-    std::io::stderr().write_all(format!("{text}\n").as_bytes()).unwrap();
+    assert!(path.is_file(), "no {}: FORECLICK_SHARED names another folder than ../shared", path.display());
+    path
 }

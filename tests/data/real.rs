@@ -5,8 +5,9 @@ use foreclick::companion::config::{Config, LogPath};
 use foreclick::companion::data::{self, Part};
 
 #[test]
-fn the_demo_loads_the_sample() {
-    let Some(folder) = sample() else { return };
+#[ignore = "needs the sample log: ./build.sh test runs it"]
+fn sample_loads_by_the_demos_schema() {
+    let folder = sample();
     let mut config = Config::read(&root().join("www/demo.toml")).unwrap();
     config.log.path = LogPath::One(folder.join("transactions.parquet"));
     config.sides[0].path = folder.join("products.parquet");
@@ -32,8 +33,9 @@ fn the_demo_loads_the_sample() {
 }
 
 #[test]
-fn sessions_with_an_array_of_events_load_by_a_schema_alone() {
-    let Some(log) = shared("otto-sample/train.jsonl") else { return };
+#[ignore = "needs ../shared/data: ./build.sh test runs it"]
+fn shared_sessions_with_an_array_of_events_load_by_a_schema_alone() {
+    let log = shared("otto-sample/train.jsonl");
     let mut config = Config::read(&root().join("examples/otto.toml")).unwrap();
     config.log.path = LogPath::One(log);
     let (dataset, report) = data::load(&config).unwrap();
@@ -47,8 +49,9 @@ fn sessions_with_an_array_of_events_load_by_a_schema_alone() {
 }
 
 #[test]
-fn one_user_a_line_loads_by_a_schema_alone() {
-    let Some(log) = shared("amazon-beauty/Beauty.txt") else { return };
+#[ignore = "needs ../shared/data: ./build.sh test runs it"]
+fn shared_users_a_line_load_by_a_schema_alone() {
+    let log = shared("amazon-beauty/Beauty.txt");
     let mut config = Config::read(&root().join("examples/beauty.toml")).unwrap();
     config.log.path = LogPath::One(log);
     let (dataset, report) = data::load(&config).unwrap();
