@@ -4,8 +4,9 @@
 
 use assert_cmd::Command;
 use serde_json::Value;
+use std::collections::BTreeMap;
 use std::fmt::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 fn foreclick(folder: &Path) -> Command {
     let mut command = Command::cargo_bin("foreclick").unwrap();
@@ -21,6 +22,9 @@ fn failure(command: &mut Command) -> String {
     let assert = command.assert().code(2);
     String::from_utf8(assert.get_output().stderr.clone()).unwrap()
 }
+
+/// Trains the ring.
+const RING: [&str; 7] = ["train", "--name", "ring", "--epochs", "12", "--threads", "1"];
 
 /// Forty visitors who walk round a ring of thirty pages, each from another one.
 fn write_log(folder: &Path) {
@@ -47,7 +51,9 @@ fn from_a_log_to_a_prediction() {
     let report: Value = serde_json::from_str(&output(foreclick(at).args(["check", "--json"]))).unwrap();
     assert_eq!(report["rows_read"], 480);
 
-    foreclick(at).args(["train", "--name", "ring", "--epochs", "12", "--threads", "1"]).assert().success();
+    let train = foreclick(at).args(RING).assert().success();
+    let told = String::from_utf8(train.get_output().stderr.clone()).unwrap();
+    assert!(told.contains("epoch 1: validation ndcg@10"), "{told}");
     let run = at.join("runs/ring");
     for file in ["config.toml", "metrics.jsonl", "report.html", "result.json", "model.safetensors"] {
         assert!(run.join(file).metadata().unwrap().len() > 0, "{file}");
@@ -71,6 +77,9 @@ fn from_a_log_to_a_prediction() {
     {
         assert!(result["baselines"][name]["hr@10"].is_f64(), "baselines.{name}");
     }
+    what_is_refused_changes_nothing(at);
+    another_log_is_measured(at);
+    trained_weights_are_measured_alone(at);
 
     foreclick(at).args(["export", "runs/ring", "--out", "m.safetensors", "--items", "items.json"]).assert().success();
     let items: Value = serde_json::from_str(&std::fs::read_to_string(at.join("items.json")).unwrap()).unwrap();
@@ -85,6 +94,77 @@ fn from_a_log_to_a_prediction() {
     let model =
         foreclick(at).args(["evaluate", "m.safetensors", "--config", "foreclick.toml", "--json"]).assert().success();
     assert!(!model.get_output().stdout.is_empty());
+}
+
+/// Every file below a folder, with its bytes.
+fn contents(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    let mut found = BTreeMap::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.append(&mut contents(&path));
+        } else {
+            let bytes = std::fs::read(&path).unwrap();
+            found.insert(path, bytes);
+        }
+    }
+    found
+}
+
+fn what_is_refused_changes_nothing(at: &Path) {
+    let before = contents(&at.join("runs"));
+    let refused = failure(foreclick(at).args(RING).args(["--resume", "--seed", "9"]));
+    assert!(refused.contains("another log, schema, configuration"), "{refused}");
+    assert!(failure(foreclick(at).args(RING).args(["--replace", "--log", "typo.csv"])).contains("typo.csv"));
+    std::fs::write(at.join("empty.csv"), "visitor,page,time,price\n").unwrap();
+    assert!(failure(foreclick(at).args(RING).args(["--replace", "--log", "empty.csv"])).contains("the log is empty"));
+    assert!(contents(&at.join("runs")) == before);
+}
+
+/// Four visitors, one of whom ends on a page that the model does not know.
+fn another_log_is_measured(at: &Path) {
+    let mut log = String::from("visitor,page,time,price\n");
+    for visitor in 0..4u64 {
+        for step in 0..6u64 {
+            let page = if (visitor, step) == (0, 5) { 99 } else { (7 * visitor + step) % 30 };
+            writeln!(log, "w{visitor},page{page},{},{page}.5", 1_800_000_000 + step * 60).unwrap();
+        }
+    }
+    std::fs::write(at.join("next.csv"), log).unwrap();
+    let result = output(foreclick(at).args(["evaluate", "runs/ring", "--json", "--log", "next.csv"]));
+    let result: Value = serde_json::from_str(&result).unwrap();
+    assert_eq!(result["protocol"]["log"], "next.csv");
+    assert_eq!([&result["protocol"]["events"], &result["protocol"]["misses"]], [4, 1]);
+    for (kind, name) in [("metrics", "exported"), ("baselines", "last_item_markov")] {
+        let hits = result[kind][name]["hr@10"].as_f64().unwrap();
+        assert_eq!(hits, 0.75, "{name} learned the ring from the first log");
+    }
+}
+
+fn trained_weights_are_measured_alone(at: &Path) {
+    let (from, to) = (at.join("runs/ring"), at.join("runs/refused"));
+    std::fs::create_dir_all(to.join("checkpoints")).unwrap();
+    for file in ["config.toml", "checkpoints/best.safetensors"] {
+        std::fs::copy(from.join(file), to.join(file)).unwrap();
+    }
+    let measured = foreclick(at).args(["evaluate", "runs/refused", "--json"]).assert().success();
+    let result: Value = serde_json::from_slice(&measured.get_output().stdout).unwrap();
+    assert!(result["metrics"]["f32"].is_object() && result["metrics"]["exported"].is_null(), "{result}");
+    let told = String::from_utf8_lossy(&measured.get_output().stderr);
+    assert!(told.contains("only the trained weights"), "{told}");
+}
+
+#[test]
+fn a_schema_file_in_another_folder_finds_its_log() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    write_log(at);
+    std::fs::create_dir(at.join("conf")).unwrap();
+    foreclick(at).args(["init", "clicks.csv", "--out", "conf/shop.toml"]).assert().success();
+    foreclick(at).args(["check", "conf/shop.toml"]).assert().success();
+    foreclick(at).args(["init", "clicks.csv"]).assert().success();
+    let beside = std::fs::read_to_string(at.join("foreclick.toml")).unwrap();
+    assert!(beside.contains("path = \"clicks.csv\""), "{beside}");
 }
 
 #[test]
@@ -105,18 +185,42 @@ fn every_error_says_what_to_do() {
     assert!(failure(foreclick(at).args(["train", "wrong.toml", "--device", "cuda"])).contains("--features cuda"));
 }
 
-#[test]
-fn a_session_a_line_and_a_user_a_line_train_by_a_schema_alone() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let shared = std::env::var_os("FORECLICK_SHARED").map_or_else(|| root.join("../shared"), Into::into);
-    let log = shared.join("data/otto-sample/train.jsonl");
-    if !log.exists() {
-        eprintln!("skipped: no ../shared");
-        return;
-    }
+/// Trains a tiny model by one of the examples, on another log where one is given.
+fn train_by_example(example: &str, log: &Path) -> Value {
     let folder = tempfile::tempdir().unwrap();
-    let mut train = foreclick(folder.path());
-    train.arg("train").arg(root.join("examples/otto.toml")).arg("--log").arg(log).args(["--epochs", "2"]);
-    let table = output(&mut train);
-    assert!(table.contains("exported") && table.contains("own_recency"), "{table}");
+    let at = folder.path();
+    let schema = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples").join(example);
+    let tiny = "\n[train]\nhidden = 16\nfeed_forward = 32\nmax_len = 16\nepochs = 1\nthreads = 1\n";
+    std::fs::write(at.join("schema.toml"), std::fs::read_to_string(schema).unwrap() + tiny).unwrap();
+    let mut train = foreclick(at);
+    output(train.args(["train", "schema.toml", "--name", "tiny", "--log"]).arg(log));
+    serde_json::from_str(&std::fs::read_to_string(at.join("runs/tiny/result.json")).unwrap()).unwrap()
+}
+
+fn shared(name: &str) -> PathBuf {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let folder = std::env::var_os("FORECLICK_SHARED").map_or_else(|| root.join("../shared"), PathBuf::from);
+    std::path::absolute(folder.join("data").join(name)).unwrap()
+}
+
+#[test]
+#[ignore = "needs ../shared/data: ./build.sh test runs it"]
+fn shared_sessions_a_line_train_by_a_schema_alone() {
+    let result = train_by_example("otto.toml", &shared("otto-sample/train.jsonl"));
+    assert_eq!(result["protocol"]["events"], 12, "sessions of three events and more");
+    assert!(result["metrics"]["f32"]["ndcg@10"].as_f64().unwrap() > 0.0, "{result}");
+}
+
+/// The first users are enough to show that it goes.
+#[test]
+#[ignore = "needs ../shared/data: ./build.sh test runs it"]
+fn shared_users_a_line_train_by_a_schema_alone() {
+    let log = std::fs::read_to_string(shared("amazon-beauty/Beauty.txt")).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let few = folder.path().join("few.txt");
+    std::fs::write(&few, log.lines().take(1500).collect::<Vec<_>>().join("\n")).unwrap();
+    let result = train_by_example("beauty.toml", &few);
+    assert_eq!(result["protocol"]["filter_seen"], "all");
+    assert!(result["protocol"]["events"].as_u64().unwrap() > 1000, "{result}");
+    assert!(result["metrics"]["f32"]["ndcg@10"].as_f64().unwrap() > 0.0, "{result}");
 }
