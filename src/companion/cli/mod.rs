@@ -64,8 +64,6 @@ impl Source {
 /// # Errors
 /// Whatever kept the command from its end, to be shown with `{:#}`.
 pub fn run() -> Result<ExitCode> {
-    let format = tracing_subscriber::fmt().with_writer(std::io::stderr).without_time().with_target(false);
-    format.init();
     match Arguments::parse().command {
         Command::Init(command) => command.run(),
         Command::Check(command) => command.run(),
