@@ -60,9 +60,16 @@ impl DeviceChoice {
         match self {
             Self::Cpu => Ok(Device::flex()),
             #[cfg(feature = "wgpu")]
-            Self::Wgpu => Ok(Device::wgpu(burn::tensor::DeviceKind::DefaultDevice)),
+            Self::Wgpu => {
+                let wanted = "a GPU with a Vulkan, Metal or DirectX 12 driver";
+                expect_some(Device::enumerate(burn::tensor::DeviceType::Wgpu), wanted)?;
+                Ok(Device::wgpu(burn::tensor::DeviceKind::DefaultDevice))
+            }
             #[cfg(feature = "cuda")]
-            Self::Cuda => Ok(Device::cuda(0usize)),
+            Self::Cuda => {
+                expect_some(Device::enumerate(burn::tensor::DeviceType::Cuda), "an NVIDIA GPU with its driver")?;
+                Ok(Device::cuda(0usize))
+            }
             #[cfg(not(all(feature = "wgpu", feature = "cuda")))]
             other => {
                 let feature = if other == Self::Wgpu { "wgpu" } else { "cuda" };
@@ -70,6 +77,15 @@ impl DeviceChoice {
             }
         }
     }
+}
+
+/// burn panics over a device that the machine lacks, so it is asked before.
+#[cfg(any(feature = "wgpu", feature = "cuda"))]
+fn expect_some(found: burn::tensor::Devices, wanted: &str) -> Result<()> {
+    if found.into_vec().is_empty() {
+        bail!("burn finds no such device here, expected {wanted}; install the driver, or train with --device cpu");
+    }
+    Ok(())
 }
 
 impl Train {
