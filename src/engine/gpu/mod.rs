@@ -15,6 +15,7 @@ mod top_k;
 
 pub use context::GpuContext;
 pub use model::GpuModel;
+pub use readback::DEADLINE;
 pub use session::Gpu;
 pub use shape::{ADJUSTMENT_BYTES, CALL_BYTES, EXCLUDED, MAX_K, PAIR_BYTES, Shape};
 

@@ -10,8 +10,9 @@ use wgpu::{BufferUsages, CommandEncoder, MapMode};
 /// How long a session waits for its first answer: browsers compile kernels only now, which can take seconds.
 const FIRST_DEADLINE: Duration = Duration::from_secs(30);
 
-/// How long it waits for any other. A working GPU takes milliseconds; a software one under load, a second.
-const DEADLINE: Duration = Duration::from_secs(5);
+/// How long a session waits for any answer but its first. A working GPU takes milliseconds; a software one under load, a
+/// second.
+pub const DEADLINE: Duration = Duration::from_secs(5);
 
 /// A buffer that the CPU can read.
 pub struct Readback {
