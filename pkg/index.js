@@ -44,7 +44,7 @@ export class Predictor {
         ? "the CPU was asked for"
         : hasGpu
           ? "the CPU answers while the GPU is being tried"
-          : "the CPU answers: this browser offers no WebGPU";
+          : "the CPU answers because this browser offers no WebGPU";
     this.#backend = backend;
     this.#memory = memory;
     this.#inner = enter(() => new WebPredictor(bytes, reason));

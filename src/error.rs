@@ -26,8 +26,9 @@ pub enum Error {
     /// A call's argument is out of range.
     #[error("argument: {0}")]
     Argument(String),
-    /// The GPU is absent, lost, wrong or refused the work; the CPU still works.
-    #[error("gpu: {0}")]
+    /// The GPU is absent, lost, wrong or refused the work; the CPU still works. Holds the cause, as a sentence
+    /// without its full stop.
+    #[error("gpu: {0}; use the CPU")]
     Gpu(String),
 }
 

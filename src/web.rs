@@ -90,7 +90,7 @@ impl WebPredictor {
 }
 
 async fn try_gpu(shared: &Shared) -> Result<Trial<Gpu>> {
-    let busy = || Error::Gpu("the predictor was busy".into());
+    let busy = || Error::Gpu("the predictor was busy when the GPU was to be tried".into());
     let context = GpuContext::new().await?;
     let model = {
         let mut predictor = shared.0.try_borrow_mut().map_err(|_| busy())?;

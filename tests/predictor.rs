@@ -229,7 +229,7 @@ impl Ops for Fake {
 
     async fn top_k(&mut self, k: usize) -> Result<TopK> {
         CLOCK.set(CLOCK.get() + self.milliseconds);
-        self.good = self.good.checked_sub(1).ok_or_else(|| Error::Gpu("it was lost".into()))?;
+        self.good = self.good.checked_sub(1).ok_or_else(|| Error::Gpu("the GPU was lost".into()))?;
         let mut top = self.cpu.rank(k);
         top.ranked[2].1 += self.error;
         Ok(top)
@@ -293,7 +293,8 @@ fn a_wrong_gpu_is_not_used_and_the_reason_is_told() {
     assert_eq!(now(predictor.predict(&few())).unwrap().backend, Backend::Cpu);
     let diagnostics = predictor.diagnostics();
     assert_eq!((diagnostics.backend, diagnostics.self_check), (Backend::Cpu, SelfCheck::Failed));
-    assert!(diagnostics.reason.contains("wrong"), "{}", diagnostics.reason);
+    let reason = "the CPU answers because the GPU's prediction 0 is wrong";
+    assert!(diagnostics.reason.starts_with(reason), "{}", diagnostics.reason);
 }
 
 #[test]
@@ -325,7 +326,7 @@ fn a_lost_gpu_leaves_the_cpu() {
     let second = now(predictor.predict(&few())).unwrap();
     assert_eq!((first.backend, second.backend), (Backend::Gpu, Backend::Cpu));
     assert_eq!(first.items, second.items);
-    assert!(predictor.diagnostics().reason.contains("it was lost"));
+    assert_eq!(predictor.diagnostics().reason, "the CPU answers because the GPU was lost");
     assert_eq!(predictor.diagnostics().backend, Backend::Cpu);
 }
 
@@ -350,7 +351,7 @@ fn the_session_goes_on_while_the_gpu_works() {
 fn an_abandoned_gpu_does_not_come_back() {
     let mut predictor = with_gpu(&events(5, 12), usize::MAX - TRIAL);
     let Started::Pending(pending) = predictor.start(&few()).unwrap() else { panic!("the GPU is not used") };
-    predictor.abandon_gpu("too slow");
+    predictor.abandon_gpu("the GPU is too slow");
     let answered = now(pending.run());
     predictor.finish(answered).unwrap();
     assert_eq!(now(predictor.predict(&few())).unwrap().backend, Backend::Cpu);

@@ -226,10 +226,10 @@ impl<G: Ops> Predictor<G> {
         };
     }
 
-    /// Gives the GPU up: the CPU answers from now on.
+    /// Gives the GPU up: the CPU answers from now on. `reason` is a sentence without its full stop.
     pub fn abandon_gpu(&mut self, reason: &str) {
         self.gpu = Seat::Empty;
-        self.reason = format!("the CPU answers: {reason}");
+        self.reason = format!("the CPU answers because {reason}");
     }
 
     fn give_up_gpu(&mut self, error: Error) {
@@ -276,7 +276,7 @@ impl<G: Ops> Predictor<G> {
             let probability = (score - top.log_sum_exp).exp();
             let key = self.model.vocab.key(item).filter(|_| probability.is_finite());
             let item = key.ok_or_else(|| match backend {
-                Backend::Gpu => Error::Gpu(format!("it answered with item {item} and a score that is no number")),
+                Backend::Gpu => Error::Gpu(format!("the GPU gave item {item} a score that is no number")),
                 Backend::Cpu => Error::Format(format!("item {item} has a score that is no number; train again")),
             })?;
             Ok(Predicted { item: item.to_owned(), score, probability })

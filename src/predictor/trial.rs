@@ -47,7 +47,7 @@ pub async fn run<G: Ops>(model: Arc<Model>, device: G, clock: Clock) -> Result<T
         let (expected, got) = (play(&mut cpu, events).await?, play(&mut stream, events).await?);
         for ((round, expected), got) in expected.iter().enumerate().zip(&got) {
             compare(expected, got, cpu.ops().scores().len())
-                .map_err(|what| Error::Gpu(format!("its prediction {round} is wrong: {what}")))?;
+                .map_err(|what| Error::Gpu(format!("the GPU's prediction {round} is wrong: {what}")))?;
         }
     }
     let times =

@@ -92,7 +92,7 @@ for (const backend of ["auto", "gpu"]) {
     await onPage(siteWithoutAdapter, async (page) => {
       assert.equal(await page.evaluate(() => typeof navigator.gpu), "object");
       await load(page, backend);
-      await expectCpu(page, /no WebGPU/, "none");
+      await expectCpu(page, /^the CPU answers because .*no WebGPU$/, "none");
     });
   });
 
@@ -103,7 +103,7 @@ for (const backend of ["auto", "gpu"]) {
       async (page) => {
         assert.equal(await page.evaluate(() => typeof navigator.gpu), "undefined");
         await load(page, backend);
-        await expectCpu(page, /no WebGPU/, "none");
+        await expectCpu(page, /^the CPU answers because .*no WebGPU$/, "none");
       },
       { before },
     );
@@ -125,7 +125,7 @@ test("a GPU that computes something else is found out", async () => {
     async (page) => {
       await load(page, "gpu");
       assert.ok(await page.evaluate(() => broke));
-      await expectCpu(page, /prediction 0 is wrong/, "failed");
+      await expectCpu(page, /^the CPU answers because the GPU's prediction 0 is wrong/, "failed");
     },
     { before },
   );

@@ -85,7 +85,7 @@ fn use_gpu(predictor: &mut Predictor<Gpu>) -> Result<()> {
     predictor.adopt(block_on(trial::run(model, gpu, milliseconds)), Preference::Gpu);
     let diagnostics = predictor.diagnostics();
     if diagnostics.backend == Backend::Cpu {
-        bail!("the GPU can't be used: {}", diagnostics.reason);
+        bail!("--backend gpu: {}", diagnostics.reason);
     }
     Ok(())
 }

@@ -43,16 +43,16 @@ impl GpuContext {
     pub async fn new() -> Result<Arc<Self>> {
         // Outside a window and a dedicated worker wgpu panics when it finds no GPU, so ask first.
         if cfg!(target_arch = "wasm32") && !wgpu::util::is_browser_webgpu_supported().await {
-            return Err(Error::Gpu("this browser, or this kind of worker, offers no WebGPU; use the CPU".into()));
+            return Err(Error::Gpu("this browser, or this kind of worker, offers no WebGPU".into()));
         }
         let instance = wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle());
         let adapter = instance.request_adapter(&wgpu::RequestAdapterOptions::default()).await.map_err(|_| {
-            Error::Gpu("no adapter, expected a Vulkan, Metal or DirectX 12 driver; install one, or use the CPU".into())
+            Error::Gpu("no GPU was found, expected one with a Vulkan, Metal or DirectX 12 driver".into())
         })?;
         let (device, queue) = adapter
             .request_device(&wgpu::DeviceDescriptor::default())
             .await
-            .map_err(|error| Error::Gpu(format!("the adapter gives no device ({error}); use the CPU")))?;
+            .map_err(|error| Error::Gpu(format!("the GPU can't be opened ({error})")))?;
         let health = Arc::new(Health::default());
         let reported = health.clone();
         device.set_device_lost_callback(move |reason, message| {
@@ -91,14 +91,12 @@ impl GpuContext {
     /// Whether the device is still there and nothing went wrong on it.
     pub(super) fn check(&self) -> Result<()> {
         if self.health.destroyed.load(Ordering::Relaxed) {
-            return Err(Error::Gpu("the device was given back; open another, or use the CPU".into()));
+            return Err(Error::Gpu("the GPU was given back".into()));
         }
         match self.health.fault.lock().unwrap_or_else(PoisonError::into_inner).as_deref() {
             None => Ok(()),
-            Some(message) if self.is_lost() => {
-                Err(Error::Gpu(format!("the device was lost ({message}); open another, or use the CPU")))
-            }
-            Some(message) => Err(Error::Gpu(format!("the device refused a command ({message}); use the CPU"))),
+            Some(message) if self.is_lost() => Err(Error::Gpu(format!("the GPU was lost ({message})"))),
+            Some(message) => Err(Error::Gpu(format!("the GPU refused a command ({message})"))),
         }
     }
 
@@ -106,9 +104,7 @@ impl GpuContext {
     pub(super) fn buffer(&self, label: &str, bytes: usize, usage: BufferUsages) -> Result<GpuBuffer> {
         let limit = self.device.limits().max_storage_buffer_binding_size;
         if bytes as u64 > limit {
-            return Err(Error::Gpu(format!(
-                "{label} need {bytes} bytes, expected at most {limit}; the CPU runs this model"
-            )));
+            return Err(Error::Gpu(format!("{label} need {bytes} bytes, expected at most {limit}")));
         }
         // Empty bindings are not allowed; 16 is the widest alignment in our shaders.
         let size = bytes.max(1).next_multiple_of(16) as u64;

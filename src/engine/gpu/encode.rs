@@ -29,7 +29,7 @@ impl Kernel {
         let bytes = shape.encoder_workgroup_bytes();
         if bytes > WORKGROUP_LIMIT {
             return Err(Error::Gpu(format!(
-                "the encoder needs {bytes} bytes of workgroup memory, expected at most {WORKGROUP_LIMIT}; the CPU runs this model"
+                "the encoder needs {bytes} bytes of workgroup memory, expected at most {WORKGROUP_LIMIT}"
             )));
         }
         Ok(Self {

@@ -63,15 +63,15 @@ impl Readback {
         context.check()?;
         match mapped {
             Some(true) => {}
-            Some(false) => return Err(Error::Gpu("the result can't be read; use the CPU".into())),
+            Some(false) => return Err(Error::Gpu("the GPU's result can't be read".into())),
             None => {
-                return Err(Error::Gpu(format!("no answer within {} seconds; use the CPU", self.deadline.as_secs())));
+                return Err(Error::Gpu(format!("the GPU gave no answer within {} seconds", self.deadline.as_secs())));
             }
         }
         let view = self
             .buffer
             .get_mapped_range(..bytes as u64)
-            .map_err(|error| Error::Gpu(format!("the result can't be read ({error}); use the CPU")))?;
+            .map_err(|error| Error::Gpu(format!("the GPU's result can't be read ({error})")))?;
         let words = bytemuck::pod_collect_to_vec(&view);
         drop(view);
         self.buffer.unmap();

@@ -25,9 +25,7 @@ pub struct Kernel {
 impl Kernel {
     pub fn new(context: &GpuContext, shape: &Shape, weights: &Weights) -> Result<Self> {
         let ItemTable::Int8(rows) = &weights.items else {
-            return Err(Error::Gpu(
-                "the item table is f32, expected int8; the CPU runs this model, or export it with 8 bits".into(),
-            ));
+            return Err(Error::Gpu("the item table is f32, expected int8 as `foreclick export` writes it".into()));
         };
         Ok(Self {
             pipeline: context.pipeline(&shape.source(SOURCE), "score"),

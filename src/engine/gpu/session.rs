@@ -173,7 +173,7 @@ impl Ops for Gpu {
 
     async fn top_k(&mut self, k: usize) -> Result<TopK> {
         if k > MAX_K {
-            return Err(Error::Gpu(format!("{k} candidates asked for, expected at most {MAX_K}; the CPU ranks more")));
+            return Err(Error::Gpu(format!("{k} candidates were asked for, expected at most {MAX_K}")));
         }
         // The sum comes beside the best: without any there is no telling whether it is of anything.
         let count = k.max(1);
