@@ -18,9 +18,14 @@ use wasm_bindgen_futures::future_to_promise;
 
 #[wasm_bindgen]
 extern "C" {
-    /// Milliseconds; in a window and in a worker.
-    #[wasm_bindgen(js_namespace = performance)]
-    fn now() -> f64;
+    /// In a window and in a worker.
+    #[wasm_bindgen(thread_local_v2, js_name = performance)]
+    static PERFORMANCE: web_sys::Performance;
+}
+
+/// Milliseconds.
+fn now() -> f64 {
+    PERFORMANCE.with(web_sys::Performance::now)
 }
 
 /// A predictor, shared with its own promises under way.

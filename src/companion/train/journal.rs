@@ -1,6 +1,6 @@
 //! What a run writes down while it goes: JSON Lines and TensorBoard events.
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use serde_json::{Map, Value};
 use std::fs::{File, OpenOptions};
 use std::io::Write;
@@ -34,29 +34,36 @@ impl Journal {
         Ok(Self { lines, events })
     }
 
-    /// Writes the numbers of one step; `fields` may hold one level of objects, whose keys are joined by `/`.
+    /// Writes the numbers of one step: an object that may hold one level of objects, whose keys are joined by `/`.
     ///
     /// # Errors
-    /// When the disk is full or gone.
-    pub fn write(&mut self, step: u64, fields: &Map<String, Value>) -> Result<()> {
-        let mut line = Map::new();
+    /// When `fields` is no object; when the disk is full or gone.
+    pub fn write(&mut self, step: u64, fields: Value) -> Result<()> {
+        let mut line = match fields {
+            Value::Object(line) => line,
+            other => bail!("a line of the journal is {other}, expected an object"),
+        };
+        let numbers = numbers(&line);
         line.insert("step".into(), step.into());
-        line.extend(fields.clone());
         writeln!(self.lines, "{}", Value::Object(line)).context("can't write metrics.jsonl")?;
-        let mut numbers = Vec::new();
-        for (name, value) in fields {
-            match value {
-                Value::Object(inner) => {
-                    numbers.extend(
-                        inner.iter().filter_map(|(key, value)| Some((format!("{name}/{key}"), value.as_f64()?))),
-                    );
-                }
-                value => numbers.extend(value.as_f64().map(|number| (name.clone(), number))),
-            }
-        }
         write_record(&mut self.events, &event(now(), Some(step), &numbers, None))
             .context("can't write TensorBoard events")
     }
+}
+
+/// The numbers by their names.
+fn numbers(fields: &Map<String, Value>) -> Vec<(String, f64)> {
+    let mut numbers = Vec::new();
+    for (name, value) in fields {
+        match value {
+            Value::Object(inner) => {
+                numbers
+                    .extend(inner.iter().filter_map(|(key, value)| Some((format!("{name}/{key}"), value.as_f64()?))));
+            }
+            value => numbers.extend(value.as_f64().map(|number| (name.clone(), number))),
+        }
+    }
+    numbers
 }
 
 fn now() -> f64 {
@@ -141,7 +148,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let mut journal = Journal::open(folder.path()).unwrap();
         let fields = serde_json::json!({"loss": 2.5, "validation": {"ndcg@10": 0.25}});
-        journal.write(300, fields.as_object().unwrap()).unwrap();
+        journal.write(300, fields).unwrap();
+        assert!(journal.write(600, 2.5.into()).is_err());
         let lines = std::fs::read_to_string(folder.path().join("metrics.jsonl")).unwrap();
         assert_eq!(lines, "{\"loss\":2.5,\"step\":300,\"validation\":{\"ndcg@10\":0.25}}\n");
         let events = std::fs::read_dir(folder.path()).unwrap().filter_map(|entry| {

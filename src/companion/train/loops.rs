@@ -79,7 +79,7 @@ pub fn train(run: &Run<'_>, mut validate: impl FnMut(&Model) -> Result<f64>) -> 
         let Progress { step, epoch, best, best_epoch, .. } = state.progress;
         let best = best.unwrap_or(ndcg);
         let fields = json!({"epoch": epoch, "validation": {"ndcg@10": ndcg, "best": best}});
-        journal.write(step, fields.as_object().unwrap_or(&serde_json::Map::new()))?;
+        journal.write(step, fields)?;
         let best_epoch = best_epoch + 1;
         meter.say(&format!("epoch {epoch}: validation ndcg@10 {ndcg:.5} (best {best:.5} in epoch {best_epoch})"));
         state.save(run)?;
@@ -156,7 +156,7 @@ impl State {
                     "epoch": epoch + 1, "loss": mean, "lr": done.learning_rate, "grad_norm": done.norm,
                     "examples_per_second": examples as f64 / since.elapsed().as_secs_f64(),
                 });
-                journal.write(self.progress.step, fields.as_object().unwrap_or(&serde_json::Map::new()))?;
+                journal.write(self.progress.step, fields)?;
                 (loss, examples, since) = (0.0, 0, Instant::now());
             }
         }
