@@ -98,7 +98,22 @@ impl Json<'_> {
         self.expected(&format!("no key {key:?}"))
     }
 
-    /// A value that must have been there, once.
+    /// Reads a key's value into its place.
+    ///
+    /// # Errors
+    /// [`Error::Format`] for a key that comes again.
+    pub fn once<T: FromJson>(&mut self, place: &mut Option<T>, key: &str) -> Result<()> {
+        match place.replace(T::from_json(self)?) {
+            None => Ok(()),
+            Some(_) => Err(self.repeated(key)),
+        }
+    }
+
+    fn repeated(&self, key: &str) -> Error {
+        self.expected(&format!("key {key:?} once"))
+    }
+
+    /// A value that must have been there.
     ///
     /// # Errors
     /// [`Error::Format`] names the key that is missing.
@@ -124,8 +139,8 @@ impl Json<'_> {
         there
     }
 
+    /// Passes over this word if it comes next.
     fn eat_word(&mut self, word: &str) -> bool {
-        self.skip_space();
         let there = self.text.as_bytes()[self.at..].starts_with(word.as_bytes());
         self.at += if there { word.len() } else { 0 };
         there
@@ -155,7 +170,11 @@ impl Json<'_> {
                 let first = self.hex()?;
                 // Characters beyond the first 65,536 come as two halves.
                 let code = if (0xd800..0xdc00).contains(&first) && self.eat_word("\\u") {
-                    0x10000 + ((first - 0xd800) << 10) + (self.hex()?.wrapping_sub(0xdc00) & 0x3ff)
+                    match self.hex()? {
+                        second @ 0xdc00..0xe000 => 0x10000 + ((first - 0xd800) << 10) + (second - 0xdc00),
+                        // Half a character is none.
+                        _ => first,
+                    }
                 } else {
                     first
                 };
@@ -246,6 +265,7 @@ impl FromJson for u32 {
 
 impl FromJson for bool {
     fn from_json(json: &mut Json<'_>) -> Result<Self> {
+        json.skip_space();
         let value = json.eat_word("true");
         if value || json.eat_word("false") { Ok(value) } else { Err(json.expected("true or false")) }
     }
@@ -289,9 +309,9 @@ impl<T: FromJson> FromJson for Vec<T> {
 impl<T: FromJson> FromJson for BTreeMap<String, T> {
     fn from_json(json: &mut Json<'_>) -> Result<Self> {
         let mut values = Self::new();
-        json.object(&mut |json, key| {
-            values.insert(key.to_owned(), T::from_json(json)?);
-            Ok(())
+        json.object(&mut |json, key| match values.insert(key.to_owned(), T::from_json(json)?) {
+            None => Ok(()),
+            Some(_) => Err(json.repeated(key)),
         })?;
         Ok(values)
     }
@@ -305,10 +325,9 @@ macro_rules! read_object {
                 $(let mut $field = None;)*
                 json.object(&mut |json, key| {
                     match key {
-                        $(stringify!($field) => $field = Some(crate::json::FromJson::from_json(json)?),)*
-                        _ => return Err(json.unknown(key)),
+                        $(stringify!($field) => json.once(&mut $field, key),)*
+                        _ => Err(json.unknown(key)),
                     }
-                    Ok(())
                 })?;
                 Ok(Self { $($field: json.required($field, stringify!($field))?),* })
             }
@@ -333,67 +352,4 @@ macro_rules! read_name {
 pub(crate) use {read_name, read_object};
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-    use serde_json::to_vec;
-
-    fn again<T: FromJson>(value: &impl serde::Serialize) -> Result<T> {
-        read(&to_vec(value).unwrap(), "test")
-    }
-
-    proptest! {
-        #[test]
-        fn reads_what_serde_writes(text in ".*", number: f32, count in 0u32.., list in prop::collection::vec("[a-z\"\\\\\u{1}é🦀]*", 0..9)) {
-            prop_assume!(number.is_finite());
-            prop_assert_eq!(again::<String>(&text).unwrap(), text);
-            prop_assert_eq!(again::<f32>(&number).unwrap(), number);
-            prop_assert_eq!(again::<u32>(&count).unwrap(), count);
-            prop_assert_eq!(again::<Vec<String>>(&list).unwrap(), list);
-        }
-
-        #[test]
-        fn numbers_are_off_by_bits_at_most(number: f64) {
-            prop_assume!(number.is_finite());
-            let got: f64 = again(&number).unwrap();
-            prop_assert!((got - number).abs() <= number.abs() * 1e-15 || number.abs() < 1e-285);
-        }
-
-        #[test]
-        fn damage_gives_an_error_and_no_panic(text in "[\\[\\]{}:,\"0-9.eE+\\-\\\\utrfalse é]*") {
-            let _ = read::<BTreeMap<String, Vec<f64>>>(text.as_bytes(), "test");
-            let _ = read::<String>(text.as_bytes(), "test");
-        }
-    }
-
-    #[test]
-    fn escapes_are_understood() {
-        let text: String = read(br#" "a\"\\\/\b\f\n\r\t\u00e9\ud83e\udd80" "#, "test").unwrap();
-        assert_eq!(text, "a\"\\/\u{8}\u{c}\n\r\t\u{e9}\u{1f980}");
-        assert!(read::<String>(br#""\ud83e""#, "test").is_err());
-    }
-
-    #[test]
-    fn what_is_wrong_is_said() {
-        let error = |text: &str| read::<BTreeMap<String, usize>>(text.as_bytes(), "header").unwrap_err().to_string();
-        assert!(error(r#"{"a":1} x"#).contains("header, byte 8: expected the end"));
-        assert!(error(r#"{"a":1.5}"#).contains("a whole number"));
-        assert!(error(r#"{"a" 1}"#).contains("':'"));
-        assert!(error(r#"{"a":1"#).contains("',' or an end"));
-        assert!(error("").contains("an object"));
-        assert_eq!(read::<usize>(b"1152921504606846976", "test").unwrap(), 1 << 60);
-    }
-
-    #[test]
-    fn depth_is_limited() {
-        let deep = "[".repeat(1 << 20);
-        let mut levels = 0;
-        fn nested(json: &mut Json<'_>, levels: &mut u32) -> Result<()> {
-            *levels += 1;
-            json.series(b'[', b']', &mut |json| nested(json, levels))
-        }
-        let error = read_with(deep.as_bytes(), "test", |json| nested(json, &mut levels)).unwrap_err();
-        assert!(error.to_string().contains("fewer levels"));
-        assert_eq!(levels, MAX_DEPTH + 1);
-    }
-}
+mod tests;

@@ -75,12 +75,15 @@ impl FromJson for FieldKind {
     fn from_json(json: &mut Json<'_>) -> Result<Self> {
         let mut found = None;
         json.object(&mut |json, key| {
-            found = Some(match key {
+            let kind = match key {
                 "category" => Category::from_json(json).map(|Category { values }| Self::Category { values })?,
                 "number" => Number::from_json(json).map(|Number { mean, std }| Self::Number { mean, std })?,
                 _ => return Err(json.unknown(key)),
-            });
-            Ok(())
+            };
+            match found.replace(kind) {
+                None => Ok(()),
+                Some(_) => Err(json.expected("one of category and number")),
+            }
         })?;
         json.required(found, "category or number")
     }

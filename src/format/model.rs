@@ -37,20 +37,20 @@ impl FromJson for Metadata {
     fn from_json(json: &mut Json<'_>) -> Result<Self> {
         let (mut version, mut schema, mut architecture, mut bits) = (None, None, None, None);
         let (mut provenance, mut metrics) = (None, None);
-        json.object(&mut |json, key| {
-            match key {
-                "format_version" => match u32::from_json(json)? {
-                    got if got > FORMAT_VERSION => return Err(Error::Version { got, expected: FORMAT_VERSION }),
-                    got => version = Some(got),
-                },
-                "schema" => schema = Some(FromJson::from_json(json)?),
-                "architecture" => architecture = Some(FromJson::from_json(json)?),
-                "bits" => bits = Some(FromJson::from_json(json)?),
-                "provenance" => provenance = Some(FromJson::from_json(json)?),
-                "metrics" => metrics = Some(FromJson::from_json(json)?),
-                _ => return Err(json.unknown(key)),
+        json.object(&mut |json, key| match key {
+            "format_version" => {
+                json.once(&mut version, key)?;
+                match version {
+                    Some(got) if got > FORMAT_VERSION => Err(Error::Version { got, expected: FORMAT_VERSION }),
+                    _ => Ok(()),
+                }
             }
-            Ok(())
+            "schema" => json.once(&mut schema, key),
+            "architecture" => json.once(&mut architecture, key),
+            "bits" => json.once(&mut bits, key),
+            "provenance" => json.once(&mut provenance, key),
+            "metrics" => json.once(&mut metrics, key),
+            _ => Err(json.unknown(key)),
         })?;
         Ok(Self {
             format_version: json.required(version, "format_version")?,
