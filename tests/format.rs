@@ -90,6 +90,22 @@ fn a_file_from_the_future_says_what_to_do() {
 }
 
 #[test]
+fn a_file_from_the_future_may_hold_other_types() {
+    let with_header = |version: u32, dtype: &str| {
+        let mut model = random_model(shape(5), 1);
+        model.metadata.format_version = version;
+        let file = model.to_bytes().unwrap();
+        let end = header_end(&file);
+        let header = std::str::from_utf8(&file[8..end]).unwrap().replacen("\"F32\"", dtype, 1);
+        let length = (header.len() as u64).to_le_bytes();
+        [&length, header.as_bytes(), &file[end..]].concat()
+    };
+    assert!(Model::from_bytes(&with_header(FORMAT_VERSION, "\"F32\"")).is_ok());
+    assert_eq!(Model::from_bytes(&with_header(FORMAT_VERSION, "\"F16\"")).unwrap_err().code(), "format");
+    assert_eq!(Model::from_bytes(&with_header(FORMAT_VERSION + 1, "\"F16\"")).unwrap_err().code(), "version");
+}
+
+#[test]
 fn nan_in_a_tensor_is_refused() {
     let mut model = random_model(shape(5), 1);
     model.weights.item_bias[3] = f32::NAN;

@@ -91,6 +91,15 @@ impl<'a> Container<'a> {
     /// [`Error::Format`] when the header is too long, no JSON, has no foreclick entry, or the tensors do not
     /// cover the rest of the file exactly.
     pub fn open(bytes: &'a [u8]) -> Result<Self> {
+        Self::open_with(bytes, |_| Ok(())).map(|(container, ())| container)
+    }
+
+    /// Opens a file's bytes, and reads foreclick's own description as soon as it is met: our files have it before the
+    /// tensors, which may be of types that only a newer version knows.
+    ///
+    /// # Errors
+    /// Those of [`Container::open`], and what `describe` says.
+    pub fn open_with<T>(bytes: &'a [u8], describe: impl Fn(&str) -> Result<T>) -> Result<(Self, T)> {
         let Some((length, rest)) = bytes.split_first_chunk::<8>() else {
             return Err(Error::Format(format!(
                 "{} bytes, expected a header of 8 bytes first; the file is cut or empty, fetch it again",
@@ -109,7 +118,10 @@ impl<'a> Container<'a> {
         json::read_with(header, "header", |json| {
             json.object(&mut |json, key| {
                 if key == METADATA {
-                    metadata = own_metadata(json)?;
+                    if let Some(text) = own_metadata(json)? {
+                        let described = describe(&text)?;
+                        metadata = Some((text, described));
+                    }
                     return Ok(());
                 }
                 let view = view_tensor(key, TensorInfo::from_json(json)?, data)?;
@@ -117,10 +129,10 @@ impl<'a> Container<'a> {
             })
         })?;
         check_cover(&tensors, data.len())?;
-        let metadata = metadata.ok_or_else(|| {
+        let (metadata, described) = metadata.ok_or_else(|| {
             Error::Format(format!("no metadata entry {METADATA_KEY:?}; expected a file written by `foreclick export`"))
         })?;
-        Ok(Self { metadata, tensors })
+        Ok((Self { metadata, tensors }, described))
     }
 
     /// foreclick's own description of the model, as JSON.
@@ -173,11 +185,10 @@ impl TensorView<'_> {
 fn own_metadata(json: &mut Json<'_>) -> Result<Option<String>> {
     let mut metadata = None;
     json.object(&mut |json, key| {
-        let value = String::from_json(json)?;
         if key == METADATA_KEY {
-            metadata = Some(value);
+            return json.once(&mut metadata, key);
         }
-        Ok(())
+        String::from_json(json).map(|_| ())
     })?;
     Ok(metadata)
 }

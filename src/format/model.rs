@@ -81,8 +81,8 @@ impl Model {
     /// [`Error::Version`] for a newer file, [`Error::Format`] for a damaged one, [`Error::Schema`] for one that
     /// contradicts itself.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self> {
-        let file = Container::open(bytes)?;
-        let metadata: Metadata = json::read(file.metadata().as_bytes(), "description")?;
+        let (file, metadata) =
+            Container::open_with(bytes, |text| json::read::<Metadata>(text.as_bytes(), "description"))?;
         metadata.schema.validate()?;
         metadata.architecture.validate()?;
         let bits = metadata.bits;

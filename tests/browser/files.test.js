@@ -120,7 +120,10 @@ test("a file from the future is told from a damaged one", async () => {
     description.format_version = 2;
     description.new_thing = {};
   });
-  await refuse([["version 2", future]], /^version: .*format version 2, expected at most 1/);
+  const [[name, tensor]] = TENSORS;
+  const { __metadata__ } = JSON.parse(future.subarray(8, 8 + Number(future.readBigUInt64LE(0))));
+  const newType = withHeader({ ...HEADER, __metadata__, [name]: { ...tensor, dtype: "I4" } });
+  await refuse([["version 2", future], ["a type of version 2", newType]], /^version: .*format version 2, expected at most 1/);
 });
 
 test("descriptions that contradict the tensors or themselves are refused", async () => {
