@@ -58,16 +58,46 @@ fn room(file: &str) -> &str {
     file.split('/').next().unwrap().trim_end_matches(".rs")
 }
 
-/// The rooms that a text names as `crate::room` or `foreclick::room`.
+/// The rooms that a text names as `crate::room` or `foreclick::room`, or in a list, `crate::{room, other::Thing}`.
 fn imported(text: &str) -> Vec<String> {
     let mut rooms = Vec::new();
     for start in ["crate::", "foreclick::"] {
         for (at, _) in text.match_indices(start) {
             let rest = &text[at + start.len()..];
-            rooms.push(rest.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect());
+            match rest.strip_prefix('{') {
+                Some(list) => rooms.extend(list_members(list)),
+                None => rooms.push(first_name(rest)),
+            }
         }
     }
     rooms
+}
+
+/// The first names of a list's members, up to the brace that ends it.
+fn list_members(list: &str) -> Vec<String> {
+    let mut depth = 1;
+    let mut members = vec![String::new()];
+    for letter in list.chars() {
+        match letter {
+            '{' => depth += 1,
+            '}' => depth -= 1,
+            ',' if depth == 1 => members.push(String::new()),
+            _ if depth == 1 => members[..].last_mut().unwrap().push(letter),
+            _ => {}
+        }
+        if depth == 0 {
+            break;
+        }
+    }
+    members.iter().map(|member| first_name(member.trim())).collect()
+}
+
+fn first_name(text: &str) -> String {
+    text.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect()
+}
+
+fn names_burn(text: &str) -> bool {
+    ["burn::", "use burn;", "use burn as ", "extern crate burn"].iter().any(|way| text.contains(way))
 }
 
 fn wrong_imports(sources: &BTreeMap<String, String>) -> Vec<String> {
@@ -97,9 +127,17 @@ fn imports_point_one_way() {
 
 #[test]
 fn a_wrong_import_would_be_noticed() {
-    let mut sources = sources();
-    sources.insert("quant.rs".into(), "use crate::engine::Stream;".into());
-    assert_eq!(wrong_imports(&sources), ["quant.rs imports engine"]);
+    for import in [
+        "use crate::engine::Stream;",
+        "use crate::{engine::Stream};",
+        "use crate::{\n    error::{Error, Result},\n    engine::{Ops, Stream},\n};",
+        "fn f() -> crate::engine::Stream {}",
+    ] {
+        let mut sources = sources();
+        sources.insert("quant.rs".into(), import.into());
+        assert_eq!(wrong_imports(&sources), ["quant.rs imports engine"], "{import}");
+    }
+    assert!(names_burn("use burn;") && names_burn("use burn::tensor::Tensor;") && !names_burn("// it burns"));
 }
 
 #[test]
@@ -121,7 +159,7 @@ fn cpu_and_gpu_do_not_know_each_other() {
 fn only_training_names_burn_and_only_the_command_line_its_devices() {
     for (file, text) in sources() {
         let allowed = file.starts_with("companion/train/") || file == "companion/cli/train.rs";
-        assert!(allowed || !text.contains("burn::"), "{file} names burn");
+        assert!(allowed || !names_burn(&text), "{file} names burn");
     }
 }
 
@@ -161,4 +199,38 @@ fn ignored_tests_are_named_by_what_they_need() {
         }
     }
     assert!(ignored > 10, "only {ignored} ignored tests found");
+}
+
+/// Made by the build, so that a fresh checkout has none.
+const GENERATED: &str = "pkg/wasm/";
+
+/// The paths that a table of rooms names but that are not there. A row's first cell holds paths from the root; what
+/// looks like a path in its second lies below one of them.
+fn missing_paths(table: &str) -> Vec<String> {
+    let mut missing = Vec::new();
+    for row in table.lines().filter(|line| line.starts_with("| `")) {
+        let cells: Vec<&str> = row.trim_matches('|').split('|').collect();
+        let code = |cell: &str| -> Vec<String> { cell.split('`').skip(1).step_by(2).map(str::to_owned).collect() };
+        let rooms = code(cells[0]);
+        missing.extend(rooms.iter().filter(|path| !root().join(path).exists()).cloned());
+        for path in code(cells[1]).into_iter().filter(|name| name.ends_with('/') || name.ends_with(".rs")) {
+            let below = rooms.iter().any(|room| root().join(room).join(&path).exists());
+            if !below && !root().join(&path).exists() && path != GENERATED {
+                missing.push(path);
+            }
+        }
+    }
+    missing
+}
+
+#[test]
+fn every_path_in_the_table_of_rooms_exists() {
+    let text = fs::read_to_string(root().join("ARCHITECTURE.md")).unwrap();
+    let table = text.split("\n## Rooms\n").nth(1).unwrap().split("\n## ").next().unwrap();
+    assert!(table.matches("| `").count() > 10, "the table of rooms was not found");
+    assert_eq!(missing_paths(table), Vec::<String>::new());
+
+    let wrong =
+        "| `src/error.rs` `src/eror.rs` | x |\n| `src/engine/` | `stream.rs`, `strem.rs`, `code()` and `gpus/` |";
+    assert_eq!(missing_paths(wrong), ["src/eror.rs", "strem.rs", "gpus/"]);
 }
