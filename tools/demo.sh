@@ -15,12 +15,22 @@ run_demo() {
     --full) mode=full ;;
     *) die "demo: unknown option '$1', expected --full or nothing" ;;
   esac
+  need_free_port
   need_web_tools
   need_sample
   need_companion
   demo_model "$mode"
   build_web
   serve_demo
+}
+
+# Said before minutes of training, not after them.
+need_free_port() {
+  local port="${PORT:-8080}"
+  [ "${FORECLICK_NO_SERVE:-}" = 1 ] && return
+  if (: <>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; then
+    die "port $port is in use; name another: PORT=$((port + 1)) ./build.sh demo"
+  fi
 }
 
 need_companion() {

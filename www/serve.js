@@ -82,6 +82,13 @@ function locate(folders, url) {
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  const { url } = await serve(DEMO, Number(process.env.PORT ?? 8080));
-  console.error(`serving the demo on ${url}`);
+  const port = Number(process.env.PORT ?? 8080);
+  try {
+    const { url } = await serve(DEMO, port);
+    console.error(`serving the demo on ${url}`);
+  } catch (error) {
+    if (error.code !== "EADDRINUSE") throw error;
+    console.error(`port ${port} is in use; name another: PORT=${port + 1} ./build.sh demo`);
+    process.exitCode = 2;
+  }
 }
