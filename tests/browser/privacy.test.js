@@ -1,0 +1,90 @@
+// What the package promises of a visitor's data: nothing is sent after the load, and nothing is stored.
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { nativeSessions, onPage, start } from "./harness.js";
+
+let site;
+before(async () => {
+  site = await start();
+});
+after(() => site?.stop());
+
+const SESSION = nativeSessions().find(({ events }) => events.length > 5);
+
+/** Everything that a page can keep, by name. */
+async function kept(page) {
+  const inPage = await page.evaluate(async () => {
+    const files = await navigator.storage.getDirectory();
+    return {
+      localStorage: Object.keys(localStorage),
+      sessionStorage: Object.keys(sessionStorage),
+      indexedDB: (await indexedDB.databases()).map(({ name }) => name),
+      caches: await caches.keys(),
+      files: await Array.fromAsync(files.keys()),
+      workers: (await navigator.serviceWorker.getRegistrations()).map(({ scope }) => scope),
+    };
+  });
+  return { ...inPage, cookies: (await page.context().cookies()).map(({ name }) => name) };
+}
+
+const NOTHING = { localStorage: [], sessionStorage: [], indexedDB: [], caches: [], files: [], workers: [], cookies: [] };
+
+/** Counts what leaves the page from now on. */
+function watch(page) {
+  const sent = [];
+  page.on("request", (request) => sent.push(request.url()));
+  page.on("websocket", (socket) => sent.push(socket.url()));
+  return sent;
+}
+
+for (const backend of ["cpu", "gpu"]) {
+  test(`nothing is sent or stored (${backend})`, async () => {
+    await onPage(site, async (page) => {
+      await page.evaluate(async (backend) => {
+        globalThis.predictor = await foreclick.Predictor.load(MODEL, { backend });
+      }, backend);
+      const sent = watch(page);
+      const used = await page.evaluate(async ({ events }) => {
+        for (const event of events) predictor.observe(event);
+        const prediction = await predictor.predict();
+        await predictor.explain(prediction.items[0].item);
+        predictor.reset();
+        await predictor.predict();
+        await predictor.settled;
+        predictor.diagnostics();
+        predictor.free();
+        return prediction.backend;
+      }, SESSION);
+      assert.equal(used, backend);
+      // What is sent late would still be seen.
+      await page.waitForTimeout(300);
+      assert.deepEqual(sent, []);
+      assert.deepEqual(await kept(page), NOTHING);
+    });
+  });
+}
+
+test("what is sent or stored would be noticed", async () => {
+  await onPage(site, async (page) => {
+    const sent = watch(page);
+    await page.evaluate(async () => {
+      await fetch(MODEL);
+      navigator.sendBeacon("/index.html", "a visitor's event");
+      localStorage.setItem("a", "1");
+      sessionStorage.setItem("b", "1");
+      await new Promise((resolve) => (indexedDB.open("c").onsuccess = resolve));
+      await caches.open("d");
+      await (await navigator.storage.getDirectory()).getFileHandle("e", { create: true });
+      document.cookie = "f=1";
+    });
+    await page.waitForTimeout(300);
+    assert.equal(sent.length, 2);
+    const expected = { localStorage: ["a"], sessionStorage: ["b"], indexedDB: ["c"], caches: ["d"], files: ["e"], cookies: ["f"] };
+    assert.deepEqual(await kept(page), { ...NOTHING, ...expected });
+    await page.evaluate(async () => {
+      await (await navigator.storage.getDirectory()).removeEntry("e");
+      await caches.delete("d");
+      await new Promise((resolve) => (indexedDB.deleteDatabase("c").onsuccess = resolve));
+    });
+  });
+});
