@@ -3,7 +3,7 @@
 use crate::error::{Error, Result};
 use crate::schema::{FieldKind, Schema};
 use crate::vocab::{ItemId, UNKNOWN_ITEM, Vocab};
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use std::collections::BTreeMap;
 
 /// The time of an event without one.
@@ -15,25 +15,28 @@ pub const NO_TIME: i64 = i64::MIN;
 pub struct Event {
     /// The site's own key of the item.
     pub item: String,
-    /// When it happened, in milliseconds since 1970 (UTC).
+    /// When it happened, in milliseconds since 1970 (UTC). Passed over by a model that was trained without times.
     #[serde(default)]
     pub time: Option<f64>,
-    /// What it belongs to: a basket, an order. Events of one group follow each other.
+    /// What it belongs to: a basket, an order. Events of one group follow each other. Passed over by a model that was
+    /// trained without groups.
     #[serde(default)]
     pub group: Option<String>,
-    /// Further fields by name. A field left out is missing, which is allowed.
-    #[serde(default)]
-    pub fields: BTreeMap<String, Value>,
+    /// Further fields: names and values. A field left out is missing, which is allowed.
+    #[serde(default, deserialize_with = "pairs")]
+    pub fields: Vec<(String, Value)>,
 }
 
 /// The value of a further field.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(untagged)]
 pub enum Value {
-    /// A number; NaN and infinities count as missing.
+    /// A number; NaN and infinities count as missing. For a category it must be whole: 3 is the category "3".
     Number(f64),
     /// A category's name.
     Text(String),
+    /// The category "true" or "false", or the number 1 or 0: as a log's flags are read.
+    Flag(bool),
     /// JSON's null: missing.
     Missing,
 }
@@ -64,10 +67,22 @@ pub struct EventView<'a> {
     pub fields: &'a [f32],
 }
 
+/// Reads an object. A list holds it, since a tree's code would cost every page a kilobyte.
+fn pairs<'de, D: Deserializer<'de>>(from: D) -> std::result::Result<Vec<(String, Value)>, D::Error> {
+    BTreeMap::deserialize(from).map(|fields| fields.into_iter().collect())
+}
+
 impl EncodedEvent {
     /// Lends the event to the engine.
     pub fn view(&self) -> EventView<'_> {
         EventView { item: self.item, time: self.time, group: self.group, fields: &self.fields }
+    }
+}
+
+impl EventView<'_> {
+    /// Whether the model knows the event's item.
+    pub fn is_known(&self) -> bool {
+        self.item != UNKNOWN_ITEM
     }
 }
 
@@ -82,46 +97,71 @@ impl Event {
     /// Translates the event; `group` is the number that the caller gave to the event's group.
     ///
     /// # Errors
-    /// [`Error::Event`] for a field that the schema does not have, text where a number belongs, or a time that is no number.
+    /// [`Error::Event`] for a field that the schema does not have, text where a number belongs, a fraction where a
+    /// category belongs, or a time that is no number.
     pub fn encode(&self, schema: &Schema, vocab: &Vocab, group: u32) -> Result<EncodedEvent> {
-        if let Some(name) = self.fields.keys().find(|name| !schema.fields.iter().any(|field| &field.name == *name)) {
+        let known = |name: &str| schema.fields.iter().any(|field| field.name == name);
+        if let Some((name, _)) = self.fields.iter().find(|(name, _)| !known(name)) {
             let known: Vec<&str> = schema.fields.iter().map(|field| field.name.as_str()).collect();
             return Err(Error::Event(format!("unknown field {name:?}; this model's fields: {known:?}")));
         }
         let time = match self.time {
             None => NO_TIME,
-            Some(time) if time.is_finite() => time as i64,
-            Some(_) => return Err(Error::Event("time is no finite number, expected milliseconds since 1970".into())),
+            Some(time) if !time.is_finite() => {
+                return Err(Error::Event("time is no finite number, expected milliseconds since 1970".into()));
+            }
+            // The model has learned nothing of the time between events.
+            Some(_) if !schema.has_time => NO_TIME,
+            Some(time) => time as i64,
         };
         let fields = schema
             .fields
             .iter()
-            .map(|field| encode_field(&field.name, &field.kind, self.fields.get(&field.name)))
+            .map(|field| encode_field(&field.name, &field.kind, self.value(&field.name)))
             .collect::<Result<_>>()?;
         Ok(EncodedEvent { item: vocab.id(&self.item).unwrap_or(UNKNOWN_ITEM), time, group, fields })
+    }
+
+    fn value(&self, name: &str) -> Option<&Value> {
+        self.fields.iter().find(|(other, _)| other == name).map(|(_, value)| value)
     }
 }
 
 fn encode_field(name: &str, kind: &FieldKind, value: Option<&Value>) -> Result<f32> {
     match (kind, value) {
         (FieldKind::Category { values }, Some(Value::Text(text))) => Ok(FieldKind::category_code(values, text)),
-        (FieldKind::Category { values }, Some(Value::Number(number))) => {
-            Ok(FieldKind::category_code(values, &whole(*number)))
+        (FieldKind::Category { values }, Some(Value::Number(number))) if number.is_finite() => {
+            Ok(FieldKind::category_code(values, &whole(name, *number)?))
         }
-        (FieldKind::Category { .. }, None | Some(Value::Missing)) => Ok(0.0),
+        (FieldKind::Category { values }, Some(Value::Flag(flag))) => {
+            Ok(FieldKind::category_code(values, if *flag { "true" } else { "false" }))
+        }
+        (FieldKind::Category { .. }, _) => Ok(0.0),
         (FieldKind::Number { mean, std }, Some(Value::Number(number))) => {
             Ok(FieldKind::standardise(*number as f32, *mean, *std))
         }
         (FieldKind::Number { .. }, None | Some(Value::Missing)) => Ok(f32::NAN),
+        // As a log's flags are read where a column is numbers.
+        (FieldKind::Number { mean, std }, Some(Value::Flag(flag))) => {
+            Ok(FieldKind::standardise(f32::from(u8::from(*flag)), *mean, *std))
+        }
         (FieldKind::Number { .. }, Some(Value::Text(text))) => {
             Err(Error::Event(format!("field {name:?} is the text {text:?}, expected a number or null")))
         }
     }
 }
 
-/// A number as a category's name. Only whole numbers are names; formatting others would cost every page 6 KB.
-fn whole(number: f64) -> String {
-    if number.trunc() == number { (number as i64).to_string() } else { String::new() }
+/// A number as a category's name. Only whole numbers are names: a log may write others in several ways, and formatting
+/// them would cost every page 6 KB.
+fn whole(name: &str, number: f64) -> Result<String> {
+    let whole = number as i64;
+    if whole as f64 == number {
+        Ok(whole.to_string())
+    } else {
+        Err(Error::Event(format!(
+            "field {name:?} is a category and the number not whole; give it as text, like the log"
+        )))
+    }
 }
 
 #[cfg(test)]
@@ -154,6 +194,36 @@ mod tests {
     fn values_become_codes() {
         let event = encode(r#"{"item":"b","time":5,"fields":{"type":"cart","price":12}}"#).unwrap();
         assert_eq!(event, EncodedEvent { item: 1, time: 5, group: 7, fields: vec![2.0, 1.0] });
+    }
+
+    #[test]
+    fn whole_numbers_and_flags_are_categories() {
+        let mut schema = schema();
+        let values = ["1.5", "3", "-3", "true"].map(str::to_owned).to_vec();
+        schema.fields[0].kind = FieldKind::Category { values };
+        let code = |value| {
+            let fields = [("type".to_owned(), value)].into();
+            let event = Event { item: "a".into(), fields, ..Event::default() };
+            event.encode(&schema, &Vocab::from_keys(["a"]).unwrap(), 0).map(|event| event.fields[0])
+        };
+        let numbers = [3.0, -3.0, 4.0, f64::NAN, f64::INFINITY];
+        assert_eq!(numbers.map(|number| code(Value::Number(number)).unwrap()), [2.0, 3.0, 0.0, 0.0, 0.0]);
+        assert_eq!(code(Value::Text("1.5".into())).unwrap(), 1.0);
+        assert_eq!([true, false].map(|flag| code(Value::Flag(flag)).unwrap()), [4.0, 0.0]);
+        assert!(code(Value::Number(1.5)).unwrap_err().to_string().contains("as text"));
+        assert!(code(Value::Number(1e300)).is_err());
+        let price = encode(r#"{"item":"a","fields":{"price":true}}"#).unwrap().fields[1];
+        assert_eq!(price, encode(r#"{"item":"a","fields":{"price":1}}"#).unwrap().fields[1]);
+    }
+
+    #[test]
+    fn a_model_without_times_passes_them_over() {
+        let event = Event { item: "a".into(), time: Some(5.0), ..Event::default() };
+        let time = |has_time| {
+            let schema = Schema { has_time, ..schema() };
+            event.encode(&schema, &Vocab::from_keys(["a"]).unwrap(), 0).unwrap().time
+        };
+        assert_eq!((time(true), time(false)), (5, NO_TIME));
     }
 
     #[test]

@@ -63,6 +63,7 @@ fn page_event(event: &Event) -> Json {
         page["fields"][name] = match value {
             Value::Number(number) => json!(number),
             Value::Text(text) => json!(text),
+            Value::Flag(flag) => json!(flag),
             Value::Missing => Json::Null,
         };
     }

@@ -1,7 +1,8 @@
 //! Plain objects of the page, read member by member.
 //!
 //! By hand and not by serde: a wrong name is an error and not passed over, the texts say what a page's author needs,
-//! and serde's own, which can print any float, would cost every page 10 KB.
+//! and serde's own, which can print any float, would cost every page 10 KB. pkg/index.js hands in copies, so that no
+//! getter of the page's runs, and throws, while WebAssembly waits below it.
 
 use crate::event::{Event, Value};
 use crate::predictor::{ExplainOptions, PredictOptions};
@@ -25,7 +26,7 @@ pub fn event(value: &JsValue) -> Read<Event> {
             "fields" => {
                 for (name, value) in members(&value, "fields")? {
                     let value = field(&name, &value)?;
-                    event.fields.insert(name, value);
+                    event.fields.push((name, value));
                 }
             }
             _ => return Err(unknown(&name, "item, time, group, fields")),
@@ -87,21 +88,27 @@ fn text(name: &str, value: &JsValue) -> Read<String> {
 
 fn texts(name: &str, value: &JsValue) -> Read<Vec<String>> {
     let list = value.dyn_ref::<Array>().ok_or_else(|| format!("{name:?} must be an array of strings"))?;
-    list.iter().map(|element| text(name, &element)).collect()
+    let element = |element: JsValue| element.as_string().ok_or_else(|| format!("{name:?} must be an array of strings"));
+    list.iter().map(element).collect()
 }
 
 fn number(name: &str, value: &JsValue) -> Read<f64> {
     value.as_f64().ok_or_else(|| format!("{name:?} must be a number"))
 }
 
+/// More than there is stands for all there is.
 fn count(name: &str, value: &JsValue) -> Read<usize> {
     let number = number(name, value)?;
-    let whole = number as usize;
-    if whole as f64 == number { Ok(whole) } else { Err(format!("{name:?} must be a whole number, 0 or more")) }
+    if number >= 0.0 && number.trunc() == number {
+        Ok(number as usize)
+    } else {
+        Err(format!("{name:?} must be a whole number, 0 or more"))
+    }
 }
 
 fn field(name: &str, value: &JsValue) -> Read<Value> {
     let text = value.as_string().map(Value::Text);
     text.or_else(|| value.as_f64().map(Value::Number))
-        .ok_or_else(|| format!("field {name:?} must be a number, a string or null"))
+        .or_else(|| value.as_bool().map(Value::Flag))
+        .ok_or_else(|| format!("field {name:?} must be a number, a string, a boolean or null"))
 }
