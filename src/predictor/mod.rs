@@ -272,6 +272,14 @@ impl<G: Ops> Predictor<G> {
     }
 
     fn prediction(&self, top: &TopK, backend: Backend) -> Result<Prediction> {
+        let broken = |what: String| match backend {
+            Backend::Gpu => Error::Gpu(format!("it answered with {what}")),
+            Backend::Cpu => Error::Format(format!("the model computes {what}; train again")),
+        };
+        // Minus infinity is well: there is no candidate.
+        if top.log_sum_exp.is_nan() || top.log_sum_exp == f32::INFINITY {
+            return Err(broken("scores that are no numbers".into()));
+        }
         let named = |&(item, score): &(ItemId, f32)| {
             let probability = (score - top.log_sum_exp).exp();
             let key = self.model.vocab.key(item).filter(|_| probability.is_finite());

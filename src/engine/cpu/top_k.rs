@@ -2,7 +2,6 @@
 
 use super::super::ops::TopK;
 use crate::vocab::ItemId;
-use std::cmp::Ordering;
 
 /// Ranks the `k` best of all scores, `[items]`; items at minus infinity are out.
 pub fn run(scores: &[f32], k: usize) -> TopK {
@@ -22,15 +21,14 @@ pub fn run(scores: &[f32], k: usize) -> TopK {
     TopK { ranked, log_sum_exp: log_sum_exp(scores) }
 }
 
-/// Taken about the largest score, so that nothing overflows; minus infinity when there is no candidate.
+/// Taken about the largest score, so that nothing overflows; minus infinity when there is no candidate, NaN when a
+/// score is no number.
 fn log_sum_exp(scores: &[f32]) -> f32 {
-    let largest = scores.iter().copied().max_by(|a, b| a.partial_cmp(b).unwrap_or(Ordering::Equal));
-    match largest {
-        Some(largest) if largest > f32::NEG_INFINITY => {
-            largest + scores.iter().map(|score| (score - largest).exp()).sum::<f32>().ln()
-        }
-        _ => f32::NEG_INFINITY,
+    let largest = scores.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    if largest == f32::NEG_INFINITY && !scores.iter().any(|score| score.is_nan()) {
+        return largest;
     }
+    largest + scores.iter().map(|score| (score - largest).exp()).sum::<f32>().ln()
 }
 
 #[cfg(test)]
@@ -57,5 +55,13 @@ mod tests {
         let total: f32 = ranked.iter().map(|(_, score)| (score - log_sum_exp).exp()).sum();
         assert!((total - 1.0).abs() < 1e-4);
         assert_eq!(run(&[f32::NEG_INFINITY], 3), TopK { ranked: vec![], log_sum_exp: f32::NEG_INFINITY });
+        assert_eq!(run(&[], 3).log_sum_exp, f32::NEG_INFINITY);
+    }
+
+    #[test]
+    fn a_score_that_is_no_number_shows_in_the_sum() {
+        for scores in [[f32::NAN; 2], [f32::NEG_INFINITY, f32::NAN], [1.0, f32::NAN], [1.0, f32::INFINITY]] {
+            assert!(run(&scores, 2).log_sum_exp.is_nan(), "{scores:?}");
+        }
     }
 }
