@@ -25,7 +25,7 @@ export function showWhy(product, explanation, { catalogue, past, when }) {
   byId("terms").replaceChildren(...terms.map(([name, value, meaning]) => term(name, meaning, value, longest)));
 
   const events = explanation.events
-    .filter(({ item, effect }) => item && Math.abs(effect) >= LEAST_EFFECT)
+    .filter(({ effect }) => Math.abs(effect) >= LEAST_EFFECT)
     .sort((a, b) => Math.abs(b.effect) - Math.abs(a.effect))
     .slice(0, EVENTS_SHOWN);
   const most = Math.max(...events.map(({ effect }) => Math.abs(effect)));

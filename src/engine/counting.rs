@@ -6,7 +6,7 @@
 use crate::event::EventView;
 use crate::format::{Architecture, Context, Counting, Model, Neighbours, REPEAT_COUNTS, REPEAT_LASTS};
 use crate::schema::{FilterSeen, Schema};
-use crate::vocab::{ItemId, UNKNOWN_ITEM};
+use crate::vocab::ItemId;
 use std::collections::VecDeque;
 
 /// How many of the latest events are a context where groups do not exist.
@@ -82,9 +82,9 @@ pub struct History {
     groups: u32,
     /// The open group's number in the events, once there is one.
     open_group: Option<u32>,
-    /// The open group's known items.
+    /// The open group's items, each once.
     open: Vec<ItemId>,
-    /// Events in the open group, unknown items included.
+    /// Events in the open group.
     open_events: usize,
     /// The last items, newest first.
     latest: VecDeque<ItemId>,
@@ -134,13 +134,21 @@ impl History {
         !self.rules.has_group || self.open_group != Some(group)
     }
 
+    /// Whether the event's group is open and has its item already.
+    pub fn holds(&self, event: EventView<'_>) -> bool {
+        !self.opens_group(event.group) && self.open.contains(&event.item)
+    }
+
     /// How many events the group of the upcoming event holds already; 0 without groups.
     pub fn open_size(&self, upcoming_group: u32) -> usize {
         if self.opens_group(upcoming_group) { 0 } else { self.open_events }
     }
 
-    /// Counts one more event.
+    /// Counts one more event; one of an unknown item changes nothing.
     pub fn observe(&mut self, event: EventView<'_>) {
+        if !event.is_known() {
+            return;
+        }
         if self.opens_group(event.group) {
             self.groups += 1;
             self.open_group = Some(event.group);
@@ -148,10 +156,9 @@ impl History {
             self.open_events = 0;
         }
         self.open_events += 1;
-        if event.item == UNKNOWN_ITEM {
-            return;
+        if !self.holds(event) {
+            self.open.push(event.item);
         }
-        self.open.push(event.item);
         if self.latest.len() == CONTEXT_EVENTS {
             self.latest.pop_back();
         }
@@ -265,6 +272,7 @@ fn power(base: f32, exponent: u32) -> f32 {
 mod tests {
     use super::*;
     use crate::event::NO_TIME;
+    use crate::vocab::UNKNOWN_ITEM;
 
     fn rules(has_group: bool, filter_seen: FilterSeen, context: Context) -> Rules {
         let counting = Counting { decay: 0.5, recency_epsilon: 1.0, neighbour_epsilon: 1.0, context };
@@ -311,12 +319,33 @@ mod tests {
     #[test]
     fn without_groups_the_latest_events_are_the_context() {
         let mut history = History::new(rules(false, FilterSeen::All, Context::LastEvents));
-        observe(&mut history, &[(0, 0), (2, 0), (UNKNOWN_ITEM, 0)]);
+        observe(&mut history, &[(0, 0), (2, 0)]);
         let found = history.candidates(0, &neighbours()).to_vec();
         assert!((find(&found, 1).neighbour - 0.5f32.ln_1p()).abs() < 1e-6);
         assert!(find(&found, 0).excluded && find(&found, 2).excluded && !find(&found, 1).excluded);
-        // Each event is a group, the unknown one too: item 0 lies three groups back.
-        assert!((find(&found, 0).recency - 0.125f32.ln_1p()).abs() < 1e-6);
+        // Each event is a group: item 0 lies two groups back.
+        assert!((find(&found, 0).recency - 0.25f32.ln_1p()).abs() < 1e-6);
+    }
+
+    #[test]
+    fn an_unknown_item_changes_nothing() {
+        for has_group in [true, false] {
+            let context = if has_group { Context::OpenGroup } else { Context::LastEvents };
+            let mut history = History::new(rules(has_group, FilterSeen::None, context));
+            observe(&mut history, &[(0, 0), (2, 0)]);
+            let before = (history.candidates(0, &neighbours()).to_vec(), history.open_size(0));
+            observe(&mut history, &[(UNKNOWN_ITEM, 0), (UNKNOWN_ITEM, 1)]);
+            assert_eq!((history.candidates(0, &neighbours()).to_vec(), history.open_size(0)), before);
+        }
+    }
+
+    #[test]
+    fn an_item_is_once_in_its_groups_context() {
+        let mut history = History::new(rules(true, FilterSeen::None, Context::OpenGroup));
+        observe(&mut history, &[(0, 0), (2, 0), (0, 0)]);
+        let found = history.candidates(0, &neighbours()).to_vec();
+        assert!((find(&found, 3).neighbour - 0.2f32.ln_1p()).abs() < 1e-6);
+        assert_eq!(history.open_size(0), 3);
     }
 
     #[test]

@@ -2,7 +2,6 @@
 
 use crate::event::{EventView, NO_TIME};
 use crate::format::{FieldWeights, GAP_BUCKETS, Matrix, Weights};
-use crate::vocab::UNKNOWN_ITEM;
 use std::f64::consts::{FRAC_2_PI, FRAC_PI_2};
 
 /// What the input needs to know of the event before.
@@ -25,15 +24,11 @@ pub fn gap_bucket(previous: Option<Previous>, time: i64) -> usize {
     (2 + (seconds + 1).ilog2() as usize).min(GAP_BUCKETS - 1)
 }
 
-/// Writes an event's input to `out`.
+/// Writes the input of an event, whose item must be known, to `out`.
 pub fn write(weights: &Weights, event: EventView<'_>, previous: Option<Previous>, out: &mut [f32]) {
-    if event.item == UNKNOWN_ITEM {
-        out.fill(0.0);
-    } else {
-        weights.items.copy_row(event.item as usize, out);
-        let root = (out.len() as f32).sqrt();
-        out.iter_mut().for_each(|value| *value *= root);
-    }
+    weights.items.copy_row(event.item as usize, out);
+    let root = (out.len() as f32).sqrt();
+    out.iter_mut().for_each(|value| *value *= root);
     add(out, weights.gap.row(gap_bucket(previous, event.time)), 1.0);
     for (field, &code) in weights.fields.iter().zip(event.fields) {
         match field {

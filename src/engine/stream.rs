@@ -6,6 +6,7 @@ use super::ops::{Adjustment, Ops, Step, TopK};
 use crate::error::{Error, Result};
 use crate::event::{EventView, Upcoming};
 use crate::format::Model;
+use crate::schema::FilterSeen;
 use crate::vocab::ItemId;
 use std::sync::Arc;
 
@@ -56,11 +57,15 @@ impl<O: Ops> Stream<O> {
         self.encode()
     }
 
-    /// Takes one event: one encoder step, one step of counting.
+    /// Takes one event: one encoder step, one step of counting. An unknown item's event changes nothing, since a
+    /// model is trained on sequences of known items alone.
     ///
     /// # Errors
     /// [`Error::Event`] for an event of another schema; what the device says.
     pub fn observe(&mut self, event: EventView<'_>) -> Result<()> {
+        if !event.is_known() {
+            return Ok(());
+        }
         self.check(event)?;
         let same_group = !self.history.opens_group(event.group);
         let previous = self.previous_time.map(|time| Previous { time, same_group });
@@ -70,21 +75,30 @@ impl<O: Ops> Stream<O> {
         Ok(())
     }
 
-    /// Takes an event that at least [`Stream::reach`] observed ones will follow before the next prediction: it is
-    /// counted, but the encoder's step, which could not change that prediction, is saved.
+    /// Takes an event as [`Stream::observe`] does, where `later` known ones follow before the next prediction: if the
+    /// encoder will not see so far back, it is counted and its step, which could change nothing, saved.
     ///
     /// # Errors
-    /// [`Error::Event`] for an event of another schema.
-    pub fn skip(&mut self, event: EventView<'_>) -> Result<()> {
+    /// Those of [`Stream::observe`].
+    pub fn catch_up(&mut self, event: EventView<'_>, later: usize) -> Result<()> {
+        if later < self.reach() || !event.is_known() {
+            return self.observe(event);
+        }
         self.check(event)?;
         self.steps += 1;
         self.count(event);
         Ok(())
     }
 
+    /// Whether the event would repeat an item of the open group although a group holds an item once
+    /// (`filter_seen = "group"`). Training's logs have no such events.
+    pub fn repeats(&self, event: EventView<'_>) -> bool {
+        self.model.metadata.schema.filter_seen == FilterSeen::Group && self.history.holds(event)
+    }
+
     /// How many of the latest events the encoder's state depends on: each block sees `max_len` inputs of the one
     /// below.
-    pub fn reach(&self) -> usize {
+    fn reach(&self) -> usize {
         let architecture = &self.model.metadata.architecture;
         architecture.blocks * (architecture.max_len - 1) + 1
     }

@@ -4,8 +4,8 @@
 //! in words ("without the shoes, socks would be half as likely").
 
 use super::session::Follower;
-use super::{Predictor, Question};
-use crate::engine::cpu::{Cpu, Simd};
+use super::{CpuStream, Predictor, Question};
+use crate::engine::cpu::Cpu;
 use crate::engine::{Adjustment, Ops, Stream};
 use crate::error::{Error, Result};
 use crate::event::Upcoming;
@@ -43,7 +43,7 @@ pub struct Explanation {
     pub probability: f32,
     /// What the score is made of.
     pub terms: Terms,
-    /// The latest events and what each did, oldest first.
+    /// The latest events and what each did, oldest first; those that changed nothing are left out.
     pub events: Vec<Effect>,
 }
 
@@ -63,15 +63,13 @@ pub struct Terms {
 /// What one event did for the item.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Effect {
-    /// The event's place in the session; the first is 0.
+    /// Which of the events that were observed in this session it is; the first is 0.
     pub place: usize,
-    /// The event's item, or nothing when the model does not know it.
-    pub item: Option<String>,
+    /// The event's item.
+    pub item: String,
     /// `ln(probability) - ln(probability without this event)`: above 0 where the event speaks for the item.
     pub effect: f32,
 }
-
-type CpuStream = Stream<Cpu<Simd>>;
 
 impl<G: Ops> Predictor<G> {
     /// Explains the item's score as the next event's item.
@@ -95,13 +93,13 @@ impl<G: Ops> Predictor<G> {
         // Runs through the session, always just before the event that is to be left out.
         let mut prefix = self.stream_before(first)?;
         let mut without = Vec::with_capacity(end - first);
-        for place in first..end {
+        for number in first..end {
             let mut stream = prefix.clone();
-            for later in place + 1..end {
+            for later in number + 1..end {
                 self.replay(&mut stream, later)?;
             }
-            without.push((place, log_probability(&mut stream, &question, id)?));
-            self.replay(&mut prefix, place)?;
+            without.push((number, log_probability(&mut stream, &question, id)?));
+            self.replay(&mut prefix, number)?;
         }
 
         let with = log_probability(&mut prefix, &question, id)?;
@@ -115,15 +113,12 @@ impl<G: Ops> Predictor<G> {
             score: prefix.ops().scores()[id as usize],
             probability: with.exp(),
             terms: self.terms(&prefix, id),
-            events: without
-                .into_iter()
-                .map(|(place, without)| Effect { place, item: self.item_at(place), effect: with - without })
-                .collect(),
+            events: without.into_iter().filter_map(|(number, without)| self.effect(number, with - without)).collect(),
         })
     }
 
-    /// A stream that has taken the events before a place.
-    fn stream_before(&mut self, place: usize) -> Result<CpuStream> {
+    /// A stream that has taken the events before one.
+    pub(super) fn stream_before(&mut self, number: usize) -> Result<CpuStream> {
         let first = self.session.first_kept();
         let follower = match &mut self.explainer {
             Some(follower) => follower,
@@ -133,25 +128,26 @@ impl<G: Ops> Predictor<G> {
             }
         };
         // It stays behind for good, so that the next explanation finds it before all the events that it leaves out.
-        let behind = self.session.len().saturating_sub(MAX_EVENTS).max(first);
+        let behind = self.session.len().saturating_sub(MAX_EVENTS).max(first).min(number);
         if !follower.catch_up(&self.session, behind)? {
             follower.restart(&self.session, first)?;
             follower.catch_up(&self.session, behind)?;
         }
         let mut stream = follower.stream.clone();
-        for between in behind..place {
+        for between in behind..number {
             self.replay(&mut stream, between)?;
         }
         Ok(stream)
     }
 
-    fn replay(&self, stream: &mut CpuStream, place: usize) -> Result<()> {
-        self.session.event(place).map_or(Ok(()), |event| stream.observe(event.view()))
+    fn replay(&self, stream: &mut CpuStream, number: usize) -> Result<()> {
+        self.session.event(number).map_or(Ok(()), |(_, event)| stream.observe(event.view()))
     }
 
-    fn item_at(&self, place: usize) -> Option<String> {
-        let event = self.session.event(place)?;
-        self.model.vocab.key(event.item).map(str::to_owned)
+    fn effect(&self, number: usize, effect: f32) -> Option<Effect> {
+        let (place, event) = self.session.event(number)?;
+        let item = self.model.vocab.key(event.item)?.to_owned();
+        Some(Effect { place, item, effect })
     }
 
     fn terms(&self, stream: &CpuStream, item: ItemId) -> Terms {
@@ -171,7 +167,7 @@ impl<G: Ops> Predictor<G> {
 }
 
 fn log_probability(stream: &mut CpuStream, question: &Question, item: ItemId) -> Result<f32> {
-    let Question { group, k: _, exclude } = question;
+    let Question { group, exclude, .. } = question;
     stream.score(Upcoming { group: *group }, exclude)?;
     let scores = stream.ops();
     Ok(scores.scores()[item as usize] - scores.rank(0).log_sum_exp)

@@ -16,10 +16,12 @@ use crate::engine::{Adjustment, Ops, Step, Stream, TopK};
 use crate::error::{Error, Result};
 use crate::event::{Event, Upcoming};
 use crate::format::Model;
-use crate::vocab::{ItemId, UNKNOWN_ITEM};
+use crate::vocab::ItemId;
 use session::{Follower, Session};
 use std::sync::Arc;
 use trial::{Times, Trial};
+
+type CpuStream = Stream<Cpu<Simd>>;
 
 /// One visitor's session with a model. `G` is the device beside the CPU, if there is one.
 pub struct Predictor<G: Ops = NoGpu> {
@@ -27,8 +29,9 @@ pub struct Predictor<G: Ops = NoGpu> {
     /// The model file's size.
     bytes: usize,
     session: Session,
-    unknown_items: usize,
-    cpu: Stream<Cpu<Simd>>,
+    /// The session that the GPU is busy with, where a reset has ended it meanwhile.
+    ended: Option<Session>,
+    cpu: CpuStream,
     /// A stream that stays behind, made by the first explanation.
     explainer: Option<Follower<Cpu<Simd>>>,
     gpu: Seat<G>,
@@ -50,6 +53,8 @@ enum Seat<G: Ops> {
 
 /// A prediction's question in the model's own numbers.
 struct Question {
+    /// The session's events when it was asked.
+    events: usize,
     group: u32,
     k: usize,
     exclude: Vec<ItemId>,
@@ -80,7 +85,7 @@ impl<G: Ops> Pending<G> {
     /// Runs it.
     pub async fn run(self) -> Answered<G> {
         let Self { mut follower, question } = self;
-        let Question { group, k, exclude } = &question;
+        let Question { group, k, exclude, .. } = &question;
         let answer = follower.stream.predict(Upcoming { group: *group }, *k, exclude).await;
         Answered { follower, question, answer }
     }
@@ -98,7 +103,7 @@ impl<G: Ops> Predictor<G> {
             model,
             bytes: bytes.len(),
             session: Session::default(),
-            unknown_items: 0,
+            ended: None,
             explainer: None,
             gpu: Seat::Empty,
             reason: reason.to_owned(),
@@ -113,16 +118,21 @@ impl<G: Ops> Predictor<G> {
         &self.model
     }
 
-    /// Takes one event. An item that the model does not know is allowed: the visitor did something.
+    /// Takes one event. It changes nothing where training has left such events out: where the model does not know the
+    /// item, and where the open group has it already although a group holds an item once (`filter_seen = "group"`).
     ///
     /// # Errors
     /// Those of [`Event::encode`]; the session is as it was then.
     pub fn observe(&mut self, event: Event) -> Result<()> {
+        let schema = &self.model.metadata.schema;
         let group = self.session.group_number(event.group.as_deref());
-        let encoded = event.encode(&self.model.metadata.schema, &self.model.vocab, group)?;
-        self.cpu.observe(encoded.view())?;
-        self.unknown_items += usize::from(encoded.item == UNKNOWN_ITEM);
-        self.session.push(encoded, event.group);
+        let encoded = event.encode(schema, &self.model.vocab, group)?;
+        if !encoded.view().is_known() || self.cpu.repeats(encoded.view()) {
+            self.session.pass_over(&encoded);
+        } else {
+            self.cpu.observe(encoded.view())?;
+            self.session.push(encoded, event.group);
+        }
         Ok(())
     }
 
@@ -131,7 +141,10 @@ impl<G: Ops> Predictor<G> {
     /// # Errors
     /// None in practice; the CPU's kernels share a signature with the GPU's.
     pub fn reset(&mut self) -> Result<()> {
-        self.session.reset();
+        let ended = self.session.reset();
+        if matches!(self.gpu, Seat::Busy) && self.ended.is_none() {
+            self.ended = Some(ended);
+        }
         self.cpu.reset()
     }
 
@@ -154,7 +167,6 @@ impl<G: Ops> Predictor<G> {
     pub fn start(&mut self, options: &PredictOptions) -> Result<Started<G>> {
         let PredictOptions { k, exclude, group } = options;
         let question = self.question(*k, exclude, group.as_deref());
-        self.unknown_items += exclude.len() - question.exclude.len();
         match std::mem::replace(&mut self.gpu, Seat::Empty) {
             Seat::Idle(mut follower) if *k <= G::MAX_K => match follower.catch_up(&self.session, self.session.len()) {
                 Ok(true) => {
@@ -176,17 +188,15 @@ impl<G: Ops> Predictor<G> {
     /// None in practice.
     pub fn finish(&mut self, answered: Answered<G>) -> Result<Prediction> {
         let Answered { follower, question, answer } = answered;
+        let ended = self.ended.take();
         match answer.and_then(|top| self.prediction(&top, Backend::Gpu)) {
             Ok(prediction) => {
-                // It may have been abandoned meanwhile.
-                if matches!(self.gpu, Seat::Busy) {
-                    self.gpu = Seat::Idle(follower);
-                }
+                self.gpu = Seat::Idle(follower);
                 Ok(prediction)
             }
             Err(error) => {
                 self.give_up_gpu(error);
-                self.answer_on_cpu(&question)
+                self.answer_late(&question, ended)
             }
         }
     }
@@ -226,24 +236,28 @@ impl<G: Ops> Predictor<G> {
         };
     }
 
-    /// Gives the GPU up: the CPU answers from now on. `reason` is a sentence without its full stop.
-    pub fn abandon_gpu(&mut self, reason: &str) {
-        self.gpu = Seat::Empty;
-        self.reason = format!("the CPU answers because {reason}");
-    }
-
     fn give_up_gpu(&mut self, error: Error) {
-        match error {
-            Error::Gpu(what) => self.abandon_gpu(&what),
-            other => self.abandon_gpu(&other.to_string()),
-        }
+        let what = match error {
+            Error::Gpu(what) => what,
+            other => other.to_string(),
+        };
+        self.gpu = Seat::Empty;
+        self.reason = format!("the CPU answers because {what}");
     }
 
     /// Where the predictor stands.
     pub fn diagnostics(&self) -> Diagnostics {
+        let (backend, reason) = match &self.gpu {
+            Seat::Empty => (Backend::Cpu, self.reason.as_str()),
+            Seat::Idle(follower) if !follower.can_follow(&self.session) => (
+                Backend::Cpu,
+                "the CPU answers until a reset because the GPU has yet to see events that are no longer kept",
+            ),
+            Seat::Idle(_) | Seat::Busy => (Backend::Gpu, self.reason.as_str()),
+        };
         Diagnostics {
-            backend: if matches!(self.gpu, Seat::Empty) { Backend::Cpu } else { Backend::Gpu },
-            reason: self.reason.clone(),
+            backend,
+            reason: reason.to_owned(),
             adapter: self.adapter.clone(),
             cpu_milliseconds: self.times.map(|times| times.cpu),
             gpu_milliseconds: self.times.map(|times| times.gpu),
@@ -251,29 +265,42 @@ impl<G: Ops> Predictor<G> {
             items: self.model.vocab.len(),
             bytes: self.bytes,
             events: self.session.len(),
-            unknown_items: self.unknown_items,
+            unknown_events: self.session.unknown,
+            ungrouped_events: if self.model.metadata.schema.has_group { self.session.ungrouped } else { 0 },
             version: env!("CARGO_PKG_VERSION"),
         }
     }
 
     fn question(&self, k: usize, exclude: &[String], group: Option<&str>) -> Question {
         Question {
+            events: self.session.len(),
             group: group.map_or(self.session.open_group(), |name| self.session.group_number(Some(name))),
             k,
             exclude: exclude.iter().filter_map(|key| self.model.vocab.id(key)).collect(),
         }
     }
 
+    /// Answers for the session as it was at the question; `ended` is that session if a reset has ended it.
+    fn answer_late(&mut self, question: &Question, ended: Option<Session>) -> Result<Prediction> {
+        if ended.is_none() && question.events == self.session.len() {
+            return self.answer_on_cpu(question);
+        }
+        let now = ended.map(|ended| std::mem::replace(&mut self.session, ended));
+        let stream = self.stream_before(question.events);
+        if let Some(now) = now {
+            self.session = now;
+        }
+        self.prediction(&rank(&mut stream?, question)?, Backend::Cpu)
+    }
+
     fn answer_on_cpu(&mut self, question: &Question) -> Result<Prediction> {
-        let Question { group, k, exclude } = question;
-        self.cpu.score(Upcoming { group: *group }, exclude)?;
-        let top = self.cpu.ops().rank((*k).min(self.model.vocab.len()));
+        let top = rank(&mut self.cpu, question)?;
         self.prediction(&top, Backend::Cpu)
     }
 
     fn prediction(&self, top: &TopK, backend: Backend) -> Result<Prediction> {
         let broken = |what: String| match backend {
-            Backend::Gpu => Error::Gpu(format!("it answered with {what}")),
+            Backend::Gpu => Error::Gpu(format!("the GPU computes {what}")),
             Backend::Cpu => Error::Format(format!("the model computes {what}; train again")),
         };
         // Minus infinity is well: there is no candidate.
@@ -283,14 +310,17 @@ impl<G: Ops> Predictor<G> {
         let named = |&(item, score): &(ItemId, f32)| {
             let probability = (score - top.log_sum_exp).exp();
             let key = self.model.vocab.key(item).filter(|_| probability.is_finite());
-            let item = key.ok_or_else(|| match backend {
-                Backend::Gpu => Error::Gpu(format!("the GPU gave item {item} a score that is no number")),
-                Backend::Cpu => Error::Format(format!("item {item} has a score that is no number; train again")),
-            })?;
+            let item = key.ok_or_else(|| broken(format!("no number as the score of item {item}")))?;
             Ok(Predicted { item: item.to_owned(), score, probability })
         };
         Ok(Prediction { items: top.ranked.iter().map(named).collect::<Result<_>>()?, backend })
     }
+}
+
+fn rank(stream: &mut CpuStream, question: &Question) -> Result<TopK> {
+    let Question { group, k, exclude, .. } = question;
+    stream.score(Upcoming { group: *group }, exclude)?;
+    Ok(stream.ops().rank((*k).min(stream.ops().scores().len())))
 }
 
 /// No device beside the CPU.

@@ -8,16 +8,28 @@ use std::collections::VecDeque;
 /// How many events are kept; a longer session goes on, but forgets the earliest of them.
 const KEPT: usize = 10_000;
 
-/// One session's events and the names of its groups.
+/// One session's events and the names of its groups. Events that changed nothing are counted and not kept.
 #[derive(Default)]
 pub struct Session {
     /// Which session it is: a reset begins the next.
     number: usize,
+    /// Events that the visitor made, those that changed nothing included.
+    made: usize,
+    /// Events whose item the model does not know.
+    pub unknown: usize,
+    /// Events without a group's name.
+    pub ungrouped: usize,
     /// Events that are no longer kept.
     forgotten: usize,
-    kept: VecDeque<EncodedEvent>,
+    kept: VecDeque<Kept>,
     group_name: Option<String>,
     group: u32,
+}
+
+struct Kept {
+    /// Its place among the events that the visitor made.
+    place: usize,
+    event: EncodedEvent,
 }
 
 impl Session {
@@ -31,35 +43,46 @@ impl Session {
         self.group
     }
 
+    /// Counts an event that changes nothing.
+    pub fn pass_over(&mut self, event: &EncodedEvent) {
+        self.made += 1;
+        self.unknown += usize::from(!event.view().is_known());
+    }
+
     /// Keeps an event that was encoded with `group_number(group_name)`.
     pub fn push(&mut self, event: EncodedEvent, group_name: Option<String>) {
         self.group = event.group;
+        self.ungrouped += usize::from(group_name.is_none());
         self.group_name = group_name;
         if self.kept.len() == KEPT {
             self.kept.pop_front();
             self.forgotten += 1;
         }
-        self.kept.push_back(event);
+        self.kept.push_back(Kept { place: self.made, event });
+        self.made += 1;
     }
 
-    /// How many events the session has had.
+    /// How many events the session has had that changed something: what the other methods count by.
     pub fn len(&self) -> usize {
         self.forgotten + self.kept.len()
     }
 
-    /// The place of the first event that is still kept.
+    /// The number of the first event that is still kept.
     pub fn first_kept(&self) -> usize {
         self.forgotten
     }
 
-    /// The event at a place, the first of the session being 0; `None` when it is no longer kept.
-    pub fn event(&self, place: usize) -> Option<&EncodedEvent> {
-        self.kept.get(place.checked_sub(self.forgotten)?)
+    /// The event of a number, the first being 0, and its place among all that the visitor made; `None` when it is no
+    /// longer kept.
+    pub fn event(&self, number: usize) -> Option<(usize, &EncodedEvent)> {
+        let kept = self.kept.get(number.checked_sub(self.forgotten)?)?;
+        Some((kept.place, &kept.event))
     }
 
-    /// Begins an empty session.
-    pub fn reset(&mut self) {
-        *self = Self { number: self.number + 1, ..Self::default() };
+    /// Begins an empty session; returns the one that ends.
+    pub fn reset(&mut self) -> Self {
+        let next = Self { number: self.number + 1, ..Self::default() };
+        std::mem::replace(self, next)
     }
 }
 
@@ -76,7 +99,13 @@ impl<O: Ops> Follower<O> {
         Self { stream, session: session.number, seen: first }
     }
 
-    /// Takes the events before place `until`; false when some that it needs are no longer kept.
+    /// Whether all events that it needs to catch up are still kept.
+    pub fn can_follow(&self, session: &Session) -> bool {
+        let seen = if self.session == session.number { self.seen } else { 0 };
+        seen >= session.first_kept()
+    }
+
+    /// Takes the events before number `until`; false when some that it needs are no longer kept, or it has gone past.
     ///
     /// # Errors
     /// What the device says.
@@ -85,14 +114,14 @@ impl<O: Ops> Follower<O> {
             self.restart(session, 0)?;
         }
         while self.seen < until {
-            let Some(event) = session.event(self.seen) else { return Ok(false) };
-            self.stream.observe(event.view())?;
+            let Some((_, event)) = session.event(self.seen) else { return Ok(false) };
             self.seen += 1;
+            self.stream.catch_up(event.view(), until - self.seen)?;
         }
-        Ok(true)
+        Ok(self.seen == until)
     }
 
-    /// Begins again, with the session's event at place `first` to come next.
+    /// Begins again, with the session's event number `first` to come next.
     ///
     /// # Errors
     /// What the device says.

@@ -100,7 +100,7 @@ async fn time<O: Ops>(stream: &mut Stream<O>, events: &[EncodedEvent], clock: Cl
     Ok((clock() - start) / f64::from(ROUNDS))
 }
 
-/// A session with repeated, unknown and never-met items, groups, times, and all kinds of field values.
+/// A session with repeated and never-met items, groups, times, and all kinds of field values.
 fn made_up(model: &Model, session: u32) -> Vec<EncodedEvent> {
     let items = model.vocab.len() as u32;
     (0..EVENTS)
@@ -109,7 +109,7 @@ fn made_up(model: &Model, session: u32) -> Vec<EncodedEvent> {
             let source = if place % 5 == 4 { place - 2 } else { place };
             let number = scramble(session * EVENTS + source);
             EncodedEvent {
-                item: if place % 7 == 6 || items == 0 { UNKNOWN_ITEM } else { number % items },
+                item: number.checked_rem(items).unwrap_or(UNKNOWN_ITEM),
                 time: if place % 6 == 5 { NO_TIME } else { i64::from(session * EVENTS + place) * 7_000_000 },
                 group: place / 4,
                 fields: model.weights.fields.iter().map(|field| made_up_value(field, scramble(number))).collect(),

@@ -78,10 +78,12 @@ pub struct Diagnostics {
     pub items: usize,
     /// The model file's size.
     pub bytes: usize,
-    /// Events of the session.
+    /// Events of the session, but for those that changed nothing.
     pub events: usize,
-    /// Keys that the model did not know, in events and in exclusions, since loading.
-    pub unknown_items: usize,
+    /// Events of the session that changed nothing, because the model does not know their item.
+    pub unknown_events: usize,
+    /// Of `events` those without a group, which the model expects: together they count as one group.
+    pub ungrouped_events: usize,
     /// The package's version.
     pub version: &'static str,
 }

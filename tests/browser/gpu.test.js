@@ -162,6 +162,45 @@ test("a lost GPU leaves its answer to the CPU, is tried once more, and then no m
   );
 });
 
+test("a GPU lost on the way leaves the question as it was", async () => {
+  const before = () => {
+    const { requestDevice } = GPUAdapter.prototype;
+    GPUAdapter.prototype.requestDevice = async function (...options) {
+      globalThis.device = await requestDevice.apply(this, options);
+      return globalThis.device;
+    };
+  };
+  await onPage(
+    site,
+    async (page) => {
+      await load(page, "gpu");
+      const late = await page.evaluate(async () => {
+        const asked = predictor.predict();
+        predictor.reset();
+        predictor.observe({ item: "0000009", group: "another" });
+        device.destroy();
+        return asked;
+      });
+      assert.equal(late.backend, "cpu");
+      assertSameRanking(late.items, SESSION.items, "the session as it was at the call");
+    },
+    { before },
+  );
+});
+
+test("a long session that the GPU has not followed costs it no step too many", async () => {
+  await onPage(site, async (page) => {
+    const { first, backend, reason } = await page.evaluate(async () => {
+      const predictor = await foreclick.Predictor.load(MODEL, { backend: "gpu" });
+      for (let number = 0; number < 9000; number++) {
+        predictor.observe({ item: String(number % 3000).padStart(7, "0"), group: `group-${number >> 2}` });
+      }
+      return { first: await predictor.predict(), ...predictor.diagnostics() };
+    });
+    assert.deepEqual([first.backend, backend], ["gpu", "gpu"], reason);
+  });
+});
+
 test("calls that overlap each get the answer to their own session", async () => {
   await onPage(site, async (page) => {
     await load(page, "gpu");

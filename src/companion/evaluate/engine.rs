@@ -6,14 +6,13 @@ use crate::engine::cpu::{Cpu, Simd};
 use crate::event::{EncodedEvent, EventView, Upcoming};
 use crate::format::Model;
 use anyhow::Result;
-use std::collections::VecDeque;
 use std::sync::Arc;
 
 /// A model file on the CPU. Events are taken when a score is asked for, so that those too far back for the encoder
 /// to see cost no step of it.
 pub struct EngineScorer {
     stream: Stream<Cpu<Simd>>,
-    waiting: VecDeque<EncodedEvent>,
+    waiting: Vec<EncodedEvent>,
 }
 
 impl EngineScorer {
@@ -23,18 +22,7 @@ impl EngineScorer {
     /// None on the CPU; the type is the engine's.
     pub fn new(model: &Arc<Model>) -> Result<Self> {
         let stream = Stream::new(model.clone(), Cpu::new(model.clone()))?;
-        Ok(Self { stream, waiting: VecDeque::new() })
-    }
-
-    fn catch_up(&mut self) -> Result<()> {
-        while let Some(event) = self.waiting.pop_front() {
-            if self.waiting.len() >= self.stream.reach() {
-                self.stream.skip(event.view())?;
-            } else {
-                self.stream.observe(event.view())?;
-            }
-        }
-        Ok(())
+        Ok(Self { stream, waiting: Vec::new() })
     }
 }
 
@@ -46,12 +34,18 @@ impl Scorer for EngineScorer {
 
     fn observe(&mut self, event: EventView<'_>) -> Result<()> {
         let EventView { item, time, group, fields } = event;
-        self.waiting.push_back(EncodedEvent { item, time, group, fields: fields.to_vec() });
+        if event.is_known() {
+            self.waiting.push(EncodedEvent { item, time, group, fields: fields.to_vec() });
+        }
         Ok(())
     }
 
     fn scores(&mut self, upcoming: Upcoming, out: &mut [f32]) -> Result<()> {
-        self.catch_up()?;
+        let mut later = self.waiting.len();
+        for event in self.waiting.drain(..) {
+            later -= 1;
+            self.stream.catch_up(event.view(), later)?;
+        }
         self.stream.score(upcoming, &[])?;
         out.copy_from_slice(self.stream.ops().scores());
         Ok(())

@@ -1,0 +1,257 @@
+//! The façade: the engine's answers under a site's own names, explanations that add up, and a GPU that may fail.
+#![expect(clippy::unwrap_used, reason = "helpers of tests may panic as tests do")]
+
+#[path = "../common/mod.rs"]
+mod common;
+mod gpu;
+#[path = "../common/page.rs"]
+mod page;
+
+use common::{ModelShape, random_events, random_model};
+use foreclick::engine::cpu::{Cpu, Simd};
+use foreclick::engine::{Ops, Stream};
+use foreclick::event::{Event, Upcoming, Value};
+use foreclick::format::Model;
+use foreclick::predictor::{ExplainOptions, MAX_EVENTS, PredictOptions, Prediction, Predictor};
+use foreclick::schema::FilterSeen;
+use page::page_events;
+use std::future::Future;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+
+const SHAPE: ModelShape = ModelShape {
+    hidden: 16,
+    heads: 2,
+    blocks: 2,
+    feed_forward: 32,
+    max_len: 8,
+    items: 60,
+    has_group: true,
+    has_fields: true,
+    filter_seen: FilterSeen::Group,
+};
+
+/// A future that never has to wait.
+fn now<T>(future: impl Future<Output = T>) -> T {
+    match std::pin::pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(value) => value,
+        Poll::Pending => panic!("it waits"),
+    }
+}
+
+fn model() -> Model {
+    random_model(SHAPE, 1)
+}
+
+fn predictor<G: Ops>(model: &Model) -> Predictor<G> {
+    Predictor::from_bytes(&model.to_bytes().unwrap(), "at first").unwrap()
+}
+
+fn events(count: usize, seed: u64) -> Vec<Event> {
+    page_events(&model(), &random_events(SHAPE, count, seed))
+}
+
+fn with_events<G: Ops>(events: &[Event]) -> Predictor<G> {
+    let mut predictor = predictor(&model());
+    events.iter().for_each(|event| predictor.observe(event.clone()).unwrap());
+    predictor
+}
+
+/// The events that change something, with their places: the rest names unknown items, or one that its group has.
+fn taken(events: &[Event]) -> Vec<(usize, Event)> {
+    let mut taken: Vec<(usize, Event)> = Vec::new();
+    for (place, event) in events.iter().enumerate() {
+        let mut open = taken.iter().rev().take_while(|(_, earlier)| earlier.group == event.group);
+        if !event.item.starts_with("unknown") && !open.any(|(_, earlier)| earlier.item == event.item) {
+            taken.push((place, event.clone()));
+        }
+    }
+    taken
+}
+
+fn all_items() -> PredictOptions {
+    PredictOptions { k: SHAPE.items, ..PredictOptions::default() }
+}
+
+fn predict<G: Ops>(predictor: &mut Predictor<G>) -> Prediction {
+    now(predictor.predict(&all_items())).unwrap()
+}
+
+fn names(prediction: &Prediction) -> Vec<&str> {
+    prediction.items.iter().map(|predicted| predicted.item.as_str()).collect()
+}
+
+#[test]
+fn predicts_what_the_engine_predicts() {
+    let model = Arc::new(Model::from_bytes(&model().to_bytes().unwrap()).unwrap());
+    let mut stream = Stream::new(model.clone(), Cpu::<Simd>::new(model.clone())).unwrap();
+    let mut predictor: Predictor = predictor(&model);
+    let (mut name, mut group) = (None, 0);
+    let events = events(60, 2);
+    let taken = taken(&events);
+    assert!(taken.len() > 40 && taken.len() < events.len());
+    for (place, event) in events.into_iter().enumerate() {
+        if taken.iter().any(|&(taken, _)| taken == place) {
+            group += u32::from(event.group != name);
+            name = event.group.clone();
+            stream.observe(event.encode(&model.metadata.schema, &model.vocab, group).unwrap().view()).unwrap();
+        }
+        predictor.observe(event).unwrap();
+        let expected = now(stream.predict(Upcoming { group }, SHAPE.items, &[])).unwrap();
+        let got = predict(&mut predictor);
+        let expected_names: Vec<_> = expected.ranked.iter().map(|&(id, _)| model.vocab.key(id).unwrap()).collect();
+        assert_eq!(names(&got), expected_names);
+        assert!(got.items.iter().zip(&expected.ranked).all(|(got, (_, score))| got.score == *score));
+        let total: f32 = got.items.iter().map(|predicted| predicted.probability).sum();
+        assert!((total - 1.0).abs() < 1e-4, "probabilities add up to {total}");
+    }
+}
+
+#[test]
+fn a_new_group_frees_what_the_open_one_holds() {
+    let item = |group: &str, item: &str| Event { item: item.into(), group: Some(group.into()), ..Event::default() };
+    let mut predictor: Predictor = with_events(&[item("a", "0000001"), item("b", "0000002")]);
+    let ranked = |predictor: &mut Predictor, group: Option<&str>| {
+        let options = PredictOptions { group: group.map(str::to_owned), ..all_items() };
+        let prediction = now(predictor.predict(&options)).unwrap();
+        names(&prediction).into_iter().map(str::to_owned).collect::<Vec<_>>()
+    };
+    for open in [None, Some("b")] {
+        let ranked = ranked(&mut predictor, open);
+        assert!(!ranked.contains(&"0000002".into()) && ranked.contains(&"0000001".into()));
+    }
+    assert_eq!(ranked(&mut predictor, Some("c")).len(), SHAPE.items);
+}
+
+#[test]
+fn excluded_items_are_no_candidates() {
+    let mut predictor: Predictor = with_events(&events(9, 3));
+    let best = names(&predict(&mut predictor))[0].to_owned();
+    let options = PredictOptions { exclude: vec![best.clone(), "no such item".into()], ..all_items() };
+    let prediction = now(predictor.predict(&options)).unwrap();
+    assert!(!names(&prediction).contains(&best.as_str()));
+    let total: f32 = prediction.items.iter().map(|predicted| predicted.probability).sum();
+    assert!((total - 1.0).abs() < 1e-4);
+}
+
+#[test]
+fn a_refused_event_leaves_the_session_as_it_was() {
+    let mut predictor: Predictor = with_events(&events(9, 4));
+    let before = (predict(&mut predictor), predictor.diagnostics());
+    let group = Some("a new group".to_owned());
+    let wrong = Event { item: "0000001".into(), group: group.clone(), time: Some(f64::NAN), ..Event::default() };
+    assert_eq!(predictor.observe(wrong).unwrap_err().code(), "event");
+    let fields = [("price".to_owned(), Value::Text("cheap".into()))].into();
+    let wrong = Event { item: "0000001".into(), group, fields, ..Event::default() };
+    assert_eq!(predictor.observe(wrong).unwrap_err().code(), "event");
+    assert_eq!((predict(&mut predictor), predictor.diagnostics()), before);
+}
+
+#[test]
+fn an_unknown_item_changes_nothing_and_is_counted() {
+    let (unknown, known) = ("new here", "0000007");
+    let event =
+        |item: &str| Event { item: item.into(), group: Some("new".into()), time: Some(9e12), ..Event::default() };
+    for before in [vec![], events(9, 4)] {
+        let mut predictor: Predictor = with_events(&before);
+        let (fresh, events) = (predict(&mut predictor), predictor.diagnostics().events);
+        let earlier = predictor.diagnostics().unknown_events;
+        predictor.observe(event(unknown)).unwrap();
+        assert_eq!(predict(&mut predictor), fresh);
+        let diagnostics = predictor.diagnostics();
+        assert_eq!((diagnostics.events, diagnostics.unknown_events), (events, earlier + 1));
+        predictor.observe(event(known)).unwrap();
+        assert_ne!(predict(&mut predictor), fresh, "a known one changes something");
+        predictor.reset().unwrap();
+        let diagnostics = predictor.diagnostics();
+        assert_eq!((diagnostics.events, diagnostics.unknown_events, diagnostics.items), (0, 0, SHAPE.items));
+    }
+}
+
+#[test]
+fn a_group_holds_an_item_once() {
+    let event = |item: &str, group: &str| Event { item: item.into(), group: Some(group.into()), ..Event::default() };
+    let basket = [event("0000001", "a"), event("0000002", "a")];
+    let mut predictor: Predictor = with_events(&basket);
+    let before = predict(&mut predictor);
+    predictor.observe(basket[0].clone()).unwrap();
+    assert_eq!((predict(&mut predictor), predictor.diagnostics().events), (before.clone(), 2));
+    predictor.observe(event("0000001", "b")).unwrap();
+    assert_eq!(predictor.diagnostics().events, 3, "another group may hold it");
+
+    let any = random_model(ModelShape { filter_seen: FilterSeen::None, ..SHAPE }, 1);
+    let mut predictor: Predictor = self::predictor(&any);
+    basket.iter().chain(&basket[..1]).for_each(|event| predictor.observe(event.clone()).unwrap());
+    assert_eq!(predictor.diagnostics().events, 3, "without the filter a repeat is behaviour");
+}
+
+#[test]
+fn events_without_a_group_are_counted_where_there_should_be_one() {
+    let event =
+        |group: Option<&str>| Event { item: "0000001".into(), group: group.map(str::to_owned), ..Event::default() };
+    let ungrouped = ModelShape { has_group: false, filter_seen: FilterSeen::None, ..SHAPE };
+    for (shape, expected) in [(SHAPE, 1), (ungrouped, 0)] {
+        let mut predictor: Predictor = self::predictor(&random_model(shape, 1));
+        predictor.observe(event(Some("a"))).unwrap();
+        predictor.observe(event(None)).unwrap();
+        let diagnostics = predictor.diagnostics();
+        assert_eq!((diagnostics.events, diagnostics.ungrouped_events), (2, expected));
+        predictor.reset().unwrap();
+        assert_eq!(predictor.diagnostics().ungrouped_events, 0);
+    }
+}
+
+#[test]
+fn a_model_that_computes_no_numbers_is_refused() {
+    let mut broken = model();
+    broken.weights.log_scale = 1e30;
+    let mut predictor: Predictor = predictor(&broken);
+    assert_eq!(now(predictor.predict(&all_items())).unwrap_err().code(), "format");
+}
+
+#[test]
+fn an_explanation_is_what_leaving_events_out_gives() {
+    for count in [0, 1, 5, MAX_EVENTS, 70] {
+        let events = events(count, 5);
+        let mut predictor: Predictor = with_events(&events);
+        let prediction = predict(&mut predictor);
+        let taken = taken(&events);
+        // Each explanation twice: the second finds what the first left behind.
+        for place in [0, 0, prediction.items.len() - 1] {
+            let predicted = &prediction.items[place];
+            let group = taken.last().and_then(|(_, event)| event.group.clone());
+            let explanation = predictor.explain(&predicted.item, &ExplainOptions::default()).unwrap();
+            assert_eq!(explanation.score, predicted.score);
+            assert!((explanation.probability - predicted.probability).abs() <= 1e-5 * predicted.probability);
+            let terms = explanation.terms;
+            let sum = terms.taste + terms.popularity + terms.repetition + terms.neighbours;
+            assert!((sum - predicted.score).abs() < 1e-3, "{terms:?} make {sum}, expected {}", predicted.score);
+
+            let explained = &taken[taken.len().saturating_sub(MAX_EVENTS)..];
+            assert_eq!(explanation.events.len(), explained.len());
+            for (effect, (place, left_out)) in explanation.events.iter().zip(explained) {
+                assert_eq!((effect.place, &effect.item), (*place, &left_out.item));
+                let others: Vec<Event> =
+                    taken.iter().filter(|(other, _)| other != place).map(|(_, event)| event.clone()).collect();
+                let mut without: Predictor = with_events(&others);
+                let options = PredictOptions { group: group.clone(), ..all_items() };
+                let prediction = now(without.predict(&options)).unwrap();
+                let probability =
+                    prediction.items.iter().find(|other| other.item == predicted.item).unwrap().probability;
+                let expected = predicted.probability.ln() - probability.ln();
+                assert!((effect.effect - expected).abs() < 1e-3, "{effect:?}, expected {expected}");
+            }
+        }
+    }
+}
+
+#[test]
+fn what_cannot_be_explained_is_said() {
+    let mut predictor: Predictor = with_events(&events(12, 6));
+    let mut refuse = |item: &str, options: ExplainOptions| predictor.explain(item, &options).unwrap_err().to_string();
+    assert!(refuse("no such item", ExplainOptions::default()).contains("does not know"));
+    let too_many = ExplainOptions { events: MAX_EVENTS + 1, ..ExplainOptions::default() };
+    assert!(refuse("0000001", too_many).contains("at most 32"));
+    let excluded = ExplainOptions { exclude: vec!["0000001".into()], ..ExplainOptions::default() };
+    assert!(refuse("0000001", excluded).contains("no candidate"));
+}
