@@ -6,7 +6,8 @@
  * Call it first where the `.wasm` file does not lie beside the script, as with some bundlers, in extensions, or under
  * Node.js, which can't fetch files. Only the first call counts.
  *
- * @throws {ForeclickError} `fetch` where the file can't be had, `wasm` where it can't be started.
+ * @throws {ForeclickError} `fetch` where the file can't be had, `argument` where it is none of these, `wasm` where it
+ * can't be started.
  * @example
  * import wasm from "foreclick/foreclick.wasm?url"; // Vite
  * await init({ wasm });
@@ -16,7 +17,7 @@ export function init(options?: InitOptions): Promise<void>;
 /** Where the `.wasm` file comes from. */
 export interface InitOptions {
   /** An address, an answer to a request, the file's bytes, or a compiled module. Default: the file in the package. */
-  wasm?: string | URL | Response | BufferSource | WebAssembly.Module;
+  wasm?: string | URL | Response | BufferSource | WebAssembly.Module | undefined;
 }
 
 /**
@@ -43,16 +44,18 @@ export class Predictor implements Disposable {
    * @param source Its address, the answer to a request for it, or its bytes.
    * @throws {ForeclickError} `fetch` where it can't be had, `format` where it is no model or is damaged, `version`
    * where it is from a newer foreclick, `schema` where it contradicts itself, `wasm` where WebAssembly can't start,
-   * `argument` for anything else than the above. An abort rejects with the signal's reason.
+   * `argument` for another source or option. An abort rejects with the signal's reason, an `onProgress` that throws
+   * with what it threw.
    */
   static load(source: string | URL | Response | ArrayBuffer | ArrayBufferView, options?: LoadOptions): Promise<Predictor>;
 
   /**
-   * Takes one event of the visitor's. An item that the model does not know is allowed: it counts as an event, and
-   * `diagnostics().unknownItems` counts it.
+   * Takes one event of the visitor's. Report every one, in their order; those that training leaves out change nothing
+   * here either: an item that the model does not know (`diagnostics().unknownEvents` counts these), and an item that
+   * its group has already, where the model was trained with `filter_seen = "group"` (a basket holds a product once).
    *
-   * @throws {ForeclickError} `event` for a member that the model does not have or a value of the wrong kind; the
-   * session is as it was then.
+   * @throws {ForeclickError} `event` for a member that events do not have, a field that the model was trained without
+   * or a value of the wrong kind; the session is as it was then. `freed`; `wasm` after a crash.
    */
   observe(event: VisitorEvent): void;
 
@@ -105,11 +108,11 @@ export interface LoadOptions {
    * waits for the GPU and uses it even if it is slower. A GPU that is missing, wrong or lost is no error with any of
    * them: the CPU answers, and `diagnostics().reason` tells why.
    */
-  backend?: "auto" | "cpu" | "gpu";
+  backend?: "auto" | "cpu" | "gpu" | undefined;
   /** Called as the model file arrives. */
-  onProgress?: (progress: Progress) => void;
+  onProgress?: ((progress: Progress) => void) | undefined;
   /** Ends the transfer. */
-  signal?: AbortSignal;
+  signal?: AbortSignal | undefined;
 }
 
 /** How much of the model file has arrived. */
@@ -124,22 +127,36 @@ export interface Progress {
 export interface VisitorEvent {
   /** The site's own key of the item. */
   item: string;
-  /** When, in milliseconds since 1970 (`Date.now()`). Left out: not known. */
-  time?: number;
-  /** What it belongs to, such as a basket or an order; events of one group follow each other. */
-  group?: string;
-  /** Further fields by the names that the model was trained with. One left out, null or NaN counts as missing. */
-  fields?: Record<string, string | number | null | undefined>;
+  /**
+   * When, in milliseconds since 1970 (`Date.now()`). Left out: not known. Passed over by a model that was trained
+   * without times.
+   */
+  time?: number | null | undefined;
+  /**
+   * What it belongs to, such as a basket or an order; events of one group follow each other. Give it wherever the model
+   * was trained with groups: events without it (`diagnostics().ungroupedEvents`) count as one endless group, whose
+   * items may all be out of the candidates. Passed over by a model that was trained without groups.
+   */
+  group?: string | null | undefined;
+  /**
+   * Further fields by the names that the model was trained with. One left out, null or NaN
+   * counts as missing, and so does a category that the model does not know. A category is a string as in the log, a
+   * boolean, or a whole number: 3 is "3", but not "3.0".
+   */
+  fields?: Record<string, string | number | boolean | null | undefined> | null | undefined;
 }
 
 /** What a prediction is asked for. */
 export interface PredictOptions {
   /** How many items; fewer come back where there are fewer candidates. Default 10. Above 100 the CPU answers. */
-  k?: number;
+  k?: number | undefined;
   /** Keys of items that are no candidates. Unknown ones are passed over. */
-  exclude?: string[];
-  /** The group of the event to come; a new name opens a group. Default: the last event's group. */
-  group?: string;
+  exclude?: readonly string[] | undefined;
+  /**
+   * The group of the event to come; a new name opens a group. Default: the group of the last event that changed
+   * something.
+   */
+  group?: string | null | undefined;
 }
 
 /** The candidates for the next event. */
@@ -164,12 +181,12 @@ export interface PredictedItem {
 
 /** What an explanation is asked for. */
 export interface ExplainOptions {
-  /** How many of the latest events are left out in turn: 0 to 32. Default 32. */
-  events?: number;
+  /** How many of the latest events that changed something are left out in turn: 0 to 32. Default 32. */
+  events?: number | undefined;
   /** As in {@link PredictOptions}; give what the prediction was given. */
-  exclude?: string[];
+  exclude?: readonly string[] | undefined;
   /** As in {@link PredictOptions}; give what the prediction was given. */
-  group?: string;
+  group?: string | null | undefined;
 }
 
 /** Why an item has its score. */
@@ -191,16 +208,16 @@ export interface Explanation {
     /** How often it is found beside the latest items. */
     neighbours: number;
   };
-  /** The latest events, oldest first. */
+  /** The latest events, oldest first, without those that changed nothing. */
   events: EventEffect[];
 }
 
 /** What one event did for the item. */
 export interface EventEffect {
-  /** The event's place in the session; the first is 0. */
+  /** Which `observe` of the session it was, counted from 0 since the load or the reset. */
   place: number;
-  /** The event's item; null where the model does not know it. */
-  item: string | null;
+  /** The event's item. */
+  item: string;
   /** `ln(probability / probability without this event)`: above 0 where the event speaks for the item. */
   effect: number;
 }
@@ -223,10 +240,12 @@ export interface Diagnostics {
   items: number;
   /** The model file's size, unpacked. */
   bytes: number;
-  /** The session's events. */
+  /** The session's events, without those that changed nothing. */
   events: number;
-  /** Item keys that the model did not know, in events and in exclusions, since loading. */
-  unknownItems: number;
+  /** The session's events that changed nothing because the model does not know their item. */
+  unknownEvents: number;
+  /** Of `events` those without a group, although the model makes use of it: expected to be 0. */
+  ungroupedEvents: number;
   /** The package's version. */
   version: string;
   /** WebAssembly's memory, shared by all predictors of the page, in bytes. */

@@ -10,7 +10,8 @@ const TRIAL_LIMIT = 60_000;
 let instance; // the promise of WebAssembly's exports
 let stopped; // the error that ended the instance
 
-export function init({ wasm } = {}) {
+export function init(options) {
+  const { wasm } = options ?? {};
   // The one place where the address is written: bundlers look for just this form.
   instance ??= start(wasm ?? new URL("./wasm/foreclick_bg.wasm", import.meta.url)).catch((error) => {
     instance = undefined;
@@ -26,8 +27,12 @@ export class Predictor {
   #settled;
   #retried = false;
 
-  static async load(source, { backend = "auto", onProgress, signal } = {}) {
-    if (!BACKENDS.includes(backend)) throw failure("argument", `backend is ${backend}, expected one of ${BACKENDS}`);
+  static async load(source, options) {
+    const { backend = "auto", onProgress, signal, ...unknown } = options ?? {};
+    for (const name in unknown) throw failure("argument", `unknown option ${name}, expected backend, onProgress, signal`);
+    if (!BACKENDS.includes(backend)) {
+      throw failure("argument", `backend is ${String(backend)}, expected one of ${BACKENDS}`);
+    }
     const [bytes] = await Promise.all([read(source, onProgress, signal), init()]);
     signal?.throwIfAborted();
     const { memory } = await instance;
@@ -56,12 +61,14 @@ export class Predictor {
   }
 
   observe(event) {
-    this.#call((inner) => inner.observe(event));
+    const copied = copy(event);
+    this.#call((inner) => inner.observe(copied));
   }
 
   async predict(options = {}) {
     const start = performance.now();
-    let answer = this.#call((inner) => inner.predict(options));
+    const copied = copy(options);
+    let answer = this.#call((inner) => inner.predict(copied));
     if (answer instanceof Promise) {
       answer = (await within(PREDICTION_LIMIT, answer)) ?? stop("the GPU's answer never came");
       if (answer.backend === "cpu") this.#retryGpu();
@@ -71,7 +78,8 @@ export class Predictor {
 
   async explain(item, options = {}) {
     if (typeof item !== "string") throw failure("argument", "the item to explain must be a string");
-    return this.#call((inner) => inner.explain(item, options));
+    const copied = copy(options);
+    return this.#call((inner) => inner.explain(item, copied));
   }
 
   reset() {
@@ -116,14 +124,23 @@ export class Predictor {
 }
 
 async function start(wasm) {
+  const what = "WebAssembly file";
   const isAddress = typeof wasm === "string" || wasm instanceof URL;
-  const source = isAddress ? await get(wasm, "WebAssembly file") : checked(wasm, "WebAssembly file");
+  if (!isAddress && typeof wasm !== "object") throw failure("argument", `${what}: expected a URL, a Response, bytes or a module`);
+  const source = isAddress ? await get(wasm, what) : checked(wasm, what);
   try {
     return await startWasm({ module_or_path: source });
   } catch (error) {
     const advice = "it needs WebAssembly with SIMD and, under a Content-Security-Policy, 'wasm-unsafe-eval'";
     throw failure("wasm", `foreclick can't start (${error.message}); ${advice}`, error);
   }
+}
+
+// A page's getters run here: one that throws inside a call into WebAssembly would leave its stack where it was.
+function copy(value, depth = 2) {
+  if (depth === 0 || value === null || typeof value !== "object") return value;
+  if (Array.isArray(value)) return [...value];
+  return Object.fromEntries(Object.entries(value).map(([name, member]) => [name, copy(member, depth - 1)]));
 }
 
 // Runs one call into WebAssembly. A trap leaves its memory half-changed, so that nothing may enter it again.
@@ -143,20 +160,34 @@ function stop(what, cause) {
 }
 
 async function read(source, onProgress, signal) {
-  if (source instanceof ArrayBuffer) return new Uint8Array(source);
-  if (ArrayBuffer.isView(source)) return new Uint8Array(source.buffer, source.byteOffset, source.byteLength);
+  try {
+    if (source instanceof ArrayBuffer) return new Uint8Array(source);
+    if (ArrayBuffer.isView(source)) return new Uint8Array(source.buffer, source.byteOffset, source.byteLength);
+  } catch (error) {
+    throw failure("argument", `the bytes can't be read: ${error.message}`, error);
+  }
   if (typeof source === "string" || source instanceof URL) source = await get(source, "model file", signal);
   if (!(source instanceof Response)) throw failure("argument", "load() takes a URL, a Response or bytes");
   const response = checked(source, "model file");
+  let thrown;
+  const tell = (progress) => {
+    try {
+      onProgress(progress);
+    } catch (error) {
+      thrown = { error };
+      throw error;
+    }
+  };
   try {
-    const counted = onProgress && response.body ? count(response, onProgress) : response;
+    const counted = onProgress && response.body ? count(response, tell) : response;
     return new Uint8Array(await counted.arrayBuffer());
   } catch (error) {
+    if (thrown) throw thrown.error;
     throw signal?.aborted ? signal.reason : failure("fetch", `model file: the transfer broke off: ${error.message}`, error);
   }
 }
 
-function count(response, onProgress) {
+function count(response, tell) {
   // Of a packed transfer the header gives the packed length, but we see unpacked bytes.
   const length = response.headers.get("content-encoding") ? 0 : Number(response.headers.get("content-length"));
   const total = length || undefined;
@@ -164,7 +195,7 @@ function count(response, onProgress) {
   const counter = new TransformStream({
     transform(chunk, controller) {
       loaded += chunk.byteLength;
-      onProgress({ loaded, total });
+      tell({ loaded, total });
       controller.enqueue(chunk);
     },
   });

@@ -92,6 +92,13 @@ test("progress is told and a transfer can be aborted", async () => {
     });
     const size = readFileSync(MODEL).length;
     assert.deepEqual(progress.at(-1), { loaded: size, total: size });
+    const thrown = await page.evaluate(async () => {
+      const onProgress = () => {
+        throw new RangeError("of the page's");
+      };
+      return foreclick.Predictor.load(MODEL, { onProgress }).catch(({ name, message }) => `${name} ${message}`);
+    });
+    assert.equal(thrown, "RangeError of the page's");
     const abort = await page.evaluate(async () => {
       const signal = AbortSignal.abort();
       return foreclick.Predictor.load(MODEL, { signal }).catch(({ name }) => name);
@@ -120,11 +127,14 @@ test("wrong addresses are told from wrong files", async () => {
   await withPage(
     async (page) => {
       const again = await page.evaluate(async () => {
-        const failure = await foreclick.init({ wasm: "/nowhere.wasm" }).catch(({ code, message }) => code + message);
-        await foreclick.init();
-        return failure;
+        const attempt = (wasm) => foreclick.init({ wasm }).catch(({ code, message }) => code + message);
+        const failures = [await attempt(5), await attempt("/nowhere.wasm")];
+        await foreclick.init(null);
+        await foreclick.Predictor.load(MODEL, null);
+        return failures;
       });
-      assert.match(again, /^fetch.*nowhere\.wasm answered 404/, "and a second try may succeed");
+      assert.match(again[0], /^argument.*expected a URL/);
+      assert.match(again[1], /^fetch.*nowhere\.wasm answered 404/, "and a second try may succeed");
     },
     { expected: /404/ },
   );
@@ -136,6 +146,11 @@ test("what does not fit is refused and changes nothing", async () => {
       const predictor = await foreclick.Predictor.load(MODEL);
       predictor.observe({ item: "0000003", group: "a" });
       const before = JSON.stringify((await predictor.predict()).items);
+      const gone = () => {
+        const bytes = new Uint8Array(8);
+        structuredClone(bytes.buffer, { transfer: [bytes.buffer] });
+        return bytes.buffer;
+      };
       const attempts = [
         () => predictor.observe(),
         () => predictor.observe("0000003"),
@@ -147,7 +162,8 @@ test("what does not fit is refused and changes nothing", async () => {
         () => predictor.observe({ item: "0000003", time: NaN }),
         () => predictor.observe({ item: "0000003", fields: { colour: "red" } }),
         () => predictor.observe({ item: "0000003", fields: { price: "cheap" } }),
-        () => predictor.observe({ item: "0000003", fields: { kind: true } }),
+        () => predictor.observe({ item: "0000003", fields: { kind: [] } }),
+        () => predictor.observe({ item: "0000003", fields: { kind: 1.5 } }),
         () => predictor.predict({ k: -1 }),
         () => predictor.predict({ k: 1.5 }),
         () => predictor.predict({ exlude: [] }),
@@ -155,7 +171,11 @@ test("what does not fit is refused and changes nothing", async () => {
         () => predictor.explain("no such item"),
         () => predictor.explain(3),
         () => predictor.explain("0000003", { events: 33 }),
+        () => predictor.predict({ exclude: [3] }),
         () => foreclick.Predictor.load(MODEL, { backend: "npu" }),
+        () => foreclick.Predictor.load(MODEL, { backend: Symbol() }),
+        () => foreclick.Predictor.load(MODEL, { backnd: "cpu" }),
+        () => foreclick.Predictor.load(gone()),
         () => new foreclick.Predictor(),
       ];
       const refused = [];
@@ -170,28 +190,35 @@ test("what does not fit is refused and changes nothing", async () => {
       const same = before === JSON.stringify((await predictor.predict()).items);
       return { refused, same, events: predictor.diagnostics().events };
     });
-    assert.deepEqual(refused, [...Array(11).fill("event"), ...Array(9).fill("argument")]);
+    assert.deepEqual(refused, [...Array(12).fill("event"), ...Array(13).fill("argument")]);
     assert.deepEqual([same, events], [true, 1]);
   });
 });
 
-test("unknown items, missing values and odd numbers are allowed", async () => {
+test("unknown items change nothing, and missing values and odd numbers are allowed", async () => {
   await withPage(async (page) => {
-    const { report, rankings, excluded } = await page.evaluate(async () => {
+    const { fresh, unmoved, report, rankings, excluded } = await page.evaluate(async () => {
       const predictor = await foreclick.Predictor.load(MODEL);
+      const rank = async () => JSON.stringify((await predictor.predict()).items);
+      const fresh = await rank();
+      predictor.observe({ item: "never seen", time: 5, group: "new", fields: { price: 9 } });
+      const unmoved = await rank();
       const rankings = [];
       for (const price of [NaN, Infinity, null, undefined]) {
         predictor.reset();
         predictor.observe({ item: "never seen", time: undefined, fields: { kind: "hover", price } });
         predictor.observe({ item: "0000001", time: -1, group: null, fields: { kind: null, price } });
-        rankings.push(JSON.stringify((await predictor.predict()).items));
+        rankings.push(await rank());
       }
       const { items } = await predictor.predict({ k: 1 });
       const excluded = await predictor.predict({ k: 5000, exclude: [items[0].item, "never seen"] });
-      return { report: predictor.diagnostics(), rankings, excluded: excluded.items.map(({ item }) => item) };
+      const report = predictor.diagnostics();
+      return { fresh, unmoved, report, rankings, excluded: excluded.items.map(({ item }) => item) };
     });
     assert.equal(new Set(rankings).size, 1, "each of them is a missing number");
-    assert.equal(report.unknownItems, 5);
+    assert.equal(unmoved, fresh);
+    assert.notEqual(rankings[0], fresh);
+    assert.deepEqual([report.events, report.unknownEvents, report.ungroupedEvents], [1, 1, 1]);
     assert.equal(report.items, 3000);
     assert.equal(report.bytes, readFileSync(MODEL).length);
     // The open group's one known item and the excluded one are out.
@@ -199,8 +226,36 @@ test("unknown items, missing values and odd numbers are allowed", async () => {
   });
 });
 
+test("a getter of the page's that throws harms nothing", async () => {
+  await withPage(async (page) => {
+    const { thrown, items } = await page.evaluate(async () => {
+      const predictor = await foreclick.Predictor.load(MODEL, { backend: "cpu" });
+      const trap = () => {
+        throw new RangeError("of the page's");
+      };
+      const objects = [{ get item() { return trap(); } }, { item: "0000001", fields: new Proxy({}, { ownKeys: trap }) }];
+      const thrown = new Set();
+      // As often as would use up the stack of WebAssembly.
+      for (let round = 0; round < 4000; round++) {
+        const calls = objects.map((event) => () => predictor.observe(event));
+        calls.push(() => predictor.predict({ get k() { return trap(); } }), () => predictor.explain("0000001", objects[0]));
+        for (const call of calls) {
+          try {
+            await call();
+          } catch ({ name, message }) {
+            thrown.add(`${name} ${message}`);
+          }
+        }
+      }
+      return { thrown: [...thrown], items: (await predictor.predict()).items };
+    });
+    assert.deepEqual(thrown, ["RangeError of the page's"]);
+    assert.equal(items.length, 10);
+  });
+});
+
 test("explanations add up", async () => {
-  const { events, items } = nativeSessions().find((session) => session.events.length > 10);
+  const { events, items } = nativeSessions().find(({ events }) => events.length > 10 && events.some(({ item }) => item.startsWith("unknown")));
   await withPage(async (page) => {
     const { explanation, few } = await page.evaluate(
       async ({ events, item }) => {
@@ -213,12 +268,17 @@ test("explanations add up", async () => {
     assertSameRanking([explanation], [items[0]], "the explained item");
     const sum = Object.values(explanation.terms).reduce((a, b) => a + b);
     assert.ok(Math.abs(sum - explanation.score) < 1e-3, `${sum} against ${explanation.score}`);
-    assert.equal(explanation.events.length, events.length);
-    explanation.events.forEach(({ place, item, effect }, index) => {
-      assert.equal(place, index);
-      assert.equal(item, events[index].item.startsWith("unknown") ? null : events[index].item);
-      assert.ok(Number.isFinite(effect));
-    });
+    // The others changed nothing: an item is unknown, or again in its group.
+    const repeats = ({ item, group }, place) =>
+      events.slice(0, place).some((earlier) => earlier.item === item && earlier.group === group);
+    const places = [...events.keys()].filter((place) => !events[place].item.startsWith("unknown"));
+    const taken = places.filter((place) => !repeats(events[place], place));
+    assert.ok(taken.length < events.length);
+    assert.deepEqual(
+      explanation.events.map(({ place, item }) => [place, item]),
+      taken.map((place) => [place, events[place].item]),
+    );
+    assert.ok(explanation.events.every(({ effect }) => Number.isFinite(effect)));
     assert.deepEqual(few.events, explanation.events.slice(-2));
   });
 });

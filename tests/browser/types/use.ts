@@ -4,8 +4,11 @@ import type { Diagnostics, Explanation, ForeclickError, Prediction, VisitorEvent
 
 await init();
 await init({ wasm: new URL("foreclick_bg.wasm", "https://example.org") });
+await init({ wasm: undefined });
 
-const event: VisitorEvent = { item: "oat-milk", time: Date.now(), group: "basket", fields: { price: 3, kind: null } };
+const event: VisitorEvent = { item: "oat-milk", time: Date.now(), group: "basket", fields: { price: 3, kind: null, gift: true } };
+const known: VisitorEvent = { item: "soap", time: null, group: undefined };
+const outOfStock: readonly string[] = ["soap"];
 
 export async function use(model: Response): Promise<[Prediction, Explanation, Diagnostics]> {
   using predictor = await Predictor.load(model, {
@@ -15,7 +18,8 @@ export async function use(model: Response): Promise<[Prediction, Explanation, Di
   });
   await predictor.settled;
   predictor.observe(event);
-  const prediction = await predictor.predict({ k: 3, exclude: ["soap"], group: "basket" });
+  predictor.observe(known);
+  const prediction = await predictor.predict({ k: 3, exclude: outOfStock, group: undefined });
   const [best] = prediction.items;
   if (!best) throw new Error(`no candidate after ${prediction.milliseconds} ms`);
   const explanation = await predictor.explain(best.item, { events: 3, exclude: [], group: "basket" });
