@@ -34,9 +34,7 @@ impl Scorer for EngineScorer {
 
     fn observe(&mut self, event: EventView<'_>) -> Result<()> {
         let EventView { item, time, group, fields } = event;
-        if event.is_known() {
-            self.waiting.push(EncodedEvent { item, time, group, fields: fields.to_vec() });
-        }
+        self.waiting.push(EncodedEvent { item, time, group, fields: fields.to_vec() });
         Ok(())
     }
 
