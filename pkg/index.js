@@ -5,6 +5,7 @@ import startWasm, { WebPredictor } from "./wasm/foreclick.js";
 const BACKENDS = ["auto", "cpu", "gpu"];
 // The GPU has its own, shorter deadlines. Past these it can only have died inside WebAssembly.
 const PREDICTION_LIMIT = 10_000;
+const ADAPTER_LIMIT = 10_000;
 const TRIAL_LIMIT = 60_000;
 
 let instance; // the promise of WebAssembly's exports
@@ -109,12 +110,16 @@ export class Predictor {
   }
 
   // Never rejects: whatever happens, the CPU answers, and the diagnostics tell why.
-  #tryGpu() {
-    const trial = this.#call((inner) => inner.try_gpu(this.#backend === "gpu"));
-    return within(TRIAL_LIMIT, trial).then(
-      () => {},
-      () => {},
-    );
+  async #tryGpu() {
+    try {
+      // Asked here first: where this throws or never answers, as extensions make it, WebAssembly could not go on.
+      const adapter = navigator.gpu.requestAdapter().then(() => true);
+      if (!(await within(ADAPTER_LIMIT, adapter))) throw new Error("WebGPU does not answer");
+      const trial = this.#call((inner) => inner.try_gpu(this.#backend === "gpu")).then(() => true);
+      if (!(await within(TRIAL_LIMIT, trial))) throw new Error("the GPU's trial never ended");
+    } catch ({ message }) {
+      if (this.#inner && !stopped) this.#call((inner) => inner.give_up_gpu(message));
+    }
   }
 
   #call(work) {

@@ -92,6 +92,12 @@ impl WebPredictor {
             Ok(JsValue::UNDEFINED)
         })
     }
+
+    /// Notes why the GPU could not even be tried.
+    pub fn give_up_gpu(&self, reason: String) -> Result<(), JsValue> {
+        self.0.borrow()?.give_up_gpu(Error::Gpu(reason));
+        Ok(())
+    }
 }
 
 async fn try_gpu(shared: &Shared) -> Result<Trial<Gpu>> {

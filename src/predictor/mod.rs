@@ -236,7 +236,8 @@ impl<G: Ops> Predictor<G> {
         };
     }
 
-    fn give_up_gpu(&mut self, error: Error) {
+    /// Gives the GPU up: the CPU answers from now on.
+    pub fn give_up_gpu(&mut self, error: Error) {
         let what = match error {
             Error::Gpu(what) => what,
             other => other.to_string(),

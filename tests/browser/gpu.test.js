@@ -110,6 +110,24 @@ for (const backend of ["auto", "gpu"]) {
   });
 }
 
+for (const [how, requestAdapter, reason] of [
+  ["throws", () => { throw new Error("blocked by an extension"); }, /blocked by an extension/],
+  ["rejects", () => Promise.reject(new Error("blocked by an extension")), /blocked by an extension/],
+  ["never answers", () => new Promise(() => {}), /WebGPU does not answer/],
+]) {
+  test(`a WebGPU that ${how} leaves the CPU`, async () => {
+    const before = `GPU.prototype.requestAdapter = ${requestAdapter};`;
+    await onPage(
+      site,
+      async (page) => {
+        await load(page, "gpu");
+        await expectCpu(page, reason, "none");
+      },
+      { before },
+    );
+  });
+}
+
 test("a GPU that computes something else is found out", async () => {
   // As a driver's bug would: every score is a little off.
   const before = () => {
