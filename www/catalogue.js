@@ -2,10 +2,10 @@
 import { AISLES, aisleOf } from "./aisles.js";
 import { categoryName, productName, sizeName } from "./words.js";
 
-/** Reads the catalogue. Throws a `TypeError` that names what is missing. */
+/** Reads the catalogue. Throws an error of code `fetch`, as the package does, where it is missing. */
 export async function loadCatalogue(url) {
   const response = await fetch(url);
-  if (!response.ok) throw new TypeError(`${url} answered ${response.status}`);
+  if (!response.ok) throw Object.assign(new Error(`${url} answered ${response.status}`), { code: "fetch" });
   return new Catalogue(await response.json());
 }
 

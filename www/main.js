@@ -226,8 +226,13 @@ function fail(error) {
   byId("failed-text").textContent = error.message;
 }
 
+// Every file that the demo's command makes is missing together; a browser that is too old is another matter.
 function failToLoad(error) {
   fail(error);
+  if (error.code !== "fetch") {
+    byId("failed-title").textContent = "The demo can't start here";
+    return;
+  }
   byId("failed-title").textContent = "There is no model here yet";
   byId("failed-text").textContent =
     `${error.message}. This command trains one, builds the package and serves this page:`;
@@ -235,13 +240,17 @@ function failToLoad(error) {
   byId("failed-command").hidden = false;
 }
 
+// Imported late, so that this page can say what to do where the package is not built.
+function loadPackage() {
+  return import("/foreclick/index.js").catch((error) => {
+    throw Object.assign(error, { code: "fetch" });
+  });
+}
+
 async function load() {
   const [catalogue, predictor] = await Promise.all([
     loadCatalogue(ITEMS),
-    // Imported late, so that this page can say what to do where the package is not built.
-    import("/foreclick/index.js").then(({ Predictor }) =>
-      Predictor.load(MODEL, { backend: "auto", onProgress: showProgress }),
-    ),
+    loadPackage().then(({ Predictor }) => Predictor.load(MODEL, { backend: "auto", onProgress: showProgress })),
   ]);
   return new Demo(catalogue, predictor);
 }

@@ -190,6 +190,25 @@ test("without a model the page says which command makes one", async () => {
   await context.close();
 });
 
+test("a browser that can't run it is told so, and not to train a model", async () => {
+  const context = await browser.newContext({ viewport: DESK });
+  const page = await context.newPage();
+  await page.addInitScript(() => {
+    const refuse = async () => {
+      throw new WebAssembly.CompileError("invalid opcode");
+    };
+    WebAssembly.instantiateStreaming = refuse;
+    WebAssembly.instantiate = refuse;
+  });
+  await page.goto(server.url);
+  await page.waitForSelector('body[data-state="failed"]');
+  const text = await page.locator("#failed").innerText();
+  assert.match(text, /can't start here/);
+  assert.match(text, /SIMD/);
+  assert.doesNotMatch(text, /build\.sh/);
+  await context.close();
+});
+
 /** The demo, loaded; it keeps the requests that follow the load, and what went wrong. */
 async function open(options = {}) {
   const context = await browser.newContext({ viewport: DESK, reducedMotion: "reduce", ...options });
