@@ -139,9 +139,9 @@ export interface VisitorEvent {
    */
   group?: string | null | undefined;
   /**
-   * Further fields by the names that the model was trained with. One left out, null or NaN
-   * counts as missing, and so does a category that the model does not know. A category is a string as in the log, a
-   * boolean, or a whole number: 3 is "3", but not "3.0".
+   * Further fields by the names that the model was trained with. One left out, null or NaN counts as missing, and so
+   * does a category that the model does not know. A category is a string as in the log, a boolean, or a whole number: 3
+   * is "3", but not "3.0".
    */
   fields?: Record<string, string | number | boolean | null | undefined> | null | undefined;
 }
