@@ -114,11 +114,12 @@ export class Predictor {
     try {
       // Asked here first: where this throws or never answers, as extensions make it, WebAssembly could not go on.
       const adapter = navigator.gpu.requestAdapter().then(() => true);
-      if (!(await within(ADAPTER_LIMIT, adapter))) throw new Error("WebGPU does not answer");
+      if (!(await within(ADAPTER_LIMIT, adapter))) throw new Error("no answer");
       const trial = this.#call((inner) => inner.try_gpu(this.#backend === "gpu")).then(() => true);
-      if (!(await within(TRIAL_LIMIT, trial))) throw new Error("the GPU's trial never ended");
-    } catch ({ message }) {
-      if (this.#inner && !stopped) this.#call((inner) => inner.give_up_gpu(message));
+      if (!(await within(TRIAL_LIMIT, trial))) throw new Error("its trial never ended");
+    } catch (error) {
+      const reason = `WebGPU failed (${error?.message ?? error})`;
+      if (this.#inner && !stopped) this.#call((inner) => inner.give_up_gpu(reason));
     }
   }
 
