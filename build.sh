@@ -10,6 +10,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")"
 . tools/web.sh
 . tools/demo.sh
 . tools/test.sh
+. tools/bench.sh
 
 help() {
   cat <<'HELP'
@@ -19,7 +20,7 @@ usage: ./build.sh COMMAND
                  browser package and serve the demo page; --full trains to the end, not for minutes
   test           everything that CI checks, with the seconds of each step
   web            build the browser package into pkg/ and print its size
-  bench [ARG...] run the benchmarks (arguments go to cargo bench)
+  bench          time the engine and the package in Chromium; a table, and build/bench.json
   clean [--all]  remove build outputs; --all removes the caches too (downloads, tools, compiled code)
   help           this text
 
@@ -31,16 +32,10 @@ environment
   FORECLICK_NO_SERVE   1: 'demo' ends before serving
   CARGO_TARGET_DIR     compiled code (~/.cache/foreclick/target)
   FORECLICK_GPU_TESTS  no: 'test' leaves the GPU tests out and needs no Vulkan driver
-  CHROMIUM             the Chromium that the browser tests start (found in PATH)
+  CHROMIUM             the Chromium that tests and benchmarks start (found in PATH)
 
 exit status: 0 done, 2 set-up failed, anything else: a check failed or the size budget was missed
 HELP
-}
-
-bench() {
-  need_rust
-  compgen -G 'benches/*.rs' >/dev/null || die "there are no benchmarks in benches/ yet"
-  cargo bench --locked "$@"
 }
 
 clean() {
@@ -62,7 +57,7 @@ case "$command" in
     need_web_tools
     build_web
     ;;
-  bench) bench "$@" ;;
+  bench) run_bench ;;
   clean) clean "$@" ;;
   help | -h | --help) help ;;
   *)

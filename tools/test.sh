@@ -12,6 +12,7 @@ run_tests() {
   step "format" cargo fmt --check
   step "scripts" shellcheck --external-sources --check-sourced build.sh .ci/run
   step "lint" cargo clippy --release --locked --all-targets -- -D warnings
+  step "lint (benchmark)" cargo clippy --release --locked --no-default-features --features bench --benches -- -D warnings
   # As on docs.rs, burn then downloads no LLVM for CUDA; type-checking needs none.
   step "training devices" env DOCS_RS=1 cargo check --release --locked --features wgpu,cuda
   step "lint (wasm)" wasm_env "${WASM_CLIPPY[@]}" "${WASM_FLAGS[@]}" --profile web --lib -- -D warnings

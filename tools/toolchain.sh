@@ -87,15 +87,16 @@ need_shellcheck() {
   say "shellcheck: there"
 }
 
-# Finds Chromium and exports CHROMIUM for the browser tests.
-need_chromium() {
-  if [ -z "${CHROMIUM:-}" ]; then
-    have chromium || have chromium-browser || have google-chrome ||
-      apt_install "Chromium (for the browser tests)" chromium fonts-dejavu-core
-    CHROMIUM=$(command -v chromium || command -v chromium-browser || command -v google-chrome)
-  fi
-  [ -x "$CHROMIUM" ] || die "CHROMIUM names no program: $CHROMIUM"
+# Exports CHROMIUM, if there is one.
+find_chromium() {
+  CHROMIUM=${CHROMIUM:-$(command -v chromium || command -v chromium-browser || command -v google-chrome || true)}
   export CHROMIUM
+  [ -n "$CHROMIUM" ]
+}
+
+need_chromium() {
+  find_chromium || apt_install "Chromium (for the browser tests)" chromium fonts-dejavu-core
+  { find_chromium && [ -x "$CHROMIUM" ]; } || die "CHROMIUM names no program: '$CHROMIUM'"
   say "chromium: $CHROMIUM"
 }
 

@@ -1,4 +1,4 @@
-// Starts the Chromium that build.sh found, with a WebGPU adapter on any machine.
+// Starts the Chromium that build.sh found.
 import { chromium } from "playwright-core";
 
 const ALWAYS = [
@@ -9,14 +9,19 @@ const ALWAYS = [
   "--disable-quic",
   "--no-first-run",
 ];
-// A software adapter: it shows that results are right, not how fast a real GPU is.
-const WITH_GPU = ["--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader"];
-const WITHOUT_GPU = ["--disable-gpu", "--disable-features=WebGPU"];
+const GPU = {
+  // On any machine: it shows that results are right, not how fast a real GPU is.
+  software: ["--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader"],
+  // The machine's own, or a software one.
+  any: ["--enable-unsafe-webgpu", "--enable-features=Vulkan"],
+  // Pages find no WebGPU adapter.
+  none: ["--disable-gpu", "--disable-features=WebGPU"],
+};
 
-/** A browser; `gpu: false` gives one whose pages find no WebGPU adapter. The caller closes it. */
-export function launchChromium({ gpu = true } = {}) {
+/** A browser with one of these GPUs. The caller closes it. */
+export function launchChromium({ gpu = "software" } = {}) {
   return chromium.launch({
     executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
-    args: [...ALWAYS, ...(gpu ? WITH_GPU : WITHOUT_GPU)],
+    args: [...ALWAYS, ...GPU[gpu]],
   });
 }

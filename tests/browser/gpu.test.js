@@ -6,7 +6,7 @@ import { assertSameRanking, nativeSessions, onPage, start } from "./harness.js";
 let site;
 let siteWithoutAdapter;
 before(async () => {
-  [site, siteWithoutAdapter] = await Promise.all([start(), start({ gpu: false })]);
+  [site, siteWithoutAdapter] = await Promise.all([start(), start({ gpu: "none" })]);
 });
 after(() => Promise.all([site?.stop(), siteWithoutAdapter?.stop()]));
 

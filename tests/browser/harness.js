@@ -15,8 +15,8 @@ export function nativeSessions() {
   return JSON.parse(readFileSync(at("../../build/test/sessions.json"), "utf8"));
 }
 
-/** Starts a server and a Chromium; `gpu: false` gives one that offers WebGPU but has no adapter. */
-export async function start({ gpu = true } = {}) {
+/** Starts a server and a Chromium; `gpu: "none"` gives one that offers WebGPU but has no adapter. */
+export async function start({ gpu = "software" } = {}) {
   const folders = { "/": at("page"), "/foreclick/": PACKAGE, "/model/": at("../../build/test") };
   const [server, browser] = await Promise.all([serve(folders, 0), launchChromium({ gpu })]);
   return {
