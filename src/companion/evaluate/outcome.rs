@@ -27,7 +27,7 @@ pub struct Outcome {
     pub ranks: Vec<u32>,
     /// The softmax over the candidates at the target, 0 at a miss; empty unless [`Detail::Full`]: `[targets]`.
     pub target_probabilities: Vec<f32>,
-    /// The softmax at the best candidate; empty unless [`Detail::Full`]: `[targets]`.
+    /// The softmax at the best candidate, 0 where there is none; empty unless [`Detail::Full`]: `[targets]`.
     pub best_probabilities: Vec<f32>,
     /// The best items, best first, ties by item id; empty unless [`Detail::Full`]: `[targets, at most TOP]`.
     pub best_items: Vec<Vec<ItemId>>,
@@ -73,6 +73,13 @@ impl Outcome {
         self.ranks.push(rank);
         if detail == Detail::Full {
             let best = best_items(scores);
+            if scores.iter().all(|&score| score == metrics::EXCLUDED) {
+                // Nothing is left to predict, and nothing is promised.
+                self.target_probabilities.push(0.0);
+                self.best_probabilities.push(0.0);
+                self.best_items.push(best);
+                return;
+            }
             let highest = best.first().map_or(f32::NAN, |&item| scores[item as usize]);
             let sum: f32 = scores.iter().map(|&score| (score - highest).exp()).sum();
             let target = scores.get(target as usize).map_or(0.0, |&score| (score - highest).exp() / sum);
@@ -87,7 +94,8 @@ impl Outcome {
 pub fn top_overlap(a: &Outcome, b: &Outcome) -> f64 {
     let share = |(a, b): (&Vec<ItemId>, &Vec<ItemId>)| {
         let common = a.iter().filter(|item| b.contains(item)).count();
-        common as f64 / a.len().max(1) as f64
+        // Two empty lists, where there is no candidate, are equal.
+        if a.is_empty() { 1.0 } else { common as f64 / a.len() as f64 }
     };
     a.best_items.iter().zip(&b.best_items).map(share).sum::<f64>() / a.best_items.len().max(1) as f64
 }
@@ -127,6 +135,23 @@ mod tests {
         assert_eq!(outcome.best_items[0], [2, 0]);
         assert!((outcome.log_loss() - 4f64.ln()).abs() < 1e-6, "the miss stays out of the log loss");
         assert_eq!(outcome.misses(), 1);
+    }
+
+    #[test]
+    fn no_candidate_at_all_is_a_miss_and_broken_scores_are_not() {
+        let mut outcome = Outcome::default();
+        outcome.push(0, 1, &[EXCLUDED; 3], Detail::Full);
+        outcome.push(1, 1, &[0.0, 0.0, EXCLUDED], Detail::Full);
+        assert_eq!(outcome.ranks, [MISS, 2]);
+        assert_eq!(
+            (&outcome.target_probabilities[..], &outcome.best_probabilities[..]),
+            (&[0.0, 0.5][..], &[0.0, 0.5][..])
+        );
+        assert!((outcome.log_loss() - 2f64.ln()).abs() < 1e-6);
+        assert!(outcome.calibration().expected_error.is_finite());
+        assert_eq!(top_overlap(&outcome, &outcome), 1.0);
+        outcome.push(2, 1, &[f32::NAN; 3], Detail::Full);
+        assert!(outcome.target_probabilities[2].is_nan(), "a damaged model must not pass for one without candidates");
     }
 
     #[test]
