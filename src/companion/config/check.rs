@@ -187,6 +187,15 @@ max_loss = 0.02
             ("max_loss = 0.02", "bits = 5", "bits is 5"),
             ("[evaluate]", "[evaluate]\nmax_validation_events = 0", "are 1 or more"),
             ("hidden = 32", "dropout = 1.5", "train.dropout"),
+            ("hidden = 32", "hidden = 9000", "train.hidden is 9000, expected 1 to "),
+            ("hidden = 32", "heads = 3", "train.hidden 64 must be a multiple"),
+            ("hidden = 32", "decay = 0", "train.decay must be above 0"),
+            ("hidden = 32", "neighbour_epsilon = inf", "train.neighbour_epsilon must be above 0"),
+            ("hidden = 32", "epochs = 9223372036854775807", "train.epochs is 9223372036854775807, expected 1 to"),
+            ("hidden = 32", "patience = 0", "train.patience is 0"),
+            ("hidden = 32", "negatives = 576460752303423488", "train.negatives"),
+            ("hidden = 32", "neighbours = 5000", "train.neighbours is 5000, expected 0 to 1000"),
+            ("hidden = 32", "threads = 100000", "train.threads"),
         ] {
             assert!(WHOLE.contains(old), "{old}");
             let error = format!("{:#}", parse(&WHOLE.replacen(old, new, 1)).unwrap_err());

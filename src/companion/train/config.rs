@@ -84,6 +84,10 @@ impl Default for TrainConfig {
 impl TrainConfig {
     /// The model's sizes for a schema.
     pub fn architecture(&self, schema: &Schema) -> Architecture {
+        self.sizes(if schema.has_group { Context::OpenGroup } else { Context::LastEvents })
+    }
+
+    fn sizes(&self, context: Context) -> Architecture {
         Architecture {
             hidden: self.hidden,
             heads: self.heads,
@@ -94,12 +98,12 @@ impl TrainConfig {
                 decay: self.decay,
                 recency_epsilon: self.recency_epsilon,
                 neighbour_epsilon: self.neighbour_epsilon,
-                context: if schema.has_group { Context::OpenGroup } else { Context::LastEvents },
+                context,
             },
         }
     }
 
-    /// Checks what the architecture does not.
+    /// Checks all of it, before a log is read for nothing.
     ///
     /// # Errors
     /// [`Error::Argument`] names the key, its value and its limits.
@@ -111,16 +115,23 @@ impl TrainConfig {
                 Err(Error::Argument(format!("train.{name} is {value}, expected at least 0 and below 1")))
             }
         };
+        self.sizes(Context::LastEvents).validate().map_err(|error| match error {
+            Error::Schema(text) => Error::Argument(format!("train.{}", text.trim_start_matches("counting."))),
+            other => other,
+        })?;
         share("dropout", self.dropout)?;
         share("warmup", self.warmup)?;
-        for (name, value) in [
-            ("epochs", self.epochs),
-            ("patience", self.patience),
-            ("batch_size", self.batch_size),
-            ("negatives", self.negatives),
+        for (name, value, least, most) in [
+            ("epochs", self.epochs, 1, 100_000),
+            ("patience", self.patience, 1, 100_000),
+            ("batch_size", self.batch_size, 1, 1_000_000),
+            ("negatives", self.negatives, 1, 1_000_000),
+            ("full_softmax_items", self.full_softmax_items, 0, 1_000_000),
+            ("neighbours", self.neighbours, 0, 1000),
+            ("threads", self.threads, 0, 1024),
         ] {
-            if value == 0 {
-                return Err(Error::Argument(format!("train.{name} is 0, expected at least 1")));
+            if !(least..=most).contains(&value) {
+                return Err(Error::Argument(format!("train.{name} is {value}, expected {least} to {most}")));
             }
         }
         for (name, value) in [("learning_rate", self.learning_rate), ("clip_norm", self.clip_norm)] {
