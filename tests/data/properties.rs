@@ -11,7 +11,7 @@ type LogRow = (u8, Option<u16>, u8, Option<u8>, bool);
 fn rows() -> impl Strategy<Value = Vec<LogRow>> {
     let time = prop::option::weighted(0.95, 0..500_u16);
     let item = prop::option::weighted(0.95, 0..9_u8);
-    prop::collection::vec((0..5_u8, time, 0..4_u8, item, prop::bool::weighted(0.05)), 40..150)
+    prop::collection::vec((0..5_u8, time, 0..4_u8, item, prop::bool::weighted(0.05)), 80..150)
 }
 
 fn csv(rows: &[LogRow]) -> String {
