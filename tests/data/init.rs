@@ -129,3 +129,15 @@ fn what_cannot_be_guessed_is_an_error() {
     assert!(error("prices.csv").contains("no column can be the item; the columns: price"));
     assert!(error("nowhere.csv").contains("cannot read"));
 }
+
+#[test]
+fn odd_names_of_columns_do_no_harm() {
+    let mut log = String::from("user,item,\"odd \"\"\"\"\"\"\n[evil]\ncolor = 1\u{7f}\u{1b}\",\"event\n[worse]\"\n");
+    for row in 0..400 {
+        log += &format!("u{},i{},x,{}\n", row / 10, (row * 7) % 20, ["view", "cart"][row % 2]);
+    }
+    let logs = Logs::new().with("odd.csv", log);
+    let (text, config, _, _) = init_and_load(&logs.path("odd.csv"));
+    assert_eq!(config.fields[0].name, "event\n[worse]", "{text}");
+    assert!(text.lines().all(|line| !line.starts_with("[evil]") && !line.starts_with("[worse]")), "{text}");
+}

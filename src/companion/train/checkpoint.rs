@@ -121,7 +121,7 @@ pub fn load(path: &Path, fingerprint: &str, weights: &mut Weights, optimizer: &m
     Ok(progress)
 }
 
-/// Writes a file whole or not at all.
+/// Writes a file whole or not at all, and leaves nothing behind that would keep a full disk full.
 ///
 /// # Errors
 /// When the disk is full or the folder can't be written.
@@ -134,5 +134,24 @@ pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
         file.sync_all()?;
         std::fs::rename(&beside, path)
     };
-    write().with_context(|| format!("can't write {} ({} bytes); is the disk full?", path.display(), bytes.len()))
+    let written = write();
+    if written.is_err() {
+        // What it says would hide why the file could not be written.
+        let _gone = std::fs::remove_file(&beside);
+    }
+    written.with_context(|| format!("can't write {} ({} bytes); is the disk full?", path.display(), bytes.len()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_cannot_be_written_leaves_nothing_behind() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("taken");
+        std::fs::create_dir(&path).unwrap();
+        assert!(write_whole(&path, b"text").is_err());
+        assert_eq!(folder.path().read_dir().unwrap().count(), 1);
+    }
 }

@@ -23,7 +23,8 @@ impl Guesses {
         } = self;
         let mut out = String::from(
             "# What foreclick knows of this log. `foreclick init` guessed it from the first 20,000 rows;\n\
-             # each guess says why: correct what is wrong. Then: foreclick check, foreclick train.\n\n[log]\n",
+             # each guess says why: correct what is wrong. Then: foreclick check, foreclick train.\n\
+             # `foreclick init --help` shows every key there is, with its default.\n\n[log]\n",
         );
         entry(&mut out, "path", quoted(path), "");
         if let Some(events) = events {
@@ -108,6 +109,7 @@ fn entry(out: &mut String, key: &str, value: String, comment: &str) {
     out.push_str(&format!("{key} = {value}\n"));
 }
 
+/// A text in quotes on one line, which may stand in a comment too: JSON's escapes are TOML's, but for one.
 fn quoted(text: &str) -> String {
-    toml::Value::String(text.to_owned()).to_string()
+    serde_json::Value::from(text).to_string().replace('\u{7f}', "\\u007F")
 }
