@@ -1,7 +1,9 @@
 //! Bad logs: each fault is named with its place and its remedy, or counted in the report.
 
 use crate::{Logs, assert_sums, dropped, sequences};
+use foreclick::companion::data;
 use std::io::Write;
+use std::path::Path;
 
 const CSV: &str = "[log]\npath = \"log.csv\"\n";
 const REST: &str = "[sequence]\nkey = \"user\"\ntime = \"time\"\n[item]\ncolumn = \"item\"\nmin_count = 1\n";
@@ -225,4 +227,62 @@ fn events_before_train_from_are_dropped() {
     assert_sums(&report);
     assert_eq!((dropped(&report, "too early"), report.train_events), (2, 2));
     assert_eq!(dataset.sequences.times[0], 1_577_923_200_000);
+}
+
+#[test]
+fn a_log_without_a_header_is_told_from_one_with() {
+    let rows = "ann,1700000000,tea\nann,1700000060,milk\nann,1700000120,tea\nann,1700000180,milk\n";
+    let says = ["log.csv", "the first line", "put"];
+    assert_says(&refusal(rows), &["no column \"item\"", "must hold names"]);
+    let logs = Logs::new().with("log.csv", rows).with("named.csv", format!("user,time,item\n{rows}"));
+    let guess = |name: &str| data::guess(&logs.path(name), Path::new(name));
+    assert_says(&format!("{:#}", guess("log.csv").unwrap_err()), &[&says[..], &["1700000000"]].concat());
+    guess("named.csv").unwrap();
+    let by_hand = "[sequence]\nkey = \"ann\"\n[item]\ncolumn = \"tea\"\nmin_count = 1\n";
+    let (_, report) = logs.load(&format!("{CSV}{by_hand}")).unwrap();
+    let note = report.notes.iter().find(|note| note.name == "no header").unwrap();
+    assert_says(&note.detail, &says);
+    // Names that count the columns are names.
+    let counted = Logs::new().with("log.csv", "0,1,2\nann,5,tea\nann,6,milk\nann,7,tea\nann,8,milk\n");
+    let columns = "[sequence]\nkey = \"0\"\n[item]\ncolumn = \"2\"\nmin_count = 1\n";
+    assert!(counted.load(&format!("{CSV}{columns}")).unwrap().1.notes.iter().all(|note| note.name != "no header"));
+}
+
+#[test]
+fn a_json_array_and_a_quote_that_never_closes_are_named() {
+    let array = "[\n{\"user\":1,\"time\":1,\"item\":\"tea\"}\n]\n";
+    let quote = format!("user,time,item\n\"ann,1,tea\n{}", "ann,2,milk\n".repeat(300));
+    let logs = Logs::new()
+        .with("lines.json", array)
+        .with("one.json", array.replace('\n', ""))
+        .with("plain", array)
+        .with("quote.csv", quote)
+        .with("header.csv", format!("\"user,time,item\n{}", "ann,2,milk\n".repeat(300)));
+    for (name, parts) in [
+        ("one.json", ["one.json:1", "an array, expected one object a line", "jq"]),
+        ("quote.csv", ["quote.csv:2", "one record of 301 lines", "is a closing quote missing?"]),
+        ("header.csv", ["header.csv:1", "one record of 301 lines", "is a closing quote missing?"]),
+    ] {
+        let error = format!("{:#}", data::guess(&logs.path(name), Path::new(name)).unwrap_err());
+        assert_says(&error, &parts);
+        assert_says(&logs.refusal(&format!("[log]\npath = {name:?}\n{REST}")), &parts);
+    }
+    for name in ["lines.json", "plain"] {
+        let report = logs.refusal(&format!("[log]\npath = {name:?}\n{REST}"));
+        assert_says(&report, &["an array, expected one object a line"]);
+    }
+}
+
+#[test]
+fn a_sequence_too_long_to_learn_from_quickly_is_noted() {
+    let log = |rows: usize| {
+        let rows = (0..rows).map(|row| format!("ann,{},{}\n", 1_500_000_000 + 60 * row, ["tea", "milk"][row % 2]));
+        format!("user,time,item\n{}", rows.collect::<String>())
+    };
+    let logs = Logs::new().with("log.csv", log(10_001)).with("short.csv", log(10_000));
+    let note = |toml: &str| logs.load(toml).unwrap().1.notes.into_iter().find(|note| note.name == "long sequence");
+    let long = note(&format!("{CSV}{REST}")).unwrap();
+    assert_eq!(long.rows, 10_001);
+    assert_says(&long.detail, &["square", "idle_gap"]);
+    assert_eq!(note(&format!("[log]\npath = \"short.csv\"\n{REST}")), None);
 }

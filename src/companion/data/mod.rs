@@ -26,6 +26,9 @@ use read::Source;
 use std::collections::HashSet;
 use table::Table;
 
+/// Each window of a sequence replays the events before it: in a longer sequence that takes most of the time.
+const LONG_SEQUENCE: usize = 10_000;
+
 /// Reads the log that a foreclick.toml describes.
 ///
 /// # Errors
@@ -91,6 +94,15 @@ fn read_log(config: &Config, learned: Option<&Dataset>) -> Result<(Dataset, Clea
         ensure!(unknown < items.len(), "the log has none of the model's items; is [item] column the right one?");
         let detail = "events of items that the model does not know: no history, and missed as targets".to_owned();
         report.notes.push(Rule { name: "unknown items".into(), rows: unknown as u64, detail });
+    }
+    if let Some(lost) = source.lost_event()? {
+        report.notes.push(Rule { name: "no header".into(), rows: 1, detail: lost });
+    }
+    let longest = cleaned.offsets.windows(2).map(|pair| pair[1] - pair[0]).max().unwrap_or(0);
+    if longest > LONG_SEQUENCE {
+        let detail = "events of the longest sequence; an epoch's time grows with their square: cut it with [sequence] \
+                      idle_gap or another key";
+        report.notes.push(Rule { name: "long sequence".into(), rows: longest as u64, detail: detail.into() });
     }
     report.items = items.iter().filter(|&&item| item != UNKNOWN_ITEM).collect::<HashSet<_>>().len();
     report.groups = table.groups.as_ref().map(|_| group_count);

@@ -7,10 +7,10 @@ mod write;
 use super::read::{Cell, Format, Row, Source, events};
 use super::table::MISSING;
 use super::time::TimeColumn;
-use crate::companion::config::{LogConfig, LogPath, Moment, TimeUnit};
+use crate::companion::config::{Config, LogConfig, LogPath, Moment, TimeUnit};
 use crate::event::NO_TIME;
 use crate::schema::FilterSeen;
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use choose::{FieldGuess, Guess};
 use sample::Sample;
 use std::collections::{HashMap, HashSet};
@@ -48,10 +48,18 @@ struct Guesses {
 /// When the log cannot be read, is empty, or has no column that can be the item.
 pub fn guess(log: &Path, path: &Path) -> Result<String> {
     let mut source = Source::of_log(&LogConfig::of(LogPath::One(log.to_owned())))?;
+    if let Some(lost) = source.lost_event()? {
+        bail!(lost);
+    }
     refine(&mut source)?;
     let sample = Sample::read(&source)?;
+    if let (0, Some(reason)) = (sample.rows, &sample.first_broken) {
+        bail!("no line can be read as an event; the first: {reason}");
+    }
     ensure!(sample.rows > 0, "the log is empty: {}", log.display());
-    Ok(guesses(path, &source, &sample)?.to_toml())
+    let text = guesses(path, &source, &sample)?.to_toml();
+    Config::parse(&text, Path::new("")).context("the guesses contradict each other: write foreclick.toml by hand")?;
+    Ok(text)
 }
 
 /// Finds what a format leaves open: the array of events, the key at a line's start.

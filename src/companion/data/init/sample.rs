@@ -14,6 +14,8 @@ pub struct Sample {
     pub columns: Vec<Column>,
     /// How many rows they have.
     pub rows: usize,
+    /// Where the first line is that is no row, and what is wrong with it.
+    pub first_broken: Option<String>,
     /// Whether these are all rows of the log.
     pub complete: bool,
 }
@@ -33,10 +35,16 @@ impl Sample {
     pub fn read(source: &Source) -> Result<Self> {
         let names = source.columns()?;
         let new = |name: &String| Column { name: name.clone(), keys: Keys::default(), holds_times: false };
-        let mut sample = Self { columns: names.iter().map(new).collect(), rows: 0, complete: true };
+        let mut sample = Self { columns: names.iter().map(new).collect(), rows: 0, first_broken: None, complete: true };
         let wanted: Vec<&str> = names.iter().map(String::as_str).collect();
         source.read(&wanted, &mut |row| {
-            let Row::Cells(cells) = row else { return ControlFlow::Continue(()) };
+            let cells = match row {
+                Row::Cells(cells) => cells,
+                Row::Broken(reason) => {
+                    sample.first_broken.get_or_insert_with(|| reason.to_owned());
+                    return ControlFlow::Continue(());
+                }
+            };
             if sample.rows == ROWS {
                 sample.complete = false;
                 return ControlFlow::Break(());

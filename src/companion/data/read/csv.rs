@@ -3,6 +3,7 @@
 use super::bytes::{MAX_LINE, not_utf8, open, place, too_long};
 use super::source::places;
 use super::{Cell, Row, Sink};
+use crate::companion::config::Moment;
 use anyhow::{Context, Result, bail};
 use csv::{ByteRecord, Reader, ReaderBuilder};
 use std::cell::Cell as Shared;
@@ -12,6 +13,8 @@ use std::path::Path;
 use std::rc::Rc;
 
 const BUFFER: usize = 1 << 16;
+/// No record has more lines: a quote that is never closed takes in all events after it.
+const MAX_LINES: u64 = 100;
 
 /// The columns' names.
 pub fn columns(path: &Path, delimiter: Option<u8>) -> Result<Vec<String>> {
@@ -26,8 +29,10 @@ pub fn read(path: &Path, delimiter: Option<u8>, wanted: &[&str], sink: &mut Sink
         return Ok(ControlFlow::Continue(()));
     }
     let places = places(path, &columns, wanted)?;
-    while let Some((line, record)) = records.next(path)? {
-        let flow = if record.len() == columns.len() {
+    while let Some((Span { line, lines }, record)) = records.next(path)? {
+        let flow = if lines > MAX_LINES {
+            sink(Row::Broken(&never_closed(path, line, lines)))
+        } else if record.len() == columns.len() {
             let cells = places.iter().map(|&index| cell(&record[index]));
             match cells.collect::<Option<Vec<_>>>() {
                 Some(cells) => sink(Row::Cells(&cells)),
@@ -58,11 +63,37 @@ fn cell(bytes: &[u8]) -> Option<Cell<'_>> {
 fn header(path: &Path, records: &mut Records) -> Result<Vec<String>> {
     match records.next(path)? {
         None => Ok(vec![]),
-        Some((line, record)) => {
+        Some((Span { line, lines }, _)) if lines > MAX_LINES => bail!(never_closed(path, line, lines)),
+        Some((Span { line, .. }, record)) => {
             let names = record.iter().map(|name| std::str::from_utf8(name).map(|name| name.trim().to_owned()));
             names.collect::<Result<_, _>>().map_err(|_| anyhow::anyhow!(not_utf8(&place(path, line))))
         }
     }
+}
+
+/// A header's cell that is no name but a number or a time: the first line is an event then. Names that only count the
+/// columns pass.
+pub fn value_in_header(columns: &[String]) -> Option<&str> {
+    let is_value = |name: &str| name.parse().is_ok_and(f64::is_finite) || name.parse::<Moment>().is_ok();
+    let counts =
+        |place: usize, name: &str| name.parse().is_ok_and(|number: usize| number == place || number == place + 1);
+    columns
+        .iter()
+        .enumerate()
+        .find_map(|(place, name)| (is_value(name) && !counts(place, name)).then_some(name.as_str()))
+}
+
+/// The message for a record that goes on and on.
+fn never_closed(path: &Path, line: u64, lines: u64) -> String {
+    format!("{}: one record of {lines} lines, expected one event: is a closing quote missing?", place(path, line))
+}
+
+/// Where a record stands.
+struct Span {
+    /// The line on which it starts.
+    line: u64,
+    /// How many line ends it takes.
+    lines: u64,
 }
 
 /// A file's records, each of bounded length: a quote that is never closed must not fill the memory.
@@ -85,14 +116,15 @@ impl Records {
         Ok(Self { reader: builder.from_reader(bounded), record: ByteRecord::new(), since_record })
     }
 
-    /// The next record and the line on which it starts.
-    fn next(&mut self, path: &Path) -> Result<Option<(u64, &ByteRecord)>> {
+    /// The next record and where it stands.
+    fn next(&mut self, path: &Path) -> Result<Option<(Span, &ByteRecord)>> {
         let start = self.reader.position().line();
         self.since_record.set(0);
         match self.reader.read_byte_record(&mut self.record) {
             Ok(true) => {
                 let line = self.record.position().map_or(start, csv::Position::line);
-                Ok(Some((line, &self.record)))
+                let lines = self.reader.position().line().saturating_sub(line);
+                Ok(Some((Span { line, lines }, &self.record)))
             }
             Ok(false) => Ok(None),
             Err(_) if self.since_record.get() > MAX_LINE => bail!(too_long(&place(path, start))),

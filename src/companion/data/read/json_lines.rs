@@ -89,8 +89,18 @@ pub fn read(
     Ok(ControlFlow::Continue(()))
 }
 
+/// Whether a line begins an array of objects: JSON, but not JSON Lines.
+pub fn is_array(line: &str) -> bool {
+    line.trim().strip_prefix('[').is_some_and(|rest| rest.is_empty() || rest.trim_start().starts_with('{'))
+}
+
 /// A line's object and, when it is a session, its events.
 fn parse(line: &str, events: Option<&str>) -> Result<(Object, Option<Vec<Object>>), String> {
+    if is_array(line) {
+        return Err(
+            "an array, expected one object a line: convert the file, for example `jq -c '.[]' OLD > NEW`".into()
+        );
+    }
     let mut session: Object = serde_json::from_str(line).map_err(|error| format!("no JSON object: {error}"))?;
     let Some(name) = events else { return Ok((session, None)) };
     match session.remove(name) {

@@ -96,6 +96,23 @@ impl Source {
         }
     }
 
+    /// What shows that a CSV's first line is an event and no header, so that this event is lost: of the first such file.
+    ///
+    /// # Errors
+    /// When a file cannot be read.
+    pub fn lost_event(&self) -> Result<Option<String>> {
+        let Format::Csv { delimiter } = self.format else { return Ok(None) };
+        for path in &self.files {
+            if let Some(value) = csv::value_in_header(&csv::columns(path, delimiter)?) {
+                return Ok(Some(format!(
+                    "{}: the first line holds {value:?}, expected the columns' names; put a line of names before it",
+                    path.display()
+                )));
+            }
+        }
+        Ok(None)
+    }
+
     /// Hands over the wanted columns of all rows until the sink has enough.
     ///
     /// # Errors
@@ -134,11 +151,12 @@ pub fn places(path: &Path, columns: &[String], wanted: &[&str]) -> Result<Vec<us
 }
 
 fn missing_column(path: &Path, name: &str, columns: &[String]) -> String {
-    format!(
-        "{}: no column {name:?}; its columns: {}: name one of them in foreclick.toml",
-        path.display(),
-        columns.join(", ")
-    )
+    let fix = if csv::value_in_header(columns).is_some() {
+        "the first line must hold names: put one before it"
+    } else {
+        "name one of them in foreclick.toml"
+    };
+    format!("{}: no column {name:?}; its columns: {}: {fix}", path.display(), columns.join(", "))
 }
 
 /// A folder's logs, by name: files of a known kind, not hidden.
@@ -211,7 +229,7 @@ fn by_content(path: &Path) -> Result<LogFormat> {
             None => return Ok(LogFormat::Text),
         }
     };
-    if first.trim_start().starts_with('{') {
+    if first.trim_start().starts_with('{') || json_lines::is_array(first) {
         return Ok(LogFormat::Jsonl);
     }
     // A line of names is a header; a line of numbers is a sequence.
