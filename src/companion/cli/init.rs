@@ -1,13 +1,18 @@
 //! `foreclick init`.
 
 use crate::companion::data;
-use anyhow::{Context, Result, bail};
+use crate::companion::train::write_whole;
+use anyhow::{Result, bail};
 use clap::Args;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 /// Look at a log and write a commented schema file.
+///
+/// It names the log, says what its columns mean, and gives the reason for each guess. What else a schema file may say
+/// stands below.
 #[derive(Debug, Args)]
+#[command(after_long_help = include_str!("../../../examples/reference.toml"))]
 pub struct Init {
     /// The log: a file or a folder; CSV, TSV, JSON Lines, Parquet or text, also .gz and .zst
     log: PathBuf,
@@ -25,7 +30,7 @@ impl Init {
             bail!("{} is already there; name another with --out, or use --replace", self.out.display());
         }
         let text = data::guess(&self.log, &self.path_in_file()?)?;
-        std::fs::write(&self.out, text).with_context(|| format!("can't write {}", self.out.display()))?;
+        write_whole(&self.out, text.as_bytes())?;
         eprintln!("wrote {}; read its guesses, then run `foreclick check {0}`", self.out.display());
         Ok(ExitCode::SUCCESS)
     }

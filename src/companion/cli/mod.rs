@@ -1,4 +1,5 @@
-//! The command line. Data goes to stdout, everything else to stderr; exit 0 done, 1 a gate missed, 2 an error.
+//! The command line. Data goes to stdout, everything else to stderr; exit 0 done, 1 a gate missed, 2 an error,
+//! 130 stopped by Ctrl-C.
 
 mod check;
 mod evaluate;
@@ -24,21 +25,15 @@ struct Arguments {
     command: Command,
 }
 
+/// The commands; each type's own text is its help.
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Look at a log and write a commented foreclick.toml for it
     Init(init::Init),
-    /// Read and clean the log; report what each rule dropped
     Check(check::Check),
-    /// Train, evaluate, export and report: a whole run into runs/NAME
     Train(train::Train),
-    /// Measure a run or a model file beside counting baselines
     Evaluate(evaluate::Evaluate),
-    /// Write a run's quantized model file, if it loses little enough
     Export(export::Export),
-    /// Show what a model file holds
     Inspect(inspect::Inspect),
-    /// Rank the next items for sessions read as JSON Lines
     Predict(predict::Predict),
 }
 

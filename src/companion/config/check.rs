@@ -202,4 +202,36 @@ max_loss = 0.02
             assert!(error.contains(message), "no {message:?} in: {error}");
         }
     }
+
+    const REFERENCE: &str = include_str!("../../../examples/reference.toml");
+
+    #[test]
+    fn the_reference_gives_the_defaults() {
+        let least = "[log]\npath = \"events.csv\"\n[item]\ncolumn = \"item\"\n";
+        assert_eq!(parse(REFERENCE).unwrap(), parse(least).unwrap());
+    }
+
+    #[test]
+    fn the_reference_names_every_key() {
+        let least = "[log]\npath = \"events.csv\"\n[item]\ncolumn = \"item\"\n";
+        for section in ["log", "sequence", "item", "[field]", "[side]", "split", "evaluate", "train", "export"] {
+            let begin = format!("[{section}]\n");
+            // An unknown key's error lists those there are.
+            let wrong = if least.contains(&begin) {
+                least.replace(&begin, &format!("{begin}unknown = 1\n"))
+            } else {
+                format!("{least}{begin}unknown = 1\n")
+            };
+            let error = format!("{:#}", parse(&wrong).unwrap_err());
+            let keys: Vec<&str> = error.split("expected").nth(1).unwrap().split('`').skip(1).step_by(2).collect();
+            assert!(keys.len() > 1, "{error}");
+            let text = REFERENCE.split_once(&begin).unwrap().1;
+            let text = text.split("\n[").next().unwrap().split("\n#[").next().unwrap();
+            let named: Vec<&str> =
+                text.lines().filter_map(|line| Some(line.trim_start_matches('#').split_once(" = ")?.0)).collect();
+            for key in keys {
+                assert!(named.contains(&key), "[{section}] {key}");
+            }
+        }
+    }
 }
