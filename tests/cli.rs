@@ -6,6 +6,7 @@ use assert_cmd::Command;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fmt::Write;
+use std::io::BufRead;
 use std::path::{Path, PathBuf};
 
 fn foreclick(folder: &Path) -> Command {
@@ -79,6 +80,7 @@ fn from_a_log_to_a_prediction() {
     }
     what_is_refused_changes_nothing(at);
     another_log_is_measured(at);
+    a_changed_log_is_not_exported(at);
     trained_weights_are_measured_alone(at);
 
     foreclick(at).args(["export", "runs/ring", "--out", "m.safetensors", "--items", "items.json"]).assert().success();
@@ -152,6 +154,57 @@ fn trained_weights_are_measured_alone(at: &Path) {
     assert!(result["metrics"]["f32"].is_object() && result["metrics"]["exported"].is_null(), "{result}");
     let told = String::from_utf8_lossy(&measured.get_output().stderr);
     assert!(told.contains("only the trained weights"), "{told}");
+}
+
+fn a_changed_log_is_not_exported(at: &Path) {
+    let before = contents(&at.join("runs"));
+    let path = at.join("clicks.csv");
+    let log = std::fs::read_to_string(&path).unwrap();
+    let more = (0..5).map(|step| format!("v50,new{step},{},1.5\n", 1_800_000_000 + step * 60)).collect::<String>();
+    std::fs::write(
+        &path,
+        format!("{log}{}", (51..61).map(|user| more.replace("v50", &format!("v{user}"))).collect::<String>()),
+    )
+    .unwrap();
+    for command in ["export", "evaluate"] {
+        let refused = failure(foreclick(at).args([command, "runs/ring"]));
+        assert!(refused.contains("35 items now, the model has 30") && refused.contains("train again"), "{refused}");
+    }
+    // As many items, but other ones.
+    std::fs::write(&path, log.replace("page7,", "page07,")).unwrap();
+    assert!(failure(foreclick(at).args(["export", "runs/ring"])).contains("30 items as then, but other ones"));
+    std::fs::write(&path, log).unwrap();
+    assert!(contents(&at.join("runs")) == before);
+}
+
+#[test]
+fn ctrl_c_saves_and_ends_as_shells_expect() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    write_log(at);
+    foreclick(at).args(["init", "clicks.csv"]).assert().success();
+    let schema = std::fs::read_to_string(at.join("foreclick.toml")).unwrap();
+    std::fs::write(at.join("foreclick.toml"), schema + "\n[train]\npatience = 100000\n").unwrap();
+    let mut train = std::process::Command::new(env!("CARGO_BIN_EXE_foreclick"));
+    let endless = ["train", "--name", "endless", "--epochs", "100000", "--threads", "1"];
+    let train = train.current_dir(at).args(endless).stderr(std::process::Stdio::piped());
+    let mut train = train.spawn().unwrap();
+    let mut lines = std::io::BufReader::new(train.stderr.take().unwrap()).lines().map(Result::unwrap);
+    assert!(lines.any(|line| line.contains("epoch 1:")), "training begins");
+    std::process::Command::new("kill").args(["-INT", &train.id().to_string()]).status().unwrap();
+    let told: Vec<String> = lines.collect();
+    assert_eq!(train.wait().unwrap().code(), Some(130));
+    assert!(told.iter().any(|line| line.contains("is saved, go on with --resume")), "{told:?}");
+    assert!(!told.iter().any(|line| line.contains("error")), "{told:?}");
+}
+
+#[test]
+fn help_tells_what_sessions_and_schema_files_hold() {
+    let help = |command: &str| output(foreclick(Path::new(".")).args([command, "--help"]));
+    let predict = help("predict");
+    assert!(predict.contains(r#"{"events": [{"item": "...""#) && predict.contains("probability"), "{predict}");
+    assert!(help("evaluate").contains("equal scores count against the target"));
+    assert!(help("init").contains("robot_events_per_hour"));
 }
 
 #[test]

@@ -4,7 +4,9 @@ mod claim;
 
 use crate::companion::config::Config;
 use crate::companion::data::{CleaningReport, Dataset, Part, Sequences};
-use crate::companion::evaluate::{Detail, EngineScorer, change, evaluate, places, sample, share_lost, top_overlap};
+use crate::companion::evaluate::{
+    Detail, EngineScorer, change, check_fit, evaluate, places, sample, share_lost, top_overlap,
+};
 use crate::companion::train::write_whole;
 use crate::format::Model;
 use anyhow::{Context, Result, bail};
@@ -85,8 +87,7 @@ impl RunFolder {
     /// # Errors
     /// When it can't be written.
     pub fn keep(&self, name: &str, text: &str) -> Result<()> {
-        let path = self.path.join(name);
-        std::fs::write(&path, text).with_context(|| format!("can't write {}", path.display()))
+        write_whole(&self.path.join(name), text.as_bytes())
     }
 
     /// What a model file says of where it comes from.
@@ -126,9 +127,10 @@ impl RunFolder {
     /// it is little enough.
     ///
     /// # Errors
-    /// When there is no model or the file can't be written; a missed gate is no error.
+    /// When there is no model, the log has changed since, or the file can't be written; a missed gate is no error.
     pub fn export(&self, config: &Config, dataset: &Dataset) -> Result<Gate> {
         let trained = self.best()?;
+        check_fit(dataset, &trained)?;
         let mut exported = trained.quantized();
         let targets = places(dataset, Part::Validation);
         let targets = sample(&targets, config.evaluate.max_validation_events, config.split.seed);

@@ -17,6 +17,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Where runs lie.
 const RUNS: &str = "runs";
+/// The exit status after Ctrl-C, as shells have it.
+const STOPPED: u8 = 130;
 
 /// Train, evaluate, export and report: a whole run into runs/NAME.
 #[derive(Debug, Args)]
@@ -103,7 +105,8 @@ impl Train {
         folder.settle()?;
         let outcome = outcome?;
         if outcome.interrupted {
-            bail!("stopped; {} is saved, go on with --resume", folder.path().display());
+            eprintln!("stopped; {} is saved, go on with --resume", folder.path().display());
+            return Ok(ExitCode::from(STOPPED));
         }
         finish(&config, &dataset, &report, &folder)
     }
@@ -159,7 +162,7 @@ fn listen_for_stop() -> Result<&'static (dyn Fn() -> bool + Sync)> {
     ctrlc::set_handler(|| {
         // The first Ctrl-C lets the step end and saves; the second ends at once.
         if STOP.swap(true, Ordering::Relaxed) {
-            std::process::exit(130);
+            std::process::exit(STOPPED.into());
         }
         eprintln!("stopping after this step; Ctrl-C again ends at once, without saving");
     })

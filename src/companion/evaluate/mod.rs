@@ -13,6 +13,6 @@ pub(crate) mod testing;
 pub use bootstrap::{Difference, paired};
 pub use engine::EngineScorer;
 pub use outcome::{Detail, Outcome, TOP, top_overlap};
-pub use result::{Evaluation, Models, Protocol, Quantization, change, measure, share_lost};
+pub use result::{Evaluation, Models, Protocol, Quantization, change, check_fit, measure, share_lost};
 pub use scorer::Scorer;
 pub use stream::{evaluate, places, sample};

@@ -137,15 +137,25 @@ pub fn change(lost: Option<f64>) -> String {
     lost.map_or("n/a".into(), |lost| format!("{:+.2}%", 0.0 - 100.0 * lost))
 }
 
-fn check_fit(dataset: &Dataset, model: &Model) -> Result<()> {
-    if model.vocab != dataset.vocab || model.metadata.schema != dataset.schema {
-        bail!(
-            "the model was trained on another log or schema ({} items, the log has {}); use the run's own configuration",
-            model.vocab.len(),
-            dataset.vocab.len()
-        );
-    }
-    Ok(())
+/// Whether a model was learned from this data set's items and field values.
+///
+/// # Errors
+/// Says what has changed, and how to go on.
+pub fn check_fit(learned: &Dataset, model: &Model) -> Result<()> {
+    let (items, known) = (learned.vocab.len(), model.vocab.len());
+    let changed = if items != known {
+        format!("it gives {items} items now, the model has {known}")
+    } else if learned.vocab != model.vocab {
+        format!("it gives {items} items as then, but other ones")
+    } else if learned.schema != model.metadata.schema {
+        "its fields give other values or statistics now, or the schema file says otherwise".into()
+    } else {
+        return Ok(());
+    };
+    bail!(
+        "the log or its schema file has changed since the model was trained: {changed}; put the old log back, or train \
+         again; to measure on newer events, keep the old log and name the new one with `foreclick evaluate --log`"
+    )
 }
 
 fn protocol(config: &Config, dataset: &Dataset, part: Part, outcome: &Outcome) -> Protocol {
