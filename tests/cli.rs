@@ -93,6 +93,9 @@ fn from_a_log_to_a_prediction() {
     let ranked = output(foreclick(at).args(["predict", "m.safetensors", "--k", "3"]).write_stdin(session));
     let ranked: Value = serde_json::from_str(&ranked).unwrap();
     assert_eq!(ranked["items"].as_array().unwrap().len(), 3);
+    assert!(failure(foreclick(at).args(["predict", "runs/ring"])).contains("model.safetensors"));
+    let refused = failure(foreclick(at).args(["predict", "m.safetensors"]).write_stdin("\n[]"));
+    assert!(refused.contains(r#"standard input, line 2: expected {"events": [...]}"#), "{refused}");
     let model =
         foreclick(at).args(["evaluate", "m.safetensors", "--config", "foreclick.toml", "--json"]).assert().success();
     assert!(!model.get_output().stdout.is_empty());

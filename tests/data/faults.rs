@@ -135,8 +135,8 @@ b,1,tea,1
         "cheap, NaN and inf are missing"
     );
     let note = |name: &str| report.notes.iter().find(|note| note.name == name).unwrap();
-    assert_eq!(note("broken numbers").rows, 1);
-    assert_says(&note("broken numbers").detail, &["price", "cheap"]);
+    assert_eq!(note("broken numbers").rows, 2, "cheap and inf");
+    assert_says(&note("broken numbers").detail, &["price", "the first: \"cheap\""]);
     assert_eq!(note("out of order").rows, 2);
     let unreadable = &report.rules[0].detail;
     assert_says(unreadable, &["log.csv:6", "3 cells, expected 4"]);

@@ -51,25 +51,31 @@ struct Session {
 
 impl Predict {
     pub fn run(self) -> Result<ExitCode> {
+        if self.model.is_dir() {
+            bail!("{} is a folder; name the model file in it, model.safetensors", self.model.display());
+        }
         let bytes = std::fs::read(&self.model).with_context(|| format!("can't read {}", self.model.display()))?;
         let mut predictor = Predictor::<Gpu>::from_bytes(&bytes, "the CPU was asked for")
             .with_context(|| self.model.display().to_string())?;
         if let Device::Gpu = self.backend {
             use_gpu(&mut predictor)?;
         }
-        let input: Box<dyn BufRead> = if self.sessions.as_os_str() == "-" {
+        let from_input = self.sessions.as_os_str() == "-";
+        let name = if from_input { "standard input".into() } else { self.sessions.display().to_string() };
+        let input: Box<dyn BufRead> = if from_input {
             Box::new(std::io::stdin().lock())
         } else {
             let file = File::open(&self.sessions).with_context(|| format!("can't read {}", self.sessions.display()))?;
             Box::new(BufReader::new(file))
         };
         for (number, line) in input.lines().enumerate() {
-            let place = || format!("{}, line {}", self.sessions.display(), number + 1);
+            let place = || format!("{name}, line {}", number + 1);
             let line = line.with_context(place)?;
             if line.trim().is_empty() {
                 continue;
             }
-            let session: Session = serde_json::from_str(&line).with_context(place)?;
+            let session: Session = serde_json::from_str(&line)
+                .with_context(|| format!("{}: expected {{\"events\": [...]}} as `predict --help` shows", place()))?;
             let prediction = rank(&mut predictor, session, self.k).with_context(place)?;
             print(&serde_json::to_string(&prediction)?)?;
         }

@@ -103,10 +103,15 @@ impl FieldColumn {
         match self {
             Self::Category(keys) => keys.push(cell),
             Self::Number { values, broken, first_broken } => {
-                let number = cell.number();
+                // An infinite number, such as 1e999, can't be learned from either.
+                let number = cell.number().filter(|number| !number.is_infinite());
                 if number.is_none() {
                     *broken += 1;
-                    first_broken.get_or_insert_with(|| format!("{cell:?}"));
+                    first_broken.get_or_insert_with(|| {
+                        let mut text = String::new();
+                        cell.write(&mut text);
+                        text
+                    });
                 }
                 values.push(number.map_or(f32::NAN, |number| number as f32));
             }
@@ -214,7 +219,8 @@ impl Table {
     pub fn notes(&self, configs: &[FieldConfig]) -> Vec<Rule> {
         let note = |(field, config): (&FieldColumn, &FieldConfig)| match field {
             FieldColumn::Number { broken, first_broken: Some(first), .. } => {
-                let detail = format!("cells of {:?} that are no numbers: missing; the first: {first}", config.name);
+                let detail =
+                    format!("cells of {:?} that are no finite numbers: missing; the first: {first:?}", config.name);
                 Some(Rule { name: "broken numbers".into(), rows: *broken, detail })
             }
             FieldColumn::Number { first_broken: None, .. } | FieldColumn::Category(_) => None,
