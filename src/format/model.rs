@@ -194,7 +194,12 @@ fn write_weights(writer: &mut Writer, model: &Model) {
     write_f32(writer, "repeat", repeat);
     let Neighbours { offsets, items, weights, scales } = neighbours;
     writer.add("neighbours.offsets", Dtype::U32, &[offsets.len()], offsets);
-    writer.add("neighbours.items", Dtype::U32, &[items.len()], items);
+    if short_ids(scales.len()) {
+        let ids: Vec<u16> = items.iter().map(|&item| item as u16).collect();
+        writer.add("neighbours.items", Dtype::U16, &[ids.len()], &ids);
+    } else {
+        writer.add("neighbours.items", Dtype::U32, &[items.len()], items);
+    }
     writer.add("neighbours.weights", Dtype::U8, &[weights.len()], weights);
     vector(writer, "neighbours.scales", scales);
 }
@@ -214,6 +219,11 @@ fn write_f32(writer: &mut Writer, name: &str, matrix: &Matrix) {
 fn write_int8(writer: &mut Writer, name: &str, rows: &Int8Rows) {
     writer.add(name, Dtype::I8, &[rows.scales.len(), rows.columns], &rows.codes);
     writer.add(&format!("{name}.scale"), Dtype::F32, &[rows.scales.len()], &rows.scales);
+}
+
+/// Whether the ids of so many items are written in 16 bits.
+fn short_ids(items: usize) -> bool {
+    items <= 1 << 16
 }
 
 struct Reader<'a> {
@@ -279,7 +289,12 @@ impl Reader<'_> {
         let pairs = self.file.get("neighbours.items").map_or(0, |tensor| tensor.columns);
         let neighbours = Neighbours {
             offsets: self.file.require("neighbours.offsets", Dtype::U32, 1, items + 1)?,
-            items: self.file.require("neighbours.items", Dtype::U32, 1, pairs)?,
+            items: if short_ids(items) {
+                let ids: Vec<u16> = self.file.require("neighbours.items", Dtype::U16, 1, pairs)?;
+                ids.into_iter().map(u32::from).collect()
+            } else {
+                self.file.require("neighbours.items", Dtype::U32, 1, pairs)?
+            },
             weights: self.file.require("neighbours.weights", Dtype::U8, 1, pairs)?,
             scales: self.vector("neighbours.scales", items)?,
         };
