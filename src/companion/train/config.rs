@@ -25,8 +25,8 @@ pub struct TrainConfig {
     pub epochs: usize,
     /// Stop after this many epochs without a better validation NDCG@10. Default 3.
     pub patience: usize,
-    /// Windows of `max_len` events in a step. Default 64.
-    pub batch_size: usize,
+    /// Events in a step, in windows of at most `max_len`. Default 1024.
+    pub batch_events: usize,
     /// The highest learning rate. Default 0.002.
     pub learning_rate: f32,
     /// Share of the steps in which the learning rate rises from 0. Default 0.05.
@@ -39,7 +39,7 @@ pub struct TrainConfig {
     pub negatives: usize,
     /// Up to this many items the softmax is over all of them. Default 4000.
     pub full_softmax_items: usize,
-    /// The most neighbours kept for an item in the co-occurrence table; 0 switches it off. Default 16.
+    /// The most neighbours kept for an item in the co-occurrence table; 0 switches it off. Default 32.
     pub neighbours: usize,
     /// What one group's passing (or one event's, without groups) leaves of an item's recency. Default 0.97.
     pub decay: f32,
@@ -64,14 +64,14 @@ impl Default for TrainConfig {
             dropout: 0.2,
             epochs: 20,
             patience: 3,
-            batch_size: 64,
+            batch_events: 1024,
             learning_rate: 2e-3,
             warmup: 0.05,
             weight_decay: 0.01,
             clip_norm: 1.0,
             negatives: 512,
             full_softmax_items: 4000,
-            neighbours: 16,
+            neighbours: 32,
             decay: 0.97,
             recency_epsilon: 0.3,
             neighbour_epsilon: 0.003,
@@ -124,7 +124,7 @@ impl TrainConfig {
         for (name, value, least, most) in [
             ("epochs", self.epochs, 1, 100_000),
             ("patience", self.patience, 1, 100_000),
-            ("batch_size", self.batch_size, 1, 1_000_000),
+            ("batch_events", self.batch_events, 1, 1_000_000),
             ("negatives", self.negatives, 1, 1_000_000),
             ("full_softmax_items", self.full_softmax_items, 0, 1_000_000),
             ("neighbours", self.neighbours, 0, 1000),

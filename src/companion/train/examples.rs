@@ -1,8 +1,9 @@
 //! Cuts training sequences into windows and gathers what the head needs at each of their positions.
 
-use super::head::{Position, add_scaled};
+use super::head::Position;
 use super::optimizer::RowGradients;
 use super::random::{Purpose, stream};
+use super::vector::add_scaled;
 use crate::companion::data::{Dataset, Part};
 use crate::engine::counting::{Candidate, History};
 use crate::engine::input::{self, Previous};
@@ -21,10 +22,13 @@ pub struct Window {
     pub inputs: Range<usize>,
 }
 
-/// An epoch's windows, in batches of about equal length, in random order.
+/// Windows that are sorted by length together: padding stays small and the order random.
+const STRETCH: usize = 2048;
+
+/// An epoch's windows, in batches of about `batch_events` events and of about equal length, in random order.
 ///
 /// Each sequence is cut at a random offset, so that an event stands at another place in each epoch.
-pub fn epoch_batches(dataset: &Dataset, len: usize, batch_size: usize, seed: u64, epoch: u64) -> Vec<Vec<Window>> {
+pub fn epoch_batches(dataset: &Dataset, len: usize, batch_events: usize, seed: u64, epoch: u64) -> Vec<Vec<Window>> {
     let mut rng = stream(seed, Purpose::Windows, epoch, 0);
     let mut windows = Vec::new();
     for sequence in 0..dataset.sequences.len() {
@@ -40,11 +44,22 @@ pub fn epoch_batches(dataset: &Dataset, len: usize, batch_size: usize, seed: u64
         }
     }
     windows.shuffle(&mut rng);
-    // Sorting by length within long stretches keeps padding small and the order random.
-    for stretch in windows.chunks_mut(batch_size * 32) {
+    for stretch in windows.chunks_mut(STRETCH) {
         stretch.sort_by_key(|window| window.inputs.len());
     }
-    let mut batches: Vec<Vec<Window>> = windows.chunks(batch_size).map(<[Window]>::to_vec).collect();
+    let mut batches = Vec::new();
+    let (mut batch, mut events) = (Vec::new(), 0);
+    for window in windows {
+        events += window.inputs.len();
+        batch.push(window);
+        if events >= batch_events {
+            batches.push(std::mem::take(&mut batch));
+            events = 0;
+        }
+    }
+    if !batch.is_empty() {
+        batches.push(batch);
+    }
     batches.shuffle(&mut rng);
     batches
 }

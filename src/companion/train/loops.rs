@@ -6,9 +6,10 @@ use super::encoder::Encoder;
 use super::examples::{Window, epoch_batches};
 use super::journal::Journal;
 use super::meter::Meter;
-use super::neighbours::{self, FOLDS};
+use super::neighbours::{self, FOLDS, Rule};
 use super::optimizer::{Optimizer, Update, learning_rate};
 use super::parameters::initial;
+use super::pick::pick_rule;
 use super::worker::{Plan, Worker};
 use crate::companion::data::Dataset;
 use crate::engine::counting::Rules;
@@ -61,8 +62,9 @@ pub struct Outcome {
 /// When there is nothing to learn from, a loss is not finite, or a file can't be written.
 pub fn train(run: &Run<'_>, mut validate: impl FnMut(&Model) -> Result<f64>) -> Result<Outcome> {
     run.config.validate()?;
-    let mut state = State::new(run)?;
     let mut journal = Journal::open(run.folder)?;
+    let rule = pick_rule(run, &mut journal, &mut validate)?;
+    let mut state = State::new(run, rule)?;
     let mut meter = Meter::new(run.config.epochs as u64 * state.steps_per_epoch, state.progress.step);
     if neighbours::most(run.dataset, run.config) < run.config.neighbours {
         meter.say(&format!("fewer than {FOLDS} sequences: the model trains and ships without neighbours"));
@@ -73,7 +75,7 @@ pub fn train(run: &Run<'_>, mut validate: impl FnMut(&Model) -> Result<f64>) -> 
             meter.finish("stopped and saved; go on with --resume");
             return Ok(state.outcome(true));
         }
-        let model = state.model(run);
+        let model = assemble(run, &state.architecture, &state.weights);
         let ndcg = validate(&model)?;
         state.judge(run, ndcg, &model)?;
         let Progress { step, epoch, best, best_epoch, .. } = state.progress;
@@ -88,6 +90,19 @@ pub fn train(run: &Run<'_>, mut validate: impl FnMut(&Model) -> Result<f64>) -> 
     Ok(state.outcome(false))
 }
 
+/// A model of the run.
+pub fn assemble(run: &Run<'_>, architecture: &Architecture, weights: &Weights) -> Model {
+    let metadata = Metadata {
+        format_version: FORMAT_VERSION,
+        schema: run.dataset.schema.clone(),
+        architecture: architecture.clone(),
+        bits: 32,
+        provenance: run.provenance.clone(),
+        metrics: BTreeMap::new(),
+    };
+    Model { metadata, vocab: run.dataset.vocab.clone(), weights: weights.clone() }
+}
+
 struct State {
     architecture: Architecture,
     weights: Weights,
@@ -99,17 +114,16 @@ struct State {
 }
 
 impl State {
-    fn new(run: &Run<'_>) -> Result<Self> {
+    fn new(run: &Run<'_>, rule: Rule) -> Result<Self> {
         let Run { dataset, config, .. } = *run;
         let architecture = config.architecture(&dataset.schema);
-        architecture.validate()?;
         let counts = dataset.training_counts();
         if counts.iter().all(|&count| count == 0) {
             bail!("no training event: all fall into validation and test; move [split] or use a longer log");
         }
         let context = architecture.counting.context;
         let most = neighbours::most(dataset, config);
-        let table = |left_out| neighbours::count(dataset, context, most, left_out);
+        let table = |left_out| neighbours::count(dataset, context, rule, most, left_out);
         let folds = (0..FOLDS).map(|fold| table(Some(fold))).collect();
         let mut weights = initial(&architecture, &dataset.schema, &counts, table(None), config.seed);
         let mut optimizer = Optimizer::new(&weights);
@@ -132,7 +146,7 @@ impl State {
         let encoder = Encoder::new(run.device.clone(), architecture.clone());
         let worker = |_| Worker::new(encoder.clone(), rules.clone(), &weights);
         let workers = (0..config.thread_count()).map(worker).collect();
-        let steps_per_epoch = epoch_batches(dataset, config.max_len, config.batch_size, config.seed, 0).len() as u64;
+        let steps_per_epoch = epoch_batches(dataset, config.max_len, config.batch_events, config.seed, 0).len() as u64;
         Ok(Self { architecture, weights, optimizer, workers, folds, progress, steps_per_epoch })
     }
 
@@ -140,7 +154,7 @@ impl State {
     fn epoch(&mut self, run: &Run<'_>, journal: &mut Journal, meter: &mut Meter) -> Result<bool> {
         let Run { dataset, config, .. } = *run;
         let epoch = self.progress.epoch;
-        let batches = epoch_batches(dataset, config.max_len, config.batch_size, config.seed, epoch);
+        let batches = epoch_batches(dataset, config.max_len, config.batch_events, config.seed, epoch);
         let (mut loss, mut examples, mut since) = (0.0, 0, Instant::now());
         for batch in batches.iter().skip(self.progress.batch as usize) {
             if (run.stop)() {
@@ -216,18 +230,6 @@ impl State {
             self.progress.waited += 1;
             Ok(())
         }
-    }
-
-    fn model(&self, run: &Run<'_>) -> Model {
-        let metadata = Metadata {
-            format_version: FORMAT_VERSION,
-            schema: run.dataset.schema.clone(),
-            architecture: self.architecture.clone(),
-            bits: 32,
-            provenance: run.provenance.clone(),
-            metrics: BTreeMap::new(),
-        };
-        Model { metadata, vocab: run.dataset.vocab.clone(), weights: self.weights.clone() }
     }
 
     fn save(&mut self, run: &Run<'_>) -> Result<()> {

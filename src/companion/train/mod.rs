@@ -16,9 +16,11 @@ mod meter;
 mod neighbours;
 mod optimizer;
 mod parameters;
+mod pick;
 mod random;
 #[cfg(test)]
 mod tests;
+mod vector;
 mod worker;
 
 pub use checkpoint::{check_resume, last, write_whole};
@@ -26,4 +28,3 @@ pub use config::TrainConfig;
 pub use encoder::Encoder;
 pub use journal::Journal;
 pub use loops::{Outcome, Run, train};
-pub use neighbours::count as count_neighbours;

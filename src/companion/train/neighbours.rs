@@ -7,6 +7,7 @@ use super::config::TrainConfig;
 use crate::companion::data::{Dataset, Part};
 use crate::format::{Context, Neighbours};
 use rayon::prelude::*;
+use serde::Serialize;
 use std::ops::Range;
 
 /// The folds of sequences: a sequence's fold is its number modulo this.
@@ -14,11 +15,24 @@ pub const FOLDS: usize = 5;
 
 /// Events less than this far apart count as met together, where there are no groups.
 const REACH: usize = 10;
-/// What the earlier of two events counts for the later one, against the other way round, where there are no groups.
-const BACKWARD: f32 = 0.5;
-/// How strongly a neighbour's own frequency counts against it: at 0 popular items are everyone's neighbours, at 1
-/// the rarest are. A half ranked best on the sample's November baskets among 0, .25, .5, .75 and 1.
-const LIFT: f32 = 0.5;
+
+/// What counts as a neighbour, and how much.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Rule {
+    /// How strongly a neighbour's own frequency counts against it: at 0 popular items are everyone's neighbours, at
+    /// 1 the rarest are.
+    pub lift: f32,
+    /// What an event counts that came before the item, against one that came after it, where there are no groups.
+    pub backward: f32,
+}
+
+/// The rules to pick from. Which one fits is a matter of the log: baskets of groceries rank best with a lift of a
+/// half, reviews and clicks, where what is popular now comes next, with none.
+pub fn rules(context: Context) -> Vec<Rule> {
+    let backward: &[f32] = if context == Context::OpenGroup { &[1.0] } else { &[0.0, 0.5] };
+    let with = |lift| backward.iter().map(move |&backward| Rule { lift, backward });
+    with(0.0).chain(with(0.5)).collect()
+}
 
 /// How many neighbours of an item are kept: none where there are too few sequences to count each one's table on the
 /// others. A model must not learn without the table that it ships with.
@@ -29,17 +43,25 @@ pub fn most(dataset: &Dataset, config: &TrainConfig) -> usize {
 /// Counts neighbours over the training events, without the sequences of `left_out`.
 ///
 /// With groups: the share of an item's groups that hold the neighbour too. Without: the number of times that the
-/// neighbour follows less than ten events later (one over the distance, half of it when it comes before), for each
-/// occurrence of the item. Both are divided by the neighbour's relative frequency to the power of a half.
-pub fn count(dataset: &Dataset, context: Context, most: usize, left_out: Option<usize>) -> Neighbours {
+/// neighbour follows less than ten events later (one over the distance, `backward` of it when it comes before), for each
+/// occurrence of the item. Both are divided by the neighbour's relative frequency to the power of `lift`.
+pub fn count(dataset: &Dataset, context: Context, rule: Rule, most: usize, left_out: Option<usize>) -> Neighbours {
     let spans = spans(dataset, context, left_out);
     let occurrences = Occurrences::of(dataset, &spans);
     let items = dataset.vocab.len();
-    let lift = occurrences.lift();
+    let lift = occurrences.lift(rule.lift);
     let rows: Vec<Vec<(u32, f32)>> = (0..items)
         .into_par_iter()
         .map_init(
-            || Tally { dataset, context, spans: &spans, lift: &lift, sums: vec![0.0; items], touched: Vec::new() },
+            || Tally {
+                dataset,
+                context,
+                backward: rule.backward,
+                spans: &spans,
+                lift: &lift,
+                sums: vec![0.0; items],
+                touched: Vec::new(),
+            },
             |tally, item| tally.row(occurrences.of_item(item), item as u32, most),
         )
         .collect();
@@ -97,10 +119,10 @@ impl Occurrences {
     }
 
     /// What a neighbour's weight is multiplied with, `[items]`: 1 for an item of mean frequency.
-    fn lift(&self) -> Vec<f32> {
+    fn lift(&self, power: f32) -> Vec<f32> {
         let mean = self.places.len() as f32 / (self.offsets.len() - 1).max(1) as f32;
         let count = |pair: &[usize]| (pair[1] - pair[0]).max(1) as f32;
-        self.offsets.windows(2).map(|pair| (mean / count(pair)).powf(LIFT)).collect()
+        self.offsets.windows(2).map(|pair| (mean / count(pair)).powf(power)).collect()
     }
 
     fn of_item(&self, item: usize) -> &[(u32, usize)] {
@@ -112,6 +134,7 @@ impl Occurrences {
 struct Tally<'a> {
     dataset: &'a Dataset,
     context: Context,
+    backward: f32,
     spans: &'a [Range<usize>],
     /// See [`Occurrences::lift`].
     lift: &'a [f32],
@@ -121,7 +144,7 @@ struct Tally<'a> {
 
 impl Tally<'_> {
     fn row(&mut self, occurrences: &[(u32, usize)], item: u32, most: usize) -> Vec<(u32, f32)> {
-        let Self { dataset, context, spans, lift, .. } = *self;
+        let Self { dataset, context, backward, spans, lift, .. } = *self;
         let items = &dataset.sequences.items;
         for &(span, place) in occurrences {
             let span = spans[span as usize].clone();
@@ -132,8 +155,8 @@ impl Tally<'_> {
                         if place + distance < span.end {
                             self.add(items[place + distance], 1.0 / distance as f32);
                         }
-                        if place >= span.start + distance {
-                            self.add(items[place - distance], BACKWARD / distance as f32);
+                        if backward > 0.0 && place >= span.start + distance {
+                            self.add(items[place - distance], backward / distance as f32);
                         }
                     }
                 }

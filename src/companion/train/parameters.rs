@@ -15,8 +15,8 @@ const FIRST_GATES: [f32; TERMS] = [0.7, 1.2, 0.5];
 const FIRST_REPEAT: f32 = 1.0;
 /// How much of its popularity an item met before loses at first: whoever buys it anyway needs no crowd to say so.
 const FIRST_OWN_POPULARITY: f32 = -0.5;
-/// The query's length at first.
-const FIRST_SCALE: f32 = 5.0;
+/// The query's length at first: small, so that untrained rows add no noise to what counting knows already.
+const FIRST_SCALE: f32 = 1.0;
 
 /// First weights. `counts` is how often each item occurs in training, `[items]`.
 pub fn initial(

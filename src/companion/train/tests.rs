@@ -2,10 +2,12 @@
 
 use super::TrainConfig;
 use super::encoder::Encoder;
-use super::examples::Window;
+use super::examples::{Window, epoch_batches};
+use super::journal::Journal;
 use super::loops::{Run, train};
-use super::neighbours::{self, FOLDS};
+use super::neighbours::{self, FOLDS, Rule};
 use super::parameters::{dense_mut, initial, normalise};
+use super::pick::pick_rule;
 use super::worker::{Plan, Worker};
 use crate::companion::data::{Dataset, ItemTable as Columns, Part, Sequences};
 use crate::engine::Stream;
@@ -71,7 +73,7 @@ fn config(full_softmax_items: usize) -> TrainConfig {
         negatives: 16,
         full_softmax_items,
         threads: 2,
-        batch_size: 8,
+        batch_events: 64,
         epochs: 2,
         ..TrainConfig::default()
     }
@@ -80,7 +82,8 @@ fn config(full_softmax_items: usize) -> TrainConfig {
 /// Weights away from the symmetric first values.
 fn weights(dataset: &Dataset, config: &TrainConfig) -> Weights {
     let architecture = config.architecture(&dataset.schema);
-    let table = neighbours::count(dataset, architecture.counting.context, 8, None);
+    let rule = Rule { lift: 0.5, backward: 0.5 };
+    let table = neighbours::count(dataset, architecture.counting.context, rule, 8, None);
     let counts: Vec<u32> = (0..ITEMS as u32).collect();
     let mut weights = initial(&architecture, &dataset.schema, &counts, table, 3);
     let mut rng = super::random::stream(5, super::random::Purpose::Weights, 1, 1);
@@ -246,20 +249,72 @@ fn item_gradients_equal_finite_differences() {
     assert_eq!(row, [0.6, 0.8]);
 }
 
+#[test]
+fn an_epoch_predicts_every_event_once_in_steps_of_about_the_asked_size() {
+    let dataset = dataset(true, FilterSeen::Group);
+    for epoch in 0..3 {
+        let batches = epoch_batches(&dataset, 7, 20, 1, epoch);
+        let mut predicted = vec![0; dataset.sequences.items.len()];
+        for window in batches.iter().flatten() {
+            assert!((1..=7).contains(&window.inputs.len()));
+            let start = dataset.sequences.range(window.sequence).start;
+            window.inputs.clone().for_each(|input| predicted[start + input] += 1);
+        }
+        assert!(predicted.iter().all(|&times| times == 1));
+        let events = |batch: &Vec<Window>| batch.iter().map(|window| window.inputs.len()).sum::<usize>();
+        let short = batches.iter().filter(|&batch| events(batch) < 20).count();
+        assert!(short <= 1 && batches.iter().all(|batch| events(batch) < 20 + 7));
+    }
+}
+
+#[test]
+fn the_rule_that_validates_best_is_picked_and_written_down() {
+    for (has_group, rules) in [(true, 2), (false, 4)] {
+        let dataset = dataset(has_group, FilterSeen::None);
+        for best in 0..rules {
+            let folder = tempfile::tempdir().unwrap();
+            let mut journal = Journal::open(folder.path()).unwrap();
+            let config = config(0);
+            let run = run(&dataset, &config, folder.path(), false, &|| false);
+            let mut tables = Vec::new();
+            let rule = pick_rule(&run, &mut journal, |model| {
+                tables.push(model.weights.neighbours.clone());
+                Ok(if tables.len() == best + 1 { 0.5 } else { 0.25 })
+            });
+            let context = config.architecture(&dataset.schema).counting.context;
+            assert_eq!(rule.unwrap(), neighbours::rules(context)[best]);
+            assert_eq!(tables.len(), rules);
+            assert!(tables.windows(2).all(|pair| pair[0] != pair[1]), "two rules count alike");
+            let lines = std::fs::read_to_string(folder.path().join("metrics.jsonl")).unwrap();
+            assert_eq!(lines.matches("\"lift\"").count(), rules);
+        }
+    }
+}
+
+fn run<'a>(
+    dataset: &'a Dataset,
+    config: &'a TrainConfig,
+    folder: &'a std::path::Path,
+    resume: bool,
+    stop: &'a (dyn Fn() -> bool + Sync),
+) -> Run<'a> {
+    Run {
+        dataset,
+        config,
+        device: Device::flex(),
+        folder,
+        resume,
+        stop,
+        provenance: BTreeMap::new(),
+        fingerprint: "test".into(),
+    }
+}
+
 fn run_in(folder: &std::path::Path, dataset: &Dataset, resume: bool, stop_after: Option<usize>) -> Vec<u8> {
     let steps = AtomicUsize::new(0);
     let stop = || stop_after == Some(steps.fetch_add(1, Ordering::Relaxed));
     let config = TrainConfig { dropout: 0.1, epochs: 3, ..config(0) };
-    let run = Run {
-        dataset,
-        config: &config,
-        device: Device::flex(),
-        folder,
-        resume,
-        stop: &stop,
-        provenance: BTreeMap::new(),
-        fingerprint: "test".into(),
-    };
+    let run = run(dataset, &config, folder, resume, &stop);
     let outcome = train(&run, |model| Ok(f64::from(model.weights.log_scale))).unwrap();
     assert_eq!(outcome.interrupted, stop_after.is_some());
     std::fs::read(folder.join("checkpoints/last.safetensors")).unwrap()

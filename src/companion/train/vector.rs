@@ -1,0 +1,76 @@
+//! Sums and products of plain rows: the head's inner loops.
+
+use gemm::{Parallelism, gemm};
+
+/// The sum of products, in eight lanes.
+#[inline(always)]
+pub fn dot(a: &[f32], b: &[f32]) -> f32 {
+    let (a_parts, a_rest) = a.as_chunks::<8>();
+    let (b_parts, b_rest) = b.as_chunks::<8>();
+    let mut sums = [0.0; 8];
+    for (a, b) in a_parts.iter().zip(b_parts) {
+        for lane in 0..8 {
+            sums[lane] += a[lane] * b[lane];
+        }
+    }
+    sums.iter().sum::<f32>() + a_rest.iter().zip(b_rest).map(|(a, b)| a * b).sum::<f32>()
+}
+
+/// `out += factor * row`.
+#[inline(always)]
+pub fn add_scaled(out: &mut [f32], row: &[f32], factor: f32) {
+    for (value, part) in out.iter_mut().zip(row) {
+        *value += factor * part;
+    }
+}
+
+/// exp for values at most 0, without libm: 2^x by its integer part's bits and a polynomial (error below 2e-7).
+#[inline(always)]
+pub fn exp(x: f32) -> f32 {
+    if x < -80.0 {
+        return 0.0;
+    }
+    let scaled = x * std::f32::consts::LOG2_E;
+    let whole = scaled.round();
+    let part = (scaled - whole) * std::f32::consts::LN_2;
+    let series = 1.0
+        + part * (1.0 + part * (0.5 + part * (1.0 / 6.0 + part * (1.0 / 24.0 + part * (1.0 / 120.0 + part / 720.0)))));
+    series * f32::from_bits(((whole as i32 + 127) as u32) << 23)
+}
+
+/// `out [m, n] (+)= a [m, k] * b [k, n]`; `out` is row-major, strides of `a` and `b` are (row, column).
+pub fn multiply(
+    [m, n, k]: [usize; 3],
+    out: &mut [f32],
+    a: &[f32],
+    a_strides: [usize; 2],
+    b: &[f32],
+    b_strides: [usize; 2],
+    accumulate: bool,
+) {
+    assert!(out.len() >= m * n && a.len() >= m * k && b.len() >= k * n, "operands hold [{m}, {k}] x [{k}, {n}]");
+    // SAFETY: the lengths above cover every place that dimensions and strides reach, since each operand is dense.
+    unsafe {
+        gemm(
+            m,
+            n,
+            k,
+            out.as_mut_ptr(),
+            1,
+            n as isize,
+            accumulate,
+            a.as_ptr(),
+            a_strides[1] as isize,
+            a_strides[0] as isize,
+            b.as_ptr(),
+            b_strides[1] as isize,
+            b_strides[0] as isize,
+            1.0,
+            1.0,
+            false,
+            false,
+            false,
+            Parallelism::None,
+        );
+    }
+}
