@@ -131,7 +131,7 @@ impl RunFolder {
     pub fn export(&self, config: &Config, dataset: &Dataset) -> Result<Gate> {
         let trained = self.best()?;
         check_fit(dataset, &trained)?;
-        let mut exported = trained.quantized();
+        let mut exported = trained.quantized(8);
         let targets = places(dataset, Part::Validation);
         let targets = sample(&targets, config.evaluate.max_validation_events, config.split.seed);
         let before = evaluate(dataset, &targets, Detail::Full, || EngineScorer::new(&trained))?;

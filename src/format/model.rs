@@ -7,7 +7,7 @@ use super::weights::{
 };
 use crate::error::{Error, Result};
 use crate::json::{self, FromJson, Json};
-use crate::quant::Int8Rows;
+use crate::quant::{GROUP, Int4Rows, Int8Rows};
 use crate::schema::{FieldKind, Schema};
 use crate::vocab::Vocab;
 use serde::Serialize;
@@ -25,7 +25,8 @@ pub struct Metadata {
     pub schema: Schema,
     /// The model's sizes.
     pub architecture: Architecture,
-    /// Bits of the matrices: 32 (as trained) or 8 (int8 per row, each with a `.scale` tensor).
+    /// Bits of the matrices: 32 (as trained), 8 (int8 per row, each with a `.scale` tensor) or 4 (the item rows int4 per
+    /// group, all others int8).
     pub bits: u32,
     /// Where the model comes from: log, split, seed, epochs, version.
     pub provenance: BTreeMap<String, String>,
@@ -86,8 +87,8 @@ impl Model {
         metadata.schema.validate()?;
         metadata.architecture.validate()?;
         let bits = metadata.bits;
-        if bits != 8 && bits != 32 {
-            return Err(Error::Format(format!("{bits} bits, expected 8 or 32; update foreclick")));
+        if ![4, 8, 32].contains(&bits) {
+            return Err(Error::Format(format!("{bits} bits, expected 4, 8 or 32; update foreclick")));
         }
         let reader = Reader { file, bits };
         let vocab = reader.vocab()?;
@@ -108,13 +109,18 @@ impl Model {
         writer.finish(metadata)
     }
 
-    /// The same model as int8 per row: its matrices hold just what the int8 file will give back.
-    pub fn quantized(&self) -> Self {
+    /// The same model with its item rows in 4 or 8 bits: its matrices hold just what the file will give back. Rows that
+    /// int4's groups do not divide are int8 all the same.
+    pub fn quantized(&self, bits: u32) -> Self {
         let mut model = self.clone();
-        model.metadata.bits = 8;
+        let bits = if model.metadata.architecture.hidden.is_multiple_of(GROUP) { bits } else { 8 };
+        model.metadata.bits = bits;
         let Weights { items, gap, fields, blocks, gates: _, gate_open: _, repeat: _, .. } = &mut model.weights;
-        if let ItemTable::F32(matrix) = items {
-            *items = ItemTable::Int8(Int8Rows::quantize(&matrix.values, matrix.columns));
+        if let ItemTable::F32(Matrix { columns, values }) = items {
+            *items = match bits {
+                4 => ItemTable::Int4(Int4Rows::quantize(values, *columns)),
+                _ => ItemTable::Int8(Int8Rows::quantize(values, *columns)),
+            };
         }
         let mut matrices = vec![gap];
         for field in fields {
@@ -161,6 +167,7 @@ fn write_weights(writer: &mut Writer, model: &Model) {
     match items {
         ItemTable::F32(rows) => write_f32(writer, "items.weight", rows),
         ItemTable::Int8(rows) => write_int8(writer, "items.weight", rows),
+        ItemTable::Int4(rows) => write_int4(writer, "items.weight", rows),
     }
     vector(writer, "items.bias", item_bias);
     vector(writer, "items.repeat", item_repeat);
@@ -205,7 +212,7 @@ fn write_weights(writer: &mut Writer, model: &Model) {
 }
 
 fn write_matrix(writer: &mut Writer, name: &str, matrix: &Matrix, bits: u32) {
-    if bits == 8 {
+    if bits <= 8 {
         write_int8(writer, name, &Int8Rows::quantize(&matrix.values, matrix.columns));
     } else {
         write_f32(writer, name, matrix);
@@ -214,6 +221,12 @@ fn write_matrix(writer: &mut Writer, name: &str, matrix: &Matrix, bits: u32) {
 
 fn write_f32(writer: &mut Writer, name: &str, matrix: &Matrix) {
     writer.add(name, Dtype::F32, &[matrix.rows(), matrix.columns], &matrix.values);
+}
+
+fn write_int4(writer: &mut Writer, name: &str, rows: &Int4Rows) {
+    let groups = rows.columns / GROUP;
+    writer.add(name, Dtype::U8, &[rows.rows(), rows.columns / 2], &rows.codes);
+    writer.add(&format!("{name}.scale"), Dtype::F32, &[rows.rows(), groups], &rows.scales);
 }
 
 fn write_int8(writer: &mut Writer, name: &str, rows: &Int8Rows) {
@@ -253,10 +266,10 @@ impl Reader<'_> {
             })
         };
         Ok(Weights {
-            items: if self.bits == 8 {
-                ItemTable::Int8(self.int8("items.weight", items, hidden)?)
-            } else {
-                ItemTable::F32(self.f32("items.weight", items, hidden)?)
+            items: match self.bits {
+                4 => ItemTable::Int4(self.int4("items.weight", items, hidden)?),
+                8 => ItemTable::Int8(self.int8("items.weight", items, hidden)?),
+                _ => ItemTable::F32(self.f32("items.weight", items, hidden)?),
             },
             item_bias: self.vector("items.bias", items)?,
             item_repeat: self.vector("items.repeat", items)?,
@@ -314,7 +327,7 @@ impl Reader<'_> {
     }
 
     fn matrix(&self, name: &str, rows: usize, columns: usize) -> Result<Matrix> {
-        if self.bits == 8 {
+        if self.bits <= 8 {
             Ok(Matrix { columns, values: self.int8(name, rows, columns)?.dequantize() })
         } else {
             self.f32(name, rows, columns)
@@ -324,6 +337,17 @@ impl Reader<'_> {
     fn f32(&self, name: &str, rows: usize, columns: usize) -> Result<Matrix> {
         let values = self.file.require(name, Dtype::F32, rows, columns)?;
         Ok(Matrix { columns, values: finite(name, values)? })
+    }
+
+    fn int4(&self, name: &str, rows: usize, columns: usize) -> Result<Int4Rows> {
+        if !columns.is_multiple_of(GROUP) {
+            return Err(Error::Format(format!("{columns} columns in int4, expected a multiple of {GROUP}")));
+        }
+        Ok(Int4Rows {
+            columns,
+            codes: self.file.require(name, Dtype::U8, rows, columns / 2)?,
+            scales: self.f32(&format!("{name}.scale"), rows, columns / GROUP)?.values,
+        })
     }
 
     fn int8(&self, name: &str, rows: usize, columns: usize) -> Result<Int8Rows> {

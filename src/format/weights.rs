@@ -2,7 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::json::{read_name, read_object};
-use crate::quant::{Int8Rows, MAX_COLUMNS};
+use crate::quant::{Int4Rows, Int8Rows, MAX_COLUMNS};
 use serde::Serialize;
 
 /// Rows of the table for the time since the previous event.
@@ -98,6 +98,8 @@ pub enum ItemTable {
     F32(Matrix),
     /// As shipped: int8 per row.
     Int8(Int8Rows),
+    /// As shipped where bytes count most: int4 per group.
+    Int4(Int4Rows),
 }
 
 impl ItemTable {
@@ -106,6 +108,7 @@ impl ItemTable {
         match self {
             Self::F32(matrix) => matrix.rows(),
             Self::Int8(rows) => rows.scales.len(),
+            Self::Int4(rows) => rows.rows(),
         }
     }
 
@@ -114,6 +117,7 @@ impl ItemTable {
         match self {
             Self::F32(matrix) => out.copy_from_slice(matrix.row(row)),
             Self::Int8(rows) => rows.dequantize_row(row, out),
+            Self::Int4(rows) => rows.dequantize_row(row, out),
         }
     }
 }

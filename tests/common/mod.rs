@@ -117,7 +117,7 @@ pub fn random_model(shape: ModelShape, seed: u64) -> Model {
         metrics: [].into(),
     };
     let vocab = Vocab::from_keys((0..items).map(|item| format!("{item:07}"))).unwrap();
-    Model { metadata, vocab, weights }.quantized()
+    Model { metadata, vocab, weights }.quantized(8)
 }
 
 fn unit_rows(random: &mut Random, items: usize, hidden: usize) -> Matrix {

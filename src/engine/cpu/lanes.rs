@@ -1,11 +1,16 @@
 //! The loops that the CPU kernels are made of, in scalar code and in SIMD.
 
+use crate::quant::{GROUP, NIBBLE_OFFSET};
+
 /// How the inner loops run.
 pub trait Lanes: 'static {
     /// `out[row] = <matrix[row], x>` for a row-major matrix `[out.len(), x.len()]`.
     fn multiply(matrix: &[f32], x: &[f32], out: &mut [f32]);
     /// `out[row] = <codes[row], query>`, an exact integer, for int8 rows `[out.len(), query.len()]`.
     fn multiply_int8(codes: &[i8], query: &[i16], out: &mut [i32]);
+    /// `out[row] = sum over groups of scales[row, group] * <codes[row, group], query[group]>` for int4 rows as
+    /// [`crate::quant::Int4Rows`] lays them out. Each group's sum is an exact integer; groups are added first to last.
+    fn multiply_int4(codes: &[u8], scales: &[f32], query: &[i16], out: &mut [f32]);
     /// `out += sum over rows of weights[row] * matrix[row]` for `[weights.len(), out.len()]`.
     fn add_weighted_rows(matrix: &[f32], weights: &[f32], out: &mut [f32]);
 }
@@ -27,6 +32,14 @@ impl Lanes for Scalar {
         }
     }
 
+    fn multiply_int4(codes: &[u8], scales: &[f32], query: &[i16], out: &mut [f32]) {
+        let rows = codes.chunks_exact(query.len() / 2).zip(scales.chunks_exact(query.len() / GROUP));
+        for (value, (codes, scales)) in out.iter_mut().zip(rows) {
+            let groups = codes.chunks_exact(GROUP / 2).zip(query.chunks_exact(GROUP)).zip(scales);
+            *value = groups.map(|((codes, query), scale)| scale * group_sum(codes, query) as f32).sum();
+        }
+    }
+
     fn add_weighted_rows(matrix: &[f32], weights: &[f32], out: &mut [f32]) {
         for (row, weight) in matrix.chunks_exact(out.len()).zip(weights) {
             for (value, part) in out.iter_mut().zip(row) {
@@ -34,6 +47,14 @@ impl Lanes for Scalar {
             }
         }
     }
+}
+
+/// One int4 group times its part of the query.
+fn group_sum(codes: &[u8], query: &[i16]) -> i32 {
+    let (low, high) = query.split_at(GROUP / 2);
+    let code = |nibble: u8| i32::from(nibble) - NIBBLE_OFFSET;
+    let both = codes.iter().zip(low.iter().zip(high));
+    both.map(|(&byte, (&low, &high))| code(byte & 15) * i32::from(low) + code(byte >> 4) * i32::from(high)).sum()
 }
 
 /// Several values at once: simd128 in the browser, AVX2 on x86-64 where the CPU has it, else what the compiler
@@ -94,6 +115,10 @@ mod simd {
             }
         }
 
+        fn multiply_int4(codes: &[u8], scales: &[f32], query: &[i16], out: &mut [f32]) {
+            Scalar::multiply_int4(codes, scales, query, out);
+        }
+
         fn add_weighted_rows(matrix: &[f32], weights: &[f32], out: &mut [f32]) {
             for (row, &weight) in matrix.chunks_exact(out.len()).zip(weights) {
                 let factor = f32x4_splat(weight);
@@ -143,6 +168,10 @@ mod simd {
                 return unsafe { avx2::multiply_int8(codes, query, out) };
             }
             Scalar::multiply_int8(codes, query, out);
+        }
+
+        fn multiply_int4(codes: &[u8], scales: &[f32], query: &[i16], out: &mut [f32]) {
+            Scalar::multiply_int4(codes, scales, query, out);
         }
 
         fn add_weighted_rows(matrix: &[f32], weights: &[f32], out: &mut [f32]) {

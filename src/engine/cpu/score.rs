@@ -31,6 +31,12 @@ pub fn run<L: Lanes>(weights: &Weights, query: &Query<'_>, popularity_gate: f32,
                 }
             }
         }
+        ItemTable::Int4(rows) => {
+            L::multiply_int4(&rows.codes, &rows.scales, query.codes, scores);
+            for score in scores.iter_mut() {
+                *score *= query.scale;
+            }
+        }
     }
     for (score, bias) in scores.iter_mut().zip(&weights.item_bias) {
         *score += popularity_gate * bias;

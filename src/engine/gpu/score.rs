@@ -25,7 +25,7 @@ pub struct Kernel {
 impl Kernel {
     pub fn new(context: &GpuContext, shape: &Shape, weights: &Weights) -> Result<Self> {
         let ItemTable::Int8(rows) = &weights.items else {
-            return Err(Error::Gpu("the item table is f32, expected int8 as `foreclick export` writes it".into()));
+            return Err(Error::Gpu("the item table is not int8, expected int8 as `foreclick export` writes it".into()));
         };
         Ok(Self {
             pipeline: context.pipeline(&shape.source(SOURCE), "score"),
