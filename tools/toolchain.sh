@@ -103,14 +103,17 @@ need_chromium() {
 # The GPU tests need a Vulkan driver; lavapipe is one that runs on any processor.
 need_vulkan() {
   local loader drivers
-  loader=$(find_library libvulkan.so.1)
-  drivers=$(find /usr/share/vulkan/icd.d /etc/vulkan/icd.d -name '*.json' 2>/dev/null | head -n 1)
+  loader=$(find_first 'libvulkan.so.1' /usr/lib /usr/lib64 /usr/local/lib /lib)
+  drivers=$(find_first '*.json' /usr/share/vulkan/icd.d /etc/vulkan/icd.d)
   if [ "$(uname -s)" = Linux ] && { [ -z "$loader" ] || [ -z "$drivers" ]; }; then
     apt_install "a Vulkan driver (for the GPU tests)" mesa-vulkan-drivers libvulkan1
   fi
   say "vulkan: a driver is there"
 }
 
-find_library() {
-  find /usr/lib /usr/lib64 /usr/local/lib /lib -name "$1" 2>/dev/null | head -n 1
+# find_first NAME FOLDER...: the first such file, or nothing; folders may be missing, which is no failure.
+find_first() {
+  local name=$1
+  shift
+  find "$@" -name "$name" -print -quit 2>/dev/null || true
 }
