@@ -1,6 +1,6 @@
 //! The border to JavaScript: bytes and plain objects in, plain objects out, errors with a `code`.
 //!
-//! pkg/index.js wraps this: it fetches, and looks after the instance.
+//! pkg/src/index.js wraps this: it fetches, and looks after the instance.
 
 mod objects;
 
@@ -44,10 +44,22 @@ impl WebPredictor {
         Ok(Self(Shared(Rc::new(RefCell::new(predictor)))))
     }
 
-    /// Takes one event.
-    pub fn observe(&self, event: JsValue) -> Result<(), JsValue> {
+    /// Another session with the same model, on the CPU.
+    pub fn fork(&self) -> Result<Self, JsValue> {
+        let other = self.0.borrow()?.fork().map_err(to_js)?;
+        Ok(Self(Shared(Rc::new(RefCell::new(other)))))
+    }
+
+    /// Takes one event; if it is counted only, `encode_counted` must follow before the next prediction.
+    pub fn observe(&self, event: JsValue, counted_only: bool) -> Result<(), JsValue> {
         let event = objects::event(&event).map_err(|what| to_js(Error::Event(what)))?;
-        self.0.borrow()?.observe(event).map_err(to_js)
+        let mut predictor = self.0.borrow()?;
+        if counted_only { predictor.count(event) } else { predictor.observe(event) }.map_err(to_js)
+    }
+
+    /// Encodes the events that were counted only.
+    pub fn encode_counted(&self) -> Result<(), JsValue> {
+        self.0.borrow()?.encode_counted().map_err(to_js)
     }
 
     /// A prediction, or the promise of one where the GPU works on it.

@@ -3,11 +3,12 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests may panic as tests do")]
 
 use assert_cmd::Command;
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::fmt::Write;
-use std::io::BufRead;
+use std::io::{BufRead, Write as _};
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
 
 fn foreclick(folder: &Path) -> Command {
     let mut command = Command::cargo_bin("foreclick").unwrap();
@@ -96,9 +97,56 @@ fn from_a_log_to_a_prediction() {
     assert!(failure(foreclick(at).args(["predict", "runs/ring"])).contains("model.safetensors"));
     let refused = failure(foreclick(at).args(["predict", "m.safetensors"]).write_stdin("\n[]"));
     assert!(refused.contains(r#"standard input, line 2: expected {"events": [...]}"#), "{refused}");
+    predict_answers_in_order(at);
     let model =
         foreclick(at).args(["evaluate", "m.safetensors", "--config", "foreclick.toml", "--json"]).assert().success();
     assert!(!model.get_output().stdout.is_empty());
+}
+
+/// Many sessions on all cores, a wrong one among them, and a pipe that stays open.
+fn predict_answers_in_order(at: &Path) {
+    let session = |number: usize| {
+        let events: Vec<Value> =
+            (0..=number % 5).map(|step| json!({"item": format!("page{}", (number + step) % 30)})).collect();
+        json!({ "events": events }).to_string()
+    };
+    let sessions: Vec<String> = (0..600).map(session).collect();
+    let predict = || {
+        let mut command = foreclick(at);
+        command.args(["predict", "m.safetensors", "--k", "2"]);
+        command
+    };
+    let together = output(predict().write_stdin(sessions.join("\n")));
+    let alone = output(predict().env("RAYON_NUM_THREADS", "1").write_stdin(sessions.join("\n\n")));
+    assert_eq!((together.lines().count(), &together), (600, &alone));
+    assert_ne!(together.lines().next(), together.lines().nth(1));
+
+    let mut broken = sessions.clone();
+    broken[300] = r#"{"events": [{"item": 5}]}"#.into();
+    let broken = predict().write_stdin(broken.join("\n")).assert().code(2).get_output().clone();
+    let before: String = together.lines().take(300).map(|line| format!("{line}\n")).collect();
+    assert_eq!(String::from_utf8(broken.stdout).unwrap(), before);
+    assert!(String::from_utf8(broken.stderr).unwrap().contains("standard input, line 301: expected"));
+
+    let list = r#"{"events":[{"item":"page4"}],"candidates":["page9","page5","none"],"exclude":["page9"]}"#;
+    let ranked: Value = serde_json::from_str(&output(predict().write_stdin(list))).unwrap();
+    assert_eq!((&ranked["items"][0]["item"], ranked["items"].as_array().unwrap().len()), (&json!("page5"), 1));
+
+    let mut open = std::process::Command::new(predict().get_program())
+        .current_dir(at)
+        .args(["predict", "m.safetensors", "--k", "2"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let (mut input, output) = (open.stdin.take().unwrap(), open.stdout.take().unwrap());
+    let mut answers = std::io::BufReader::new(output).lines();
+    for (session, expected) in sessions.iter().zip(together.lines()).take(3) {
+        writeln!(input, "{session}").unwrap();
+        assert_eq!(answers.next().unwrap().unwrap(), expected, "answered while the input is open");
+    }
+    drop(input);
+    assert!(open.wait().unwrap().success());
 }
 
 /// Every file below a folder, with its bytes.

@@ -167,6 +167,11 @@ impl<O: Ops> Stream<O> {
         &self.ops
     }
 
+    /// The device's buffers, to change what `score` left there.
+    pub fn ops_mut(&mut self) -> &mut O {
+        &mut self.ops
+    }
+
     /// What counting adds, as the last `score` computed it.
     pub fn adjustments(&self) -> &[Adjustment] {
         &self.adjustments

@@ -4,11 +4,13 @@
 //! the same and is faster; whatever happens to it afterwards, the CPU goes on.
 
 mod explain;
+mod many;
 mod session;
 pub mod trial;
 mod types;
 
 pub use explain::{Effect, ExplainOptions, Explanation, MAX_EVENTS, Terms};
+pub use many::MAX_COUNTED;
 pub use types::{Backend, Diagnostics, PredictOptions, Predicted, Prediction, Preference, SelfCheck};
 
 use crate::engine::cpu::{Cpu, Simd};
@@ -58,6 +60,8 @@ struct Question {
     group: u32,
     k: usize,
     exclude: Vec<ItemId>,
+    /// Which items are candidates, `[items]`; `None` means all.
+    candidates: Option<Vec<bool>>,
 }
 
 /// What [`Predictor::start`] gives.
@@ -97,11 +101,14 @@ impl<G: Ops> Predictor<G> {
     /// # Errors
     /// Those of [`Model::from_bytes`].
     pub fn from_bytes(bytes: &[u8], reason: &str) -> Result<Self> {
-        let model = Arc::new(Model::from_bytes(bytes)?);
+        Self::new(Arc::new(Model::from_bytes(bytes)?), bytes.len(), reason)
+    }
+
+    fn new(model: Arc<Model>, bytes: usize, reason: &str) -> Result<Self> {
         Ok(Self {
             cpu: Stream::new(model.clone(), Cpu::new(model.clone()))?,
             model,
-            bytes: bytes.len(),
+            bytes,
             session: Session::default(),
             ended: None,
             explainer: None,
@@ -124,13 +131,18 @@ impl<G: Ops> Predictor<G> {
     /// # Errors
     /// Those of [`Event::encode`]; the session is as it was then.
     pub fn observe(&mut self, event: Event) -> Result<()> {
+        self.take(event, 0)
+    }
+
+    /// Takes an event that `later` known ones follow before the next prediction: see [`Stream::catch_up`].
+    fn take(&mut self, event: Event, later: usize) -> Result<()> {
         let schema = &self.model.metadata.schema;
         let group = self.session.group_number(event.group.as_deref());
         let encoded = event.encode(schema, &self.model.vocab, group)?;
         if !encoded.view().is_known() || self.cpu.repeats(encoded.view()) {
             self.session.pass_over(&encoded);
         } else {
-            self.cpu.observe(encoded.view())?;
+            self.cpu.catch_up(encoded.view(), later)?;
             self.session.push(encoded, event.group);
         }
         Ok(())
@@ -165,18 +177,21 @@ impl<G: Ops> Predictor<G> {
     /// # Errors
     /// None in practice.
     pub fn start(&mut self, options: &PredictOptions) -> Result<Started<G>> {
-        let PredictOptions { k, exclude, group } = options;
-        let question = self.question(*k, exclude, group.as_deref());
+        let PredictOptions { k, exclude, candidates, group } = options;
+        let mut question = self.question(*k, exclude, group.as_deref());
+        question.candidates = candidates.as_deref().map(|keys| self.candidates(keys));
         match std::mem::replace(&mut self.gpu, Seat::Empty) {
-            Seat::Idle(mut follower) if *k <= G::MAX_K => match follower.catch_up(&self.session, self.session.len()) {
-                Ok(true) => {
-                    self.gpu = Seat::Busy;
-                    return Ok(Started::Pending(Pending { follower, question }));
+            Seat::Idle(mut follower) if question.fits::<G>() => {
+                match follower.catch_up(&self.session, self.session.len()) {
+                    Ok(true) => {
+                        self.gpu = Seat::Busy;
+                        return Ok(Started::Pending(Pending { follower, question }));
+                    }
+                    // Events that the GPU never saw are gone: it can take part again after a reset.
+                    Ok(false) => self.gpu = Seat::Idle(follower),
+                    Err(error) => self.give_up_gpu(error),
                 }
-                // Events that the GPU never saw are gone: it can take part again after a reset.
-                Ok(false) => self.gpu = Seat::Idle(follower),
-                Err(error) => self.give_up_gpu(error),
-            },
+            }
             other => self.gpu = other,
         }
         self.answer_on_cpu(&question).map(Started::Done)
@@ -278,7 +293,16 @@ impl<G: Ops> Predictor<G> {
             group: group.map_or(self.session.open_group(), |name| self.session.group_number(Some(name))),
             k,
             exclude: exclude.iter().filter_map(|key| self.model.vocab.id(key)).collect(),
+            candidates: None,
         }
+    }
+
+    fn candidates(&self, keys: &[String]) -> Vec<bool> {
+        let mut candidates = vec![false; self.model.vocab.len()];
+        for item in keys.iter().filter_map(|key| self.model.vocab.id(key)) {
+            candidates[item as usize] = true;
+        }
+        candidates
     }
 
     /// Answers for the session as it was at the question; `ended` is that session if a reset has ended it.
@@ -318,9 +342,19 @@ impl<G: Ops> Predictor<G> {
     }
 }
 
+impl Question {
+    /// Whether the device beside the CPU can answer it.
+    fn fits<G: Ops>(&self) -> bool {
+        self.k <= G::MAX_K && self.candidates.is_none()
+    }
+}
+
 fn rank(stream: &mut CpuStream, question: &Question) -> Result<TopK> {
-    let Question { group, k, exclude, .. } = question;
+    let Question { group, k, exclude, candidates, .. } = question;
     stream.score(Upcoming { group: *group }, exclude)?;
+    if let Some(candidates) = candidates {
+        stream.ops_mut().keep(candidates);
+    }
     Ok(stream.ops().rank((*k).min(stream.ops().scores().len())))
 }
 

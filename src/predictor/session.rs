@@ -6,7 +6,7 @@ use crate::event::EncodedEvent;
 use std::collections::VecDeque;
 
 /// How many events are kept; a longer session goes on, but forgets the earliest of them.
-const KEPT: usize = 10_000;
+pub const KEPT: usize = 10_000;
 
 /// One session's events and the names of its groups. Events that changed nothing are counted and not kept.
 #[derive(Default)]

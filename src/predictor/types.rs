@@ -28,13 +28,15 @@ pub struct PredictOptions {
     pub k: usize,
     /// Keys of items that are no candidates; unknown ones are passed over.
     pub exclude: Vec<String>,
+    /// Keys of the only candidates, to rank a given list; unknown ones are passed over. Left out: all items.
+    pub candidates: Option<Vec<String>>,
     /// The group that the event to come will belong to; a new name opens a group. Left out: the last event's.
     pub group: Option<String>,
 }
 
 impl Default for PredictOptions {
     fn default() -> Self {
-        Self { k: 10, exclude: Vec::new(), group: None }
+        Self { k: 10, exclude: Vec::new(), candidates: None, group: None }
     }
 }
 

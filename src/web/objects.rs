@@ -1,7 +1,7 @@
 //! Plain objects of the page, read member by member.
 //!
 //! By hand and not by serde: a wrong name is an error and not passed over, the texts say what a page's author needs,
-//! and serde's own, which can print any float, would cost every page 10 KB. pkg/index.js hands in copies, so that no
+//! and serde's own, which can print any float, would cost every page 10 KB. pkg/src/index.js hands in copies, so that no
 //! getter of the page's runs, and throws, while WebAssembly waits below it.
 
 use crate::event::{Event, Value};
@@ -35,15 +35,16 @@ pub fn event(value: &JsValue) -> Read<Event> {
     if has_item { Ok(event) } else { Err("no item, expected the key of one".into()) }
 }
 
-/// `{ k?, exclude?, group? }`
+/// `{ k?, exclude?, candidates?, group? }`
 pub fn predict_options(value: &JsValue) -> Read<PredictOptions> {
     let mut options = PredictOptions::default();
     for (name, value) in members(value, "the options")? {
         match name.as_str() {
             "k" => options.k = count(&name, &value)?,
             "exclude" => options.exclude = texts(&name, &value)?,
+            "candidates" => options.candidates = Some(texts(&name, &value)?),
             "group" => options.group = Some(text(&name, &value)?),
-            _ => return Err(unknown(&name, "k, exclude, group")),
+            _ => return Err(unknown(&name, "k, exclude, candidates, group")),
         }
     }
     Ok(options)

@@ -12,7 +12,7 @@ use foreclick::engine::cpu::{Cpu, Simd};
 use foreclick::engine::{Ops, Stream};
 use foreclick::event::{Event, Upcoming, Value};
 use foreclick::format::Model;
-use foreclick::predictor::{ExplainOptions, MAX_EVENTS, PredictOptions, Prediction, Predictor};
+use foreclick::predictor::{ExplainOptions, MAX_COUNTED, MAX_EVENTS, PredictOptions, Prediction, Predictor};
 use foreclick::schema::FilterSeen;
 use page::page_events;
 use std::future::Future;
@@ -132,6 +132,51 @@ fn excluded_items_are_no_candidates() {
     assert!(!names(&prediction).contains(&best.as_str()));
     let total: f32 = prediction.items.iter().map(|predicted| predicted.probability).sum();
     assert!((total - 1.0).abs() < 1e-4);
+}
+
+#[test]
+fn a_given_list_is_ranked_among_its_own_items() {
+    let mut predictor: Predictor = with_events(&events(9, 3));
+    let all = predict(&mut predictor);
+    let list = [&all.items[40].item, &all.items[3].item, &all.items[7].item].map(String::clone);
+    let candidates = [&list[..], &["no such item".into(), list[0].clone()]].concat();
+    let options = PredictOptions { candidates: Some(candidates), ..all_items() };
+    let ranked = now(predictor.predict(&options)).unwrap();
+    assert_eq!(names(&ranked), [&list[1], &list[2], &list[0]]);
+    assert_eq!(ranked.items[0].score, all.items[3].score);
+    let total: f32 = ranked.items.iter().map(|predicted| predicted.probability).sum();
+    assert!((total - 1.0).abs() < 1e-4, "probabilities are among the list: {total}");
+    let both = PredictOptions { exclude: vec![list[1].clone()], k: 1, ..options };
+    assert_eq!(names(&now(predictor.predict(&both)).unwrap()), [&list[2]]);
+    let none = PredictOptions { candidates: Some(vec![]), ..all_items() };
+    assert_eq!(now(predictor.predict(&none)).unwrap().items, []);
+    assert_eq!(predict(&mut predictor), all, "the next prediction is of all items again");
+}
+
+#[test]
+fn a_restored_session_is_one_that_was_observed() {
+    let first: Predictor = predictor(&model());
+    let mut fork = first.fork().unwrap();
+    // None, within the encoder's sight, far beyond it, and more than is kept.
+    for (count, seed) in [(0, 1), (5, 2), (MAX_EVENTS * 4, 3), (MAX_COUNTED, 4), (MAX_COUNTED + 50, 5)] {
+        let events = events(count, seed);
+        let mut observed: Predictor = with_events(&events);
+        fork.restore(events.clone()).unwrap();
+        let (expected, got) = (predict(&mut observed), predict(&mut fork));
+        assert_eq!(names(&got), names(&expected), "{count} events");
+        for (got, expected) in got.items.iter().zip(&expected.items) {
+            assert!((got.score - expected.score).abs() < 1e-3, "{got:?}, expected {expected:?}");
+        }
+        assert_eq!(fork.diagnostics().unknown_events, observed.diagnostics().unknown_events);
+        // What comes after is observed as usual.
+        let next = Event { item: "0000005".into(), ..Event::default() };
+        observed.observe(next.clone()).unwrap();
+        fork.observe(next).unwrap();
+        assert_eq!(names(&predict(&mut fork)), names(&predict(&mut observed)));
+    }
+    assert_eq!(first.diagnostics().events, 0, "the first predictor has its own session");
+    let wrong = Event { item: "0000001".into(), time: Some(f64::NAN), ..Event::default() };
+    assert_eq!(fork.restore(vec![wrong]).unwrap_err().code(), "event");
 }
 
 #[test]

@@ -60,6 +60,15 @@ impl<L: Lanes> Cpu<L> {
         top_k::run(&self.scores, k)
     }
 
+    /// Takes all items out whose place in `candidates`, `[items]`, is false.
+    pub fn keep(&mut self, candidates: &[bool]) {
+        for (score, &kept) in self.scores.iter_mut().zip(candidates) {
+            if !kept {
+                *score = f32::NEG_INFINITY;
+            }
+        }
+    }
+
     /// The query that the last `encode` left, `[hidden]`, and the gates of the last `score`, `[TERMS]`.
     pub fn state(&self) -> (&[f32], &[f32; TERMS]) {
         (&self.query, &self.gates)
