@@ -44,7 +44,7 @@ clean() {
     --all) rm -rf "$CACHE" ;;
     *) die "clean: unknown option '$1', expected --all or nothing" ;;
   esac
-  rm -rf build pkg/wasm pkg/LICENSE-* pkg/*.tgz runs/demo runs/demo-quick runs/demo-full runs/.demo*.lock "$DEV/node_modules"
+  rm -rf build pkg/wasm pkg/*.js pkg/LICENSE-* pkg/*.tgz runs/demo runs/demo-quick runs/demo-full runs/.demo*.lock "$DEV/node_modules"
   say "clean: build outputs removed${1:+, and $CACHE}"
 }
 

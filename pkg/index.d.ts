@@ -1,4 +1,5 @@
 /// <reference lib="esnext.disposable" />
+import type { ModelCache } from "./cache.js";
 
 /**
  * Starts WebAssembly. Optional: {@link Predictor.load} does it too.
@@ -23,8 +24,8 @@ export interface InitOptions {
 /**
  * A model and one visitor's session with it.
  *
- * All predictors of a page share one WebAssembly instance. The session lives in memory only: nothing is stored, and
- * after loading nothing is sent or fetched.
+ * All predictors of a page share one WebAssembly instance. The session lives in memory only: nothing of it is stored,
+ * and after loading nothing is sent or fetched. `foreclick/worker` has the same class off the main thread.
  *
  * @example
  * import { Predictor } from "foreclick";
@@ -43,7 +44,7 @@ export class Predictor implements Disposable {
    *
    * @param source Its address, the answer to a request for it, or its bytes.
    * @throws {ForeclickError} `fetch` where it can't be had, `format` where it is no model or is damaged, `version`
-   * where it is from a newer foreclick, `schema` where it contradicts itself, `wasm` where WebAssembly can't start,
+   * where it is from a newer foreclick, `schema` where it contradicts itself, `integrity` where it is another file, `wasm` where WebAssembly can't start,
    * `argument` for another source or option. An abort rejects with the signal's reason, an `onProgress` that throws
    * with what it threw.
    */
@@ -67,6 +68,32 @@ export class Predictor implements Disposable {
    * @throws {ForeclickError} `argument` for wrong options; `freed`; `wasm` after a crash.
    */
   predict(options?: PredictOptions): Promise<Prediction>;
+
+  /**
+   * Ranks a given list, such as search results, by how likely each item is the next event's. Probabilities are among
+   * the list's items. Left out are items that the model does not know or that are no candidates now; an item named
+   * twice counts once. The CPU answers. The same as `predict({ candidates: items, k: items.length })`.
+   *
+   * @param items Keys of items.
+   * @throws {ForeclickError} `argument` for anything else and for wrong options; `freed`; `wasm` after a crash.
+   * @example
+   * const { items } = await predictor.rank(results.map(({ sku }) => sku));
+   */
+  rank(items: readonly string[], options?: PredictOptions): Promise<Prediction>;
+
+  /**
+   * Predicts for many sessions, each given by all its events, as an empty predictor would that observes them; this
+   * predictor's own session stays as it is. The CPU computes, in pieces of some 12 milliseconds with the page's own work
+   * between them. Of long sessions the encoder takes only the events that it still sees at the end.
+   *
+   * @param sessions Each the events of one visitor, in their order.
+   * @returns The predictions in the sessions' order.
+   * @throws {ForeclickError} `event` and `argument` as with `observe` and `predict`, with the session's place; `freed`;
+   * `wasm` after a crash. An abort rejects with the signal's reason.
+   * @example
+   * const predictions = await predictor.predictMany([[{ item: "soap" }], [{ item: "tea" }, { item: "milk" }]], { k: 3 });
+   */
+  predictMany(sessions: readonly (readonly VisitorEvent[])[], options?: PredictManyOptions): Promise<Prediction[]>;
 
   /**
    * Tells why an item is predicted: what its score is made of, and what each of the latest events did for it. Each
@@ -109,6 +136,16 @@ export interface LoadOptions {
    * them: the CPU answers, and `diagnostics().reason` tells why.
    */
   backend?: "auto" | "cpu" | "gpu" | undefined;
+  /**
+   * Where the file is kept from one visit to the next: a `ModelCache` of `foreclick/cache`. Needs `integrity`. A kept
+   * file of this hash is used without any request. Default: nothing is stored.
+   */
+  cache?: ModelCache | undefined;
+  /**
+   * The SHA-256 of the file's bytes, as in subresource integrity: `"sha256-"` and 44 letters of base64. Another file is
+   * an error. Browsers can check it on pages of https and of localhost.
+   */
+  integrity?: string | undefined;
   /** Called as the model file arrives. */
   onProgress?: ((progress: Progress) => void) | undefined;
   /** Ends the transfer. */
@@ -152,11 +189,19 @@ export interface PredictOptions {
   k?: number | undefined;
   /** Keys of items that are no candidates. Unknown ones are passed over. */
   exclude?: readonly string[] | undefined;
+  /** Keys of the only candidates; the CPU answers. Unknown ones are passed over. Default: all items. */
+  candidates?: readonly string[] | undefined;
   /**
    * The group of the event to come; a new name opens a group. Default: the group of the last event that changed
    * something.
    */
   group?: string | null | undefined;
+}
+
+/** What many predictions are asked for. */
+export interface PredictManyOptions extends PredictOptions {
+  /** Ends the work. */
+  signal?: AbortSignal | undefined;
 }
 
 /** The candidates for the next event. */
@@ -246,18 +291,50 @@ export interface Diagnostics {
   unknownEvents: number;
   /** Of `events` those without a group, although the model makes use of it: expected to be 0. */
   ungroupedEvents: number;
+  /** How the model was loaded. */
+  load: LoadCost;
+  /** What an `observe` costs. */
+  observe: Cost;
+  /** What a `predict` or a `rank` costs, from the call to the answer. */
+  predict: Cost;
   /** The package's version. */
   version: string;
   /** WebAssembly's memory, shared by all predictors of the page, in bytes. */
   memoryBytes: number;
 }
 
+/** What the load cost. */
+export interface LoadCost {
+  /** Where the bytes came from: the page's own memory, the network (or the browser's HTTP cache), or a `ModelCache`. */
+  from: "memory" | "network" | "cache";
+  /** From the call of `load`, WebAssembly's start included. */
+  milliseconds: number;
+}
+
+/** What a kind of call costs. */
+export interface Cost {
+  /** How many calls there were. */
+  count: number;
+  /** The mean of about the last 50, in milliseconds; 0 before the first. */
+  milliseconds: number;
+}
+
 /** What is thrown: an `Error` with a `code`. */
 export interface ForeclickError extends Error {
   /**
    * Stable, for programs: `fetch` a transfer failed; `format`, `version`, `schema` the file is no model, is newer, or
-   * contradicts itself; `event`, `argument` a call was given something wrong; `freed` the predictor was freed; `wasm`
-   * WebAssembly could not start or crashed: reload the page.
+   * contradicts itself; `integrity` it is not the file of this hash; `event`, `argument` a call was given something wrong; `freed` the predictor was freed; `wasm`
+   * WebAssembly could not start or crashed: reload the page; `worker` the thread of `foreclick/worker` could not start.
    */
-  code: "fetch" | "format" | "version" | "schema" | "event" | "argument" | "freed" | "wasm";
+  code:
+    | "fetch"
+    | "format"
+    | "version"
+    | "schema"
+    | "integrity"
+    | "event"
+    | "argument"
+    | "freed"
+    | "wasm"
+    | "worker";
 }

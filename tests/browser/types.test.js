@@ -6,7 +6,7 @@ import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 
 const at = (path) => fileURLToPath(new URL(path, import.meta.url));
-const TYPES = at("../../pkg/index.d.ts");
+const TYPES = ["index", "worker", "cache"].map((entry) => at(`../../pkg/${entry}.d.ts`));
 
 function compile(file, ...options) {
   const shared = ["--noEmit", "--strict", "--pretty", "false", "--moduleDetection", "force"];
@@ -23,17 +23,21 @@ test("every member can be used as its types say, and wrong use is refused", () =
 
 test("projects with an older standard library can use the types", () => {
   const older = ["--target", "es2022", "--lib", "es2022,dom", "--module", "node16", "--moduleResolution", "node16"];
-  compile(TYPES, ...older);
+  for (const types of TYPES) compile(types, ...older);
 });
 
-test("types and package name the same members", async () => {
-  const { Predictor, init, ...others } = await import("../../pkg/index.js");
-  assert.deepEqual([typeof init, others], ["function", {}]);
-  const text = readFileSync(TYPES, "utf8");
-  const declared = text.slice(text.indexOf("export class Predictor"), text.indexOf("/** How a model is loaded. */"));
-  const typed = [...declared.matchAll(/^ {2}(?:readonly |static )?(\w+)[(:]/gm)].map(([, name]) => name);
-  const real = [Predictor, Predictor.prototype].flatMap((owner) =>
-    Object.getOwnPropertyNames(owner).filter((name) => !["length", "name", "prototype", "constructor"].includes(name)),
-  );
-  assert.deepEqual(typed.toSorted(), real.toSorted());
-});
+for (const entry of ["index", "worker", "cache"]) {
+  test(`types and package name the same members (${entry})`, async () => {
+    const { init, ...classes } = await import(`../../pkg/${entry}.js`);
+    assert.equal(typeof init, entry === "index" ? "function" : "undefined");
+    const [[name, owner], ...others] = Object.entries(classes);
+    assert.deepEqual(others, []);
+    const text = readFileSync(at(`../../pkg/${entry}.d.ts`), "utf8");
+    const declared = text.slice(text.indexOf(`export class ${name}`)).split("\n}\n")[0];
+    const typed = [...declared.matchAll(/^ {2}(?:readonly |static |private )?(\w+)[(:;]/gm)].map(([, name]) => name);
+    const real = [owner, owner.prototype].flatMap((owner) =>
+      Object.getOwnPropertyNames(owner).filter((name) => !["length", "name", "prototype"].includes(name)),
+    );
+    assert.deepEqual([...new Set(typed)].toSorted(), [...new Set(real)].toSorted());
+  });
+}

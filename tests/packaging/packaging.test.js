@@ -39,27 +39,37 @@ test("the tarball holds what users need and nothing else", () => {
     "LICENSE-APACHE",
     "LICENSE-MIT",
     "README.md",
+    "cache.d.ts",
+    "cache.js",
     "index.d.ts",
     "index.js",
     "package.json",
+    "shared.js",
     "wasm/foreclick.js",
     "wasm/foreclick_bg.wasm",
+    "worker-thread.js",
+    "worker.d.ts",
+    "worker.js",
   ];
   assert.deepEqual(packed.toSorted(), expected);
 });
 
-test("the manifest serves types first and has no side effects", () => {
+test("the manifest serves types first and names the one file with side effects", () => {
   const manifest = JSON.parse(readFileSync(join(ROOT, "pkg/package.json"), "utf8"));
-  assert.equal(Object.keys(manifest.exports["."])[0], "types");
-  assert.equal(manifest.sideEffects, false);
+  for (const entry of [".", "./worker", "./cache"]) assert.equal(Object.keys(manifest.exports[entry])[0], "types");
+  assert.deepEqual(manifest.sideEffects, ["./worker-thread.js"]);
   assert.deepEqual(manifest.dependencies ?? {}, {});
 });
 
 test("importing on a server touches no browser global", () => {
   const project = install("plain");
-  const script = 'const { Predictor } = await import("foreclick"); console.log(typeof Predictor.load);';
+  const script = `
+    const { Predictor } = await import("foreclick");
+    const { Predictor: ThreadedPredictor } = await import("foreclick/worker");
+    const { ModelCache } = await import("foreclick/cache");
+    console.log(typeof Predictor.load, typeof ThreadedPredictor.load, typeof ModelCache);`;
   const output = execFileSync(process.execPath, ["--input-type=module", "--eval", script], { cwd: project });
-  assert.equal(output.toString().trim(), "function");
+  assert.equal(output.toString().trim(), "function function function");
 });
 
 test("a plain HTML page predicts", async () => {
@@ -90,12 +100,13 @@ async function expectPrediction(folder) {
   page.on("console", (message) => message.type() === "error" && problems.push(message.text()));
   try {
     await page.goto(`${server.url}?item=${encodeURIComponent(someItem())}`);
-    const settled = page.waitForFunction(() => globalThis.prediction, null, { timeout: 30_000 });
-    const prediction = await settled.then((handle) => handle.jsonValue()).catch((error) => {
+    const settled = page.waitForFunction(() => globalThis.predictions, null, { timeout: 30_000 });
+    const [prediction, threaded] = await settled.then((handle) => handle.jsonValue()).catch((error) => {
       throw new Error(`no prediction: ${problems.join("; ") || error.message}`);
     });
     assert.deepEqual(problems, []);
     assertPrediction(prediction);
+    assert.deepEqual(threaded.items, prediction.items, "the worker's prediction");
   } finally {
     await page.close();
     server.close();

@@ -1,5 +1,7 @@
 // Every public member, used as its types say. Not run: compiled against pkg/index.d.ts.
 import { init, Predictor } from "../../../pkg/index.js";
+import { ModelCache } from "../../../pkg/cache.js";
+import { Predictor as Threaded } from "../../../pkg/worker.js";
 import type { Diagnostics, Explanation, ForeclickError, Prediction, VisitorEvent } from "../../../pkg/index.js";
 
 await init();
@@ -15,8 +17,15 @@ export async function use(model: Response): Promise<[Prediction, Explanation, Di
     backend: "gpu",
     onProgress: ({ loaded, total }) => console.log(loaded / (total ?? 1)),
     signal: AbortSignal.timeout(1000),
+    cache: new ModelCache("models"),
+    integrity: "sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=",
   });
   await predictor.settled;
+  const { items } = await predictor.rank(outOfStock, { group: "basket" });
+  const many: Prediction[] = await predictor.predictMany([[event, known], []], { k: items.length, candidates: outOfStock });
+  await predictor.predictMany([[event]], { signal: AbortSignal.timeout(10) });
+  const { load, observe, predict } = predictor.diagnostics();
+  console.log(many.length, load.from === "cache", load.milliseconds, observe.count + predict.milliseconds);
   predictor.observe(event);
   predictor.observe(known);
   const prediction = await predictor.predict({ k: 3, exclude: outOfStock, group: undefined });
@@ -31,12 +40,31 @@ export async function use(model: Response): Promise<[Prediction, Explanation, Di
 
 for (const source of ["/model.safetensors", new URL("https://example.org"), new ArrayBuffer(8), new Uint8Array(8)]) {
   const predictor = await Predictor.load(source).catch((error: ForeclickError) => {
-    const code: "fetch" | "format" | "version" | "schema" | "event" | "argument" | "freed" | "wasm" = error.code;
+    const code: "fetch" | "format" | "version" | "schema" | "integrity" | "worker" | "event" | "argument" | "freed" | "wasm" = error.code;
     return code;
   });
   if (typeof predictor !== "string") predictor.free();
 }
 
+export async function inWorker(worker: Worker): Promise<Diagnostics> {
+  using predictor = await Threaded.load("/model.safetensors", { worker, wasm: "/foreclick.wasm", onError: ({ code }) => console.log(code) });
+  predictor.observe(event);
+  await predictor.predict({ k: 3 });
+  await predictor.rank(outOfStock);
+  await predictor.predictMany([[event]]);
+  await predictor.explain("soap", { events: 3 });
+  predictor.reset();
+  await predictor.settled;
+  return predictor.diagnostics();
+}
+
+const erased: boolean = await new ModelCache().clear();
+console.log(erased);
+
+// @ts-expect-error: predictors are loaded
+new Threaded();
+// @ts-expect-error: a cache is an object of its own
+await Predictor.load("", { cache: true });
 // @ts-expect-error: predictors are loaded
 new Predictor();
 // @ts-expect-error: a model is needed

@@ -1,0 +1,62 @@
+// foreclick/cache: keeps model files in the browser's Cache API, each by its address and hash.
+import { failure, read, verify } from "./shared.js";
+
+export class ModelCache {
+  #name;
+
+  constructor(name = "foreclick") {
+    if (typeof name !== "string") throw failure("argument", "a cache's name must be a string");
+    this.#name = name;
+  }
+
+  // What Predictor.load calls.
+  async read(source, { integrity, onProgress, signal }) {
+    if (typeof source !== "string" && !(source instanceof URL)) throw failure("argument", "only a model with a URL is cached");
+    if (!integrity) throw failure("argument", "cache needs integrity, the model's hash: it tells which version is wanted");
+    const key = new URL(source, globalThis.location?.href);
+    key.search = new URLSearchParams({ integrity });
+    const kept = await this.#keptBytes(key, integrity);
+    if (kept) {
+      onProgress?.({ loaded: kept.length, total: kept.length });
+      return { bytes: kept, from: "cache" };
+    }
+    const bytes = await read(source, onProgress, signal);
+    await verify(bytes, integrity);
+    await this.#use(async (cache) => {
+      // Other versions of this model.
+      await cache.delete(key, { ignoreSearch: true });
+      await cache.put(key, new Response(bytes));
+    });
+    return { bytes, from: "network" };
+  }
+
+  async clear() {
+    return Boolean(await attempt(() => caches.delete(this.#name)));
+  }
+
+  async #keptBytes(key, integrity) {
+    const response = await this.#use((cache) => cache.match(key));
+    if (!response) return undefined;
+    try {
+      const bytes = new Uint8Array(await response.arrayBuffer());
+      await verify(bytes, integrity);
+      return bytes;
+    } catch {
+      await this.#use((cache) => cache.delete(key));
+      return undefined;
+    }
+  }
+
+  #use(work) {
+    return attempt(async () => work(await caches.open(this.#name)));
+  }
+}
+
+// Storage may be missing, forbidden or full: then there is nothing kept, which is no error.
+async function attempt(work) {
+  try {
+    return await work();
+  } catch {
+    return undefined;
+  }
+}

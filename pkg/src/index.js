@@ -1,0 +1,242 @@
+// foreclick for the page: fetches the model, starts WebAssembly, hands plain objects to and fro.
+// Every member is documented in index.d.ts.
+import { checked, checkSessions, copy, failure, get, obtain } from "./shared.js";
+import startWasm, { WebPredictor } from "./wasm/foreclick.js";
+
+const BACKENDS = ["auto", "cpu", "gpu"];
+// The GPU has its own, shorter deadlines. Past these it can only have died inside WebAssembly.
+const PREDICTION_LIMIT = 10_000;
+const ADAPTER_LIMIT = 10_000;
+const TRIAL_LIMIT = 60_000;
+// Many sessions hold the page up for so long at a time.
+const CHUNK = 12;
+// Of a session up to here the early events are counted first and encoded only where that matters, as in Rust.
+const MAX_COUNTED = 10_000;
+
+let instance; // the promise of WebAssembly's exports
+let stopped; // the error that ended the instance
+
+export function init(options) {
+  const { wasm } = options ?? {};
+  // The one place where the address is written: bundlers look for just this form.
+  instance ??= start(wasm ?? new URL("./wasm/foreclick_bg.wasm", import.meta.url)).catch((error) => {
+    instance = undefined;
+    throw error;
+  });
+  return instance.then(() => {});
+}
+
+export class Predictor {
+  #inner;
+  #backend;
+  #memory;
+  #settled;
+  #load;
+  #observed = { count: 0, milliseconds: 0 };
+  #predicted = { count: 0, milliseconds: 0 };
+  #retried = false;
+
+  static async load(source, options) {
+    const { backend = "auto", cache, integrity, onProgress, signal, ...unknown } = options ?? {};
+    for (const name in unknown) {
+      throw failure("argument", `unknown option ${name}, expected backend, cache, integrity, onProgress, signal`);
+    }
+    if (!BACKENDS.includes(backend)) {
+      throw failure("argument", `backend is ${String(backend)}, expected one of ${BACKENDS}`);
+    }
+    const start = performance.now();
+    const [{ bytes, from }] = await Promise.all([obtain(source, { cache, integrity, onProgress, signal }), init()]);
+    signal?.throwIfAborted();
+    const { memory } = await instance;
+    const predictor = new Predictor(bytes, backend, memory);
+    predictor.#load = { from, milliseconds: performance.now() - start };
+    if (backend === "gpu") await predictor.settled;
+    return predictor;
+  }
+
+  constructor(bytes, backend, memory) {
+    if (!memory) throw failure("argument", "use Predictor.load() instead of new Predictor()");
+    const hasGpu = Boolean(globalThis.navigator?.gpu);
+    const reason =
+      backend === "cpu"
+        ? "the CPU was asked for"
+        : hasGpu
+          ? "the CPU answers while the GPU is being tried"
+          : "the CPU answers because this browser offers no WebGPU";
+    this.#backend = backend;
+    this.#memory = memory;
+    this.#inner = enter(() => new WebPredictor(bytes, reason));
+    this.#settled = hasGpu && backend !== "cpu" ? this.#tryGpu() : Promise.resolve();
+  }
+
+  get settled() {
+    return this.#settled;
+  }
+
+  observe(event) {
+    const start = performance.now();
+    const copied = copy(event);
+    this.#call((inner) => inner.observe(copied));
+    note(this.#observed, start);
+  }
+
+  async predict(options = {}) {
+    const start = performance.now();
+    const copied = copy(options);
+    let answer = this.#call((inner) => inner.predict(copied));
+    if (answer instanceof Promise) {
+      answer = (await within(PREDICTION_LIMIT, answer)) ?? stop("the GPU's answer never came");
+      if (answer.backend === "cpu") this.#retryGpu();
+    }
+    return { ...answer, milliseconds: note(this.#predicted, start) };
+  }
+
+  async rank(items, options) {
+    if (!Array.isArray(items)) throw failure("argument", "the items to rank must be an array of strings");
+    return this.predict({ ...options, k: options?.k ?? items.length, candidates: items });
+  }
+
+  async predictMany(sessions, options) {
+    checkSessions(sessions);
+    const { signal, ...asked } = options ?? {};
+    signal?.throwIfAborted();
+    const copied = copy(asked);
+    const inner = this.#call((inner) => inner.fork());
+    try {
+      const predictions = [];
+      let start = performance.now();
+      for (const session of sessions) {
+        predictions.push(answerSession(inner, session, copied, predictions.length));
+        if (performance.now() - start > CHUNK) {
+          await new Promise((resolve) => setTimeout(resolve));
+          signal?.throwIfAborted();
+          start = performance.now();
+        }
+      }
+      return predictions;
+    } finally {
+      if (!stopped) inner.free();
+    }
+  }
+
+  async explain(item, options = {}) {
+    if (typeof item !== "string") throw failure("argument", "the item to explain must be a string");
+    const copied = copy(options);
+    return this.#call((inner) => inner.explain(item, copied));
+  }
+
+  reset() {
+    this.#call((inner) => inner.reset());
+  }
+
+  diagnostics() {
+    const report = this.#call((inner) => inner.diagnostics());
+    return {
+      ...report,
+      load: this.#load,
+      observe: { ...this.#observed },
+      predict: { ...this.#predicted },
+      memoryBytes: this.#memory.buffer.byteLength,
+    };
+  }
+
+  free() {
+    const inner = this.#inner;
+    this.#inner = undefined;
+    if (inner && !stopped) enter(() => inner.free());
+  }
+
+  [Symbol.dispose ?? Symbol.for("Symbol.dispose")]() {
+    this.free();
+  }
+
+  // A device may be lost through no fault of the GPU's, a driver's update for one: it gets one more chance.
+  #retryGpu() {
+    if (this.#retried || !this.#inner) return;
+    this.#retried = true;
+    this.#settled = this.#tryGpu();
+  }
+
+  // Never rejects: whatever happens, the CPU answers, and the diagnostics tell why.
+  async #tryGpu() {
+    try {
+      // Asked here first: where this throws or never answers, as extensions make it, WebAssembly could not go on.
+      const adapter = navigator.gpu.requestAdapter().then(() => true);
+      if (!(await within(ADAPTER_LIMIT, adapter))) throw new Error("no answer");
+      const trial = this.#call((inner) => inner.try_gpu(this.#backend === "gpu")).then(() => true);
+      if (!(await within(TRIAL_LIMIT, trial))) throw new Error("its trial never ended");
+    } catch (error) {
+      const reason = `WebGPU failed (${error?.message ?? error})`;
+      if (this.#inner && !stopped) this.#call((inner) => inner.give_up_gpu(reason));
+    }
+  }
+
+  #call(work) {
+    if (!this.#inner) throw failure("freed", "this predictor was freed; load another");
+    return enter(() => work(this.#inner));
+  }
+}
+
+async function start(wasm) {
+  const what = "WebAssembly file";
+  const isAddress = typeof wasm === "string" || wasm instanceof URL;
+  if (!isAddress && typeof wasm !== "object") throw failure("argument", `${what}: expected a URL, a Response, bytes or a module`);
+  const source = isAddress ? await get(wasm, what) : checked(wasm, what);
+  try {
+    return await startWasm({ module_or_path: source });
+  } catch (error) {
+    const advice = "it needs WebAssembly with SIMD and, under a Content-Security-Policy, 'wasm-unsafe-eval'";
+    throw failure("wasm", `foreclick can't start (${error.message}); ${advice}`, error);
+  }
+}
+
+// One session of many, in the buffers of their own.
+function answerSession(inner, session, options, place) {
+  const start = performance.now();
+  const events = session.map((event) => copy(event));
+  const counted = events.length <= MAX_COUNTED;
+  try {
+    const prediction = enter(() => {
+      inner.reset();
+      for (const event of events) inner.observe(event, counted);
+      if (counted) inner.encode_counted();
+      return inner.predict(options);
+    });
+    return { ...prediction, milliseconds: performance.now() - start };
+  } catch ({ code, message }) {
+    throw failure(code, `session ${place}: ${message}`);
+  }
+}
+
+// Adds what began at `start` to a mean of the latest 50 or so; returns its milliseconds.
+function note(cost, start) {
+  const milliseconds = performance.now() - start;
+  cost.count++;
+  cost.milliseconds += (milliseconds - cost.milliseconds) / Math.min(cost.count, 50);
+  return milliseconds;
+}
+
+// Runs one call into WebAssembly. A trap leaves its memory half-changed, so that nothing may enter it again.
+function enter(work) {
+  if (stopped) throw stopped;
+  try {
+    return work();
+  } catch (error) {
+    if (error instanceof WebAssembly.RuntimeError) stop(error.message, error);
+    throw error;
+  }
+}
+
+function stop(what, cause) {
+  stopped ??= failure("wasm", `foreclick stopped (${what}); reload the page`, cause);
+  throw stopped;
+}
+
+// The promise's value, or undefined after so many milliseconds.
+function within(limit, promise) {
+  let timer;
+  const timeout = new Promise((resolve) => {
+    timer = setTimeout(resolve, limit);
+  });
+  return Promise.race([promise, timeout]).finally(() => clearTimeout(timer));
+}

@@ -1,0 +1,103 @@
+// What the page's thread and a worker's share: a model file's bytes, plain copies, errors.
+
+// Fetches or takes a model file; resolves to its bytes and where they came from.
+export async function obtain(source, { cache, integrity, onProgress, signal }) {
+  if (cache) {
+    if (typeof cache.read !== "function") throw failure("argument", "cache must be a ModelCache, of foreclick/cache");
+    return cache.read(source, { integrity, onProgress, signal });
+  }
+  const bytes = await read(source, onProgress, signal);
+  if (integrity) await verify(bytes, integrity);
+  const given = source instanceof ArrayBuffer || ArrayBuffer.isView(source);
+  return { bytes, from: given ? "memory" : "network" };
+}
+
+// As in subresource integrity, but for SHA-256 alone.
+export async function verify(bytes, integrity) {
+  const { subtle } = globalThis.crypto ?? {};
+  if (!subtle) throw failure("integrity", "integrity can't be checked here; browsers do it on pages of https alone");
+  const digest = new Uint8Array(await subtle.digest("SHA-256", bytes));
+  const got = `sha256-${btoa(String.fromCharCode(...digest))}`;
+  if (got !== integrity) throw failure("integrity", `model file: its hash is ${got}, expected ${integrity}; is it another version?`);
+}
+
+export async function read(source, onProgress, signal) {
+  try {
+    if (source instanceof ArrayBuffer) return new Uint8Array(source);
+    if (ArrayBuffer.isView(source)) return new Uint8Array(source.buffer, source.byteOffset, source.byteLength);
+  } catch (error) {
+    throw failure("argument", `the bytes can't be read: ${error.message}`, error);
+  }
+  if (typeof source === "string" || source instanceof URL) source = await get(source, "model file", signal);
+  if (!(source instanceof Response)) throw failure("argument", "load() takes a URL, a Response or bytes");
+  const response = checked(source, "model file");
+  let thrown;
+  const tell = (progress) => {
+    try {
+      onProgress(progress);
+    } catch (error) {
+      thrown = { error };
+      throw error;
+    }
+  };
+  try {
+    const counted = onProgress && response.body ? count(response, tell) : response;
+    return new Uint8Array(await counted.arrayBuffer());
+  } catch (error) {
+    if (thrown) throw thrown.error;
+    throw signal?.aborted ? signal.reason : failure("fetch", `model file: the transfer broke off: ${error.message}`, error);
+  }
+}
+
+function count(response, tell) {
+  // Of a packed transfer the header gives the packed length, but we see unpacked bytes.
+  const length = response.headers.get("content-encoding") ? 0 : Number(response.headers.get("content-length"));
+  const total = length || undefined;
+  let loaded = 0;
+  const counter = new TransformStream({
+    transform(chunk, controller) {
+      loaded += chunk.byteLength;
+      tell({ loaded, total });
+      controller.enqueue(chunk);
+    },
+  });
+  return new Response(response.body.pipeThrough(counter));
+}
+
+export async function get(url, what, signal) {
+  let response;
+  try {
+    response = await fetch(url, { signal });
+  } catch (error) {
+    throw signal?.aborted ? signal.reason : failure("fetch", `${what}: ${url} can't be fetched: ${error.message}`, error);
+  }
+  return checked(response, what);
+}
+
+// Servers answer a wrong address with an error, or with a page of their own and "200 OK".
+export function checked(response, what) {
+  if (!(response instanceof Response)) return response;
+  const { ok, status, url, headers } = response;
+  if (!ok) throw failure("fetch", `${what}: ${url} answered ${status}, expected 200; check the address`);
+  if (headers.get("content-type")?.startsWith("text/html")) {
+    throw failure("fetch", `${what}: ${url} is a web page, expected a file of foreclick's; check the address`);
+  }
+  return response;
+}
+
+// A page's getters run here: one that throws inside a call into WebAssembly would leave its stack where it was.
+export function copy(value, depth = 2) {
+  if (depth === 0 || value === null || typeof value !== "object") return value;
+  if (Array.isArray(value)) return [...value];
+  return Object.fromEntries(Object.entries(value).map(([name, member]) => [name, copy(member, depth - 1)]));
+}
+
+export function checkSessions(sessions) {
+  if (!Array.isArray(sessions)) throw failure("argument", "the sessions must be an array of arrays of events");
+  const wrong = sessions.findIndex((session) => !Array.isArray(session));
+  if (wrong >= 0) throw failure("argument", `session ${wrong}: expected an array of events`);
+}
+
+export function failure(code, message, cause) {
+  return Object.assign(new Error(message, { cause }), { code });
+}

@@ -1,0 +1,33 @@
+// The thread of foreclick/worker: one predictor, which answers messages in their order.
+import { init, Predictor } from "./index.js";
+
+let predictor;
+const aborts = new Map(); // of calls under way that can be ended, by number
+
+const special = {
+  async load(number, bytes, options, wasm) {
+    if (wasm) await init({ wasm });
+    predictor = await Predictor.load(bytes, options);
+    predictor.settled.then(() => postMessage([0]));
+  },
+  async predictMany(number, sessions, options) {
+    const abort = new AbortController();
+    aborts.set(number, abort);
+    try {
+      return await predictor.predictMany(sessions, { ...options, signal: abort.signal });
+    } finally {
+      aborts.delete(number);
+    }
+  },
+};
+
+onmessage = async ({ data: [number, name, ...values] }) => {
+  if (name === "abort") return aborts.get(number)?.abort();
+  try {
+    const value = await (special[name] ? special[name](number, ...values) : predictor[name](...values));
+    // Number 0 is a call that nobody waits for.
+    if (number) postMessage([number, value]);
+  } catch ({ code, message }) {
+    postMessage([number, undefined, { code, message }]);
+  }
+};
