@@ -1,6 +1,7 @@
 /**
- * Keeps model files in the browser's Cache API from one visit to the next. Nothing else is stored: a model file is the
- * same for every visitor.
+ * Keeps model files in the browser's Cache API from one visit to the next: they are the same for every visitor. Beside
+ * each it keeps, with `backend: "auto"`, that the CPU was faster than the GPU, for this model, browser and adapter; the
+ * GPU is tried again where one of these has changed. Nothing else is stored.
  *
  * A file is found by its address and its hash, and checked against the hash each time; a damaged one is dropped and
  * fetched again. Of one address only the version that was loaded last is kept. Where storage is missing, forbidden or

@@ -4,7 +4,7 @@
 WEB_BUDGET=102400 # bytes of wasm and JavaScript together, gzip -9
 WEB_FILES=(pkg/wasm/foreclick_bg.wasm pkg/wasm/foreclick.js pkg/index.js pkg/shared.js)
 # Loaded only by pages that import foreclick/cache or foreclick/worker.
-WEB_OPTIONAL_FILES=(pkg/cache.js pkg/worker.js pkg/worker-thread.js)
+WEB_OPTIONAL_FILES=(pkg/cache.js pkg/decisions.js pkg/worker.js pkg/worker-thread.js)
 WEB_SOURCES=(src Cargo.toml Cargo.lock tools/web.sh tools/wasm_target.sh tools/minify.js)
 
 need_web_tools() {

@@ -1,4 +1,5 @@
 // foreclick/cache: keeps model files in the browser's Cache API, each by its address and hash.
+import { Decisions } from "./decisions.js";
 import { failure, read, verify } from "./shared.js";
 
 export class ModelCache {
@@ -15,10 +16,11 @@ export class ModelCache {
     if (!integrity) throw failure("argument", "cache needs integrity, the model's hash: it tells which version is wanted");
     const key = new URL(source, globalThis.location?.href);
     key.search = new URLSearchParams({ integrity });
+    const decisions = new Decisions([this.#name, key.href]);
     const kept = await this.#keptBytes(key, integrity);
     if (kept) {
       onProgress?.({ loaded: kept.length, total: kept.length });
-      return { bytes: kept, from: "cache" };
+      return { bytes: kept, from: "cache", decisions };
     }
     const bytes = await read(source, onProgress, signal);
     await verify(bytes, integrity);
@@ -27,7 +29,7 @@ export class ModelCache {
       await cache.delete(key, { ignoreSearch: true });
       await cache.put(key, new Response(bytes));
     });
-    return { bytes, from: "network" };
+    return { bytes, from: "network", decisions };
   }
 
   async clear() {

@@ -30,6 +30,7 @@ export class Predictor {
   #inner;
   #backend;
   #memory;
+  #decisions;
   #settled;
   #load;
   #observed = { count: 0, milliseconds: 0 };
@@ -45,16 +46,16 @@ export class Predictor {
       throw failure("argument", `backend is ${String(backend)}, expected one of ${BACKENDS}`);
     }
     const start = performance.now();
-    const [{ bytes, from }] = await Promise.all([obtain(source, { cache, integrity, onProgress, signal }), init()]);
+    const [{ bytes, from, decisions }] = await Promise.all([obtain(source, { cache, integrity, onProgress, signal }), init()]);
     signal?.throwIfAborted();
     const { memory } = await instance;
-    const predictor = new Predictor(bytes, backend, memory);
+    const predictor = new Predictor(bytes, backend, memory, decisions);
     predictor.#load = { from, milliseconds: performance.now() - start };
     if (backend === "gpu") await predictor.settled;
     return predictor;
   }
 
-  constructor(bytes, backend, memory) {
+  constructor(bytes, backend, memory, decisions) {
     if (!memory) throw failure("argument", "use Predictor.load() instead of new Predictor()");
     const hasGpu = Boolean(globalThis.navigator?.gpu);
     const reason =
@@ -65,6 +66,7 @@ export class Predictor {
           : "the CPU answers because this browser offers no WebGPU";
     this.#backend = backend;
     this.#memory = memory;
+    this.#decisions = backend === "auto" ? decisions : undefined;
     this.#inner = enter(() => new WebPredictor(bytes, reason));
     this.#settled = hasGpu && backend !== "cpu" ? this.#tryGpu() : Promise.resolve();
   }
@@ -161,10 +163,18 @@ export class Predictor {
   async #tryGpu() {
     try {
       // Asked here first: where this throws or never answers, as extensions make it, WebAssembly could not go on.
-      const adapter = navigator.gpu.requestAdapter().then(() => true);
-      if (!(await within(ADAPTER_LIMIT, adapter))) throw new Error("no answer");
+      const asked = navigator.gpu.requestAdapter().then((adapter) => [adapter]);
+      const answer = await within(ADAPTER_LIMIT, asked);
+      if (!answer) throw new Error("no answer");
+      const [adapter] = answer;
+      const decisions = adapter && this.#decisions;
+      if (await decisions?.wasCpu(adapter)) {
+        return this.#call((inner) => inner.give_up_gpu("it was faster than the GPU at an earlier visit"));
+      }
       const trial = this.#call((inner) => inner.try_gpu(this.#backend === "gpu")).then(() => true);
       if (!(await within(TRIAL_LIMIT, trial))) throw new Error("its trial never ended");
+      const { backend, selfCheck } = this.diagnostics();
+      if (backend === "cpu" && selfCheck === "passed") await decisions?.keepCpu(adapter);
     } catch (error) {
       const reason = `WebGPU failed (${error?.message ?? error})`;
       if (this.#inner && !stopped) this.#call((inner) => inner.give_up_gpu(reason));

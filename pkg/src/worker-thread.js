@@ -1,13 +1,16 @@
 // The thread of foreclick/worker: one predictor, which answers messages in their order.
+import { Decisions } from "./decisions.js";
 import { init, Predictor } from "./index.js";
 
 let predictor;
 const aborts = new Map(); // of calls under way that can be ended, by number
 
 const special = {
-  async load(number, bytes, options, wasm) {
+  async load(number, bytes, backend, wasm, parts) {
     if (wasm) await init({ wasm });
-    predictor = await Predictor.load(bytes, options);
+    // The page's side has read the file.
+    const cache = { read: async () => ({ bytes, decisions: parts && new Decisions(parts) }) };
+    predictor = await Predictor.load(undefined, { backend, cache });
     predictor.settled.then(() => postMessage([0]));
   },
   async predictMany(number, sessions, options) {

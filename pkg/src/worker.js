@@ -20,13 +20,13 @@ export class Predictor {
     // The thread starts while the model arrives.
     const predictor = new Predictor(worker ?? startThread(), onError);
     try {
-      const { bytes, from } = await obtain(source, { cache, integrity, onProgress, signal });
+      const { bytes, from, decisions } = await obtain(source, { cache, integrity, onProgress, signal });
       signal?.throwIfAborted();
       // The page's own bytes stay the page's.
       const sent = from === "memory" ? bytes.slice() : bytes;
       const address = typeof wasm === "string" || wasm instanceof URL;
       const file = address ? new URL(wasm, location.href).href : wasm;
-      await predictor.#ask("load", [sent, { backend }, file], { transfer: [sent.buffer] });
+      await predictor.#ask("load", [sent, backend, file, decisions?.parts], { transfer: [sent.buffer] });
       signal?.throwIfAborted();
       predictor.#load = { from, milliseconds: performance.now() - start };
       return predictor;

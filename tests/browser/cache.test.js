@@ -147,6 +147,42 @@ for (const [name, before] of [
   });
 }
 
+test("that the CPU is faster is kept with the model, for this browser and GPU", async () => {
+  await withCache(async (page) => {
+    const tried = (entry, options) =>
+      page.evaluate(
+        async ({ entry, options }) => {
+          const { Predictor } = await import(entry);
+          const predictor = await Predictor.load(MODEL, { cache, integrity, ...options });
+          await predictor.settled;
+          const { reason, cpuMilliseconds } = await predictor.diagnostics();
+          predictor.free();
+          return { reason, tried: cpuMilliseconds !== null };
+        },
+        { entry, options },
+      );
+    const faster = { reason: "the CPU is faster here", tried: true };
+    const kept = { reason: "the CPU answers because it was faster than the GPU at an earlier visit", tried: false };
+    for (const entry of ["/foreclick/index.js", "/foreclick/worker.js"]) {
+      await page.evaluate(() => cache.clear());
+      assert.deepEqual(await tried(entry, { cache: undefined, integrity: undefined }), faster, entry);
+      assert.deepEqual(await tried(entry), faster, "nothing was kept without a cache");
+      assert.deepEqual(await tried(entry), kept);
+      assert.equal(await entries(page), 2);
+      assert.deepEqual(await tried(entry, { backend: "gpu" }), { reason: "the GPU was asked for", tried: true });
+    }
+    assert.deepEqual(await tried("/foreclick/index.js"), kept, "a worker's decision is the page's too");
+    await page.evaluate(() => Object.defineProperty(navigator, "userAgent", { value: "the next version" }));
+    assert.deepEqual(await tried("/foreclick/index.js"), faster);
+    // Another version of the model.
+    await page.evaluate(async () => {
+      const kept = await caches.open("foreclick");
+      for (const key of await kept.keys()) if (!key.url.includes("cpu=")) await kept.put(key, new Response("damaged"));
+    });
+    assert.deepEqual(await tried("/foreclick/index.js"), faster, "a model that is fetched anew is tried anew");
+  });
+});
+
 test("what a cache can't do is said", async () => {
   await withCache(async (page) => {
     const failures = await page.evaluate(async () => [

@@ -41,6 +41,7 @@ test("the tarball holds what users need and nothing else", () => {
     "README.md",
     "cache.d.ts",
     "cache.js",
+    "decisions.js",
     "index.d.ts",
     "index.js",
     "package.json",
