@@ -11,36 +11,39 @@ after(() => site?.stop());
 
 const withPage = (work, options) => onPage(site, work, options);
 
-test("memory is flat over 10,000 predictions", async () => {
-  await withPage(async (page) => {
-    const browser = await page.context().newCDPSession(page);
-    await browser.send("Performance.enable");
-    const measure = async () => {
-      await browser.send("HeapProfiler.collectGarbage");
-      const { metrics } = await browser.send("Performance.getMetrics");
-      const script = metrics.find(({ name }) => name === "JSHeapUsedSize").value;
-      return { script, wasm: await page.evaluate(() => predictor.diagnostics().memoryBytes) };
-    };
-    await page.evaluate(async () => {
-      globalThis.predictor = await foreclick.Predictor.load(MODEL, { backend: "cpu" });
+for (const entry of ["index", "worker"]) {
+  test(`memory is flat over 10,000 predictions (${entry})`, async () => {
+    await withPage(async (page) => {
+      const browser = await page.context().newCDPSession(page);
+      await browser.send("Performance.enable");
+      const measure = async () => {
+        await browser.send("HeapProfiler.collectGarbage");
+        const { metrics } = await browser.send("Performance.getMetrics");
+        const script = metrics.find(({ name }) => name === "JSHeapUsedSize").value;
+        return { script, wasm: await page.evaluate(async () => (await predictor.diagnostics()).memoryBytes) };
+      };
+      await page.evaluate(async (entry) => {
+        const { Predictor } = await import(`/foreclick/${entry}.js`);
+        globalThis.predictor = await Predictor.load(MODEL, { backend: "cpu" });
+      }, entry);
+      const play = (rounds) =>
+        page.evaluate(async (rounds) => {
+          for (let round = 0; round < rounds; round++) {
+            if (round % 100 === 0) predictor.reset();
+            predictor.observe({ item: String((round * 7919) % 3000).padStart(7, "0"), group: `group-${round >> 2}` });
+            await predictor.predict();
+            if (round % 100 === 99) await predictor.explain("0000001", { events: 3, group: "new" });
+          }
+        }, rounds);
+      await play(1000);
+      const start = await measure();
+      await play(10_000);
+      const end = await measure();
+      assert.equal(end.wasm, start.wasm);
+      assert.ok(end.script - start.script < 500_000, `the script's heap grew from ${start.script} to ${end.script}`);
     });
-    const predictMany = (rounds) =>
-      page.evaluate(async (rounds) => {
-        for (let round = 0; round < rounds; round++) {
-          if (round % 100 === 0) predictor.reset();
-          predictor.observe({ item: String((round * 7919) % 3000).padStart(7, "0"), group: `group-${round >> 2}` });
-          await predictor.predict();
-          if (round % 100 === 99) await predictor.explain("0000001", { events: 3, group: "new" });
-        }
-      }, rounds);
-    await predictMany(1000);
-    const start = await measure();
-    await predictMany(10_000);
-    const end = await measure();
-    assert.equal(end.wasm, start.wasm);
-    assert.ok(end.script - start.script < 500_000, `the script's heap grew from ${start.script} to ${end.script}`);
   });
-});
+}
 
 test("memory of freed predictors is used again", async () => {
   await withPage(async (page) => {
