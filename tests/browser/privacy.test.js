@@ -113,7 +113,8 @@ test("what is sent or stored would be noticed", async () => {
       await new Promise((resolve) => setTimeout(resolve, 300));
       localStorage.setItem("a", "1");
       sessionStorage.setItem("b", "1");
-      await new Promise((resolve) => (indexedDB.open("c").onsuccess = resolve));
+      const { target } = await new Promise((resolve) => (indexedDB.open("c").onsuccess = resolve));
+      target.result.close(); // an open one can't be deleted below
       await caches.open("d");
       await (await navigator.storage.getDirectory()).getFileHandle("e", { create: true });
       document.cookie = "f=1";
