@@ -137,6 +137,8 @@ fn the_gpu_follows_the_session() {
         compare(&mut gpu, &mut cpu);
     }
     assert_eq!(predict(&mut gpu).backend, Backend::Cpu, "more than the GPU ranks");
+    let list = PredictOptions { candidates: Some(vec!["0000001".into()]), ..few() };
+    assert_eq!(now(gpu.predict(&list)).unwrap().backend, Backend::Cpu, "a given list");
     compare(&mut gpu, &mut cpu);
 }
 
