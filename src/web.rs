@@ -4,28 +4,39 @@
 
 mod objects;
 
-use crate::engine::gpu::{Gpu, GpuContext, GpuModel};
+use crate::engine::gpu::{DEADLINE, Gpu, GpuContext, GpuModel};
 use crate::error::{Error, Result};
+use crate::predictor::patience::race;
 use crate::predictor::trial::{self, Trial};
 use crate::predictor::{Predictor, Preference, Started};
-use js_sys::Promise;
+use js_sys::{Function, Promise};
 use serde::Serialize;
 use serde_wasm_bindgen::Serializer;
 use std::cell::{RefCell, RefMut};
 use std::rc::Rc;
+use std::time::Duration;
 use wasm_bindgen::prelude::{JsValue, wasm_bindgen};
-use wasm_bindgen_futures::future_to_promise;
+use wasm_bindgen_futures::{JsFuture, future_to_promise};
 
 #[wasm_bindgen]
 extern "C" {
     /// In a window and in a worker.
     #[wasm_bindgen(thread_local_v2, js_name = performance)]
     static PERFORMANCE: web_sys::Performance;
+
+    /// Likewise.
+    #[wasm_bindgen(js_name = setTimeout)]
+    fn set_timeout(settle: &Function, milliseconds: u32);
 }
 
 /// Milliseconds.
 fn now() -> f64 {
     PERFORMANCE.with(web_sys::Performance::now)
+}
+
+/// Ends after a while.
+fn sleep(duration: Duration) -> JsFuture {
+    Promise::new(&mut |settle, _| set_timeout(&settle, duration.as_millis() as u32)).into()
 }
 
 /// A predictor, shared with its own promises under way.
@@ -70,7 +81,8 @@ impl WebPredictor {
             Started::Pending(pending) => {
                 let shared = self.0.clone();
                 let answer = async move {
-                    let answered = pending.run().await;
+                    let late = sleep(pending.patience());
+                    let answered = pending.run(late).await;
                     to_object(&shared.borrow()?.finish(answered).map_err(to_js)?)
                 };
                 Ok(future_to_promise(answer).into())
@@ -121,7 +133,9 @@ async fn try_gpu(shared: &Shared) -> Result<Trial<Gpu>> {
         predictor.model().clone()
     };
     let gpu = Gpu::new(GpuModel::new(context, model.clone())?)?;
-    trial::run(model, gpu, now).await
+    race(trial::run(model, gpu, now), sleep(DEADLINE))
+        .await
+        .unwrap_or_else(|| Err(Error::Gpu(format!("the GPU's trial took more than {} seconds", DEADLINE.as_secs()))))
 }
 
 impl Shared {

@@ -88,7 +88,8 @@ export class Predictor {
     let answer = this.#call((inner) => inner.predict(copied));
     if (answer instanceof Promise) {
       answer = (await within(PREDICTION_LIMIT, answer)) ?? stop("the GPU's answer never came");
-      if (answer.backend === "cpu") this.#retryGpu();
+      // Late once, the GPU stays in use.
+      if (answer.backend === "cpu" && this.#inner && this.diagnostics().backend === "cpu") this.#retryGpu();
     }
     return { ...answer, milliseconds: note(this.#predicted, start) };
   }

@@ -5,22 +5,28 @@
 
 mod explain;
 mod many;
+mod no_gpu;
+pub mod patience;
 mod session;
 pub mod trial;
 mod types;
 
 pub use explain::{Effect, ExplainOptions, Explanation, MAX_EVENTS, Terms};
 pub use many::MAX_COUNTED;
+pub use no_gpu::NoGpu;
 pub use types::{Backend, Diagnostics, PredictOptions, Predicted, Prediction, Preference, SelfCheck};
 
 use crate::engine::cpu::{Cpu, Simd};
-use crate::engine::{Adjustment, Ops, Step, Stream, TopK};
+use crate::engine::{Ops, Stream, TopK};
 use crate::error::{Error, Result};
 use crate::event::{Event, Upcoming};
 use crate::format::Model;
 use crate::vocab::ItemId;
+use patience::{MAX_LATE, patience, race};
 use session::{Follower, Session};
+use std::future::Future;
 use std::sync::Arc;
+use std::time::Duration;
 use trial::{Times, Trial};
 
 type CpuStream = Stream<Cpu<Simd>>;
@@ -37,6 +43,8 @@ pub struct Predictor<G: Ops = NoGpu> {
     /// A stream that stays behind, made by the first explanation.
     explainer: Option<Follower<Cpu<Simd>>>,
     gpu: Seat<G>,
+    /// How often in a row the GPU's answer came too late.
+    late: usize,
     /// Why the backend in use is in use.
     reason: String,
     adapter: Option<String>,
@@ -76,21 +84,28 @@ pub enum Started<G: Ops> {
 pub struct Pending<G: Ops> {
     follower: Box<Follower<G>>,
     question: Question,
+    patience: Duration,
 }
 
 /// A GPU's answer, to be handed to [`Predictor::finish`].
 pub struct Answered<G: Ops> {
     follower: Box<Follower<G>>,
     question: Question,
-    answer: Result<TopK>,
+    /// `None` when it came too late.
+    answer: Option<Result<TopK>>,
 }
 
 impl<G: Ops> Pending<G> {
-    /// Runs it.
-    pub async fn run(self) -> Answered<G> {
-        let Self { mut follower, question } = self;
+    /// How long it may take: longer than the trial gives reason to expect, or than a visitor should wait.
+    pub fn patience(&self) -> Duration {
+        self.patience
+    }
+
+    /// Runs it, until `late` ends. What the GPU answers after that is dropped; it can be asked again at once.
+    pub async fn run(self, late: impl Future) -> Answered<G> {
+        let Self { mut follower, question, patience: _ } = self;
         let Question { group, k, exclude, .. } = &question;
-        let answer = follower.stream.predict(Upcoming { group: *group }, *k, exclude).await;
+        let answer = race(follower.stream.predict(Upcoming { group: *group }, *k, exclude), late).await;
         Answered { follower, question, answer }
     }
 }
@@ -113,6 +128,7 @@ impl<G: Ops> Predictor<G> {
             ended: None,
             explainer: None,
             gpu: Seat::Empty,
+            late: 0,
             reason: reason.to_owned(),
             adapter: None,
             times: None,
@@ -160,14 +176,14 @@ impl<G: Ops> Predictor<G> {
         self.cpu.reset()
     }
 
-    /// Predicts the next event's item.
+    /// Predicts the next event's item, however long the GPU takes.
     ///
     /// # Errors
     /// None in practice: where the GPU fails, the CPU answers.
     pub async fn predict(&mut self, options: &PredictOptions) -> Result<Prediction> {
         match self.start(options)? {
             Started::Done(prediction) => Ok(prediction),
-            Started::Pending(pending) => self.finish(pending.run().await),
+            Started::Pending(pending) => self.finish(pending.run(std::future::pending::<()>()).await),
         }
     }
 
@@ -182,10 +198,12 @@ impl<G: Ops> Predictor<G> {
         question.candidates = candidates.as_deref().map(|keys| self.candidates(keys));
         match std::mem::replace(&mut self.gpu, Seat::Empty) {
             Seat::Idle(mut follower) if question.fits::<G>() => {
+                let measured = self.times.map_or(0.0, |times| times.gpu);
+                let patience = patience(measured, follower.behind(&self.session));
                 match follower.catch_up(&self.session, self.session.len()) {
                     Ok(true) => {
                         self.gpu = Seat::Busy;
-                        return Ok(Started::Pending(Pending { follower, question }));
+                        return Ok(Started::Pending(Pending { follower, question, patience }));
                     }
                     // Events that the GPU never saw are gone: it can take part again after a reset.
                     Ok(false) => self.gpu = Seat::Idle(follower),
@@ -197,23 +215,32 @@ impl<G: Ops> Predictor<G> {
         self.answer_on_cpu(&question).map(Started::Done)
     }
 
-    /// The second half: takes the GPU back, and answers on the CPU if it failed.
+    /// The second half: takes the GPU back, and answers on the CPU if it failed or was late. A GPU that is late three
+    /// times in a row is given up.
     ///
     /// # Errors
     /// None in practice.
     pub fn finish(&mut self, answered: Answered<G>) -> Result<Prediction> {
         let Answered { follower, question, answer } = answered;
         let ended = self.ended.take();
-        match answer.and_then(|top| self.prediction(&top, Backend::Gpu)) {
-            Ok(prediction) => {
+        match answer.map(|answer| answer.and_then(|top| self.prediction(&top, Backend::Gpu))) {
+            Some(Ok(prediction)) => {
+                self.late = 0;
                 self.gpu = Seat::Idle(follower);
-                Ok(prediction)
+                return Ok(prediction);
             }
-            Err(error) => {
-                self.give_up_gpu(error);
-                self.answer_late(&question, ended)
+            Some(Err(error)) => self.give_up_gpu(error),
+            None => {
+                self.late += 1;
+                self.gpu = Seat::Idle(follower);
+                if self.late == MAX_LATE {
+                    self.give_up_gpu(Error::Gpu(
+                        "the GPU became many times slower than it was when it was tried".into(),
+                    ));
+                }
             }
         }
+        self.answer_late(&question, ended)
     }
 
     /// Notes that a GPU is being tried, and its name.
@@ -234,6 +261,7 @@ impl<G: Ops> Predictor<G> {
             }
         };
         self.self_check = SelfCheck::Passed;
+        self.late = 0;
         self.times = Some(times);
         let Times { cpu, gpu } = times;
         if preference == Preference::Faster && gpu >= cpu {
@@ -356,26 +384,4 @@ fn rank(stream: &mut CpuStream, question: &Question) -> Result<TopK> {
         stream.ops_mut().keep(candidates);
     }
     Ok(stream.ops().rank((*k).min(stream.ops().scores().len())))
-}
-
-/// No device beside the CPU.
-#[derive(Debug)]
-pub enum NoGpu {}
-
-impl Ops for NoGpu {
-    fn encode(&mut self, _: &Step<'_>) -> Result<()> {
-        match *self {}
-    }
-
-    fn score(&mut self, _: usize) -> Result<()> {
-        match *self {}
-    }
-
-    fn adjust(&mut self, _: &[Adjustment]) -> Result<()> {
-        match *self {}
-    }
-
-    async fn top_k(&mut self, _: usize) -> Result<TopK> {
-        match *self {}
-    }
 }

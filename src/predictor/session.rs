@@ -99,10 +99,18 @@ impl<O: Ops> Follower<O> {
         Self { stream, session: session.number, seen: first }
     }
 
+    /// How many events it has yet to take.
+    pub fn behind(&self, session: &Session) -> usize {
+        session.len() - self.seen(session)
+    }
+
     /// Whether all events that it needs to catch up are still kept.
     pub fn can_follow(&self, session: &Session) -> bool {
-        let seen = if self.session == session.number { self.seen } else { 0 };
-        seen >= session.first_kept()
+        self.seen(session) >= session.first_kept()
+    }
+
+    fn seen(&self, session: &Session) -> usize {
+        if self.session == session.number { self.seen } else { 0 }
     }
 
     /// Takes the events before number `until`; false when some that it needs are no longer kept, or it has gone past.

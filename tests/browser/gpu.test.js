@@ -149,6 +149,56 @@ test("a GPU that computes something else is found out", async () => {
   );
 });
 
+test("a GPU that hangs costs a moment, is used again when it answers, and is given up when it goes on", async () => {
+  const before = () => {
+    Object.assign(globalThis, { devices: 0, hangs: 0 });
+    const { requestDevice } = GPUAdapter.prototype;
+    GPUAdapter.prototype.requestDevice = function (...options) {
+      globalThis.devices += 1;
+      return requestDevice.apply(this, options);
+    };
+    const { mapAsync } = GPUBuffer.prototype;
+    GPUBuffer.prototype.mapAsync = function (...options) {
+      return globalThis.hangs-- > 0 ? new Promise(() => {}) : mapAsync.apply(this, options);
+    };
+  };
+  await onPage(
+    site,
+    async (page) => {
+      await load(page, "gpu");
+      await page.evaluate(() => predictor.predict());
+      // A machine under load may make a sound GPU late too: what is asserted of it is its answers.
+      const ask = async (hangs) => {
+        const prediction = await page.evaluate((hangs) => {
+          globalThis.hangs = hangs; // that many answers
+          return predictor.predict();
+        }, hangs);
+        assertSameRanking(prediction.items, SESSION.items, `hangs: ${hangs}`);
+        return prediction;
+      };
+      const late = await ask(1);
+      assert.equal(late.backend, "cpu");
+      assert.ok(late.milliseconds >= 99 && late.milliseconds < 2500, `${late.milliseconds} ms`);
+      assert.equal((await report(page)).backend, "gpu");
+      assert.equal((await ask(0)).backend, "gpu");
+      for (let round = 0; round < 3; round++) assert.equal((await ask(1)).backend, "cpu");
+      // It gets its second chance.
+      await page.evaluate(() => predictor.settled);
+      assert.equal(await page.evaluate(() => devices), 2);
+      assert.equal((await ask(0)).backend, "gpu");
+      for (let round = 0; round < 3; round++) await ask(1);
+      await page.evaluate(() => predictor.settled);
+      const { backend, reason } = await report(page);
+      assert.equal(backend, "cpu");
+      assert.match(reason, /^the CPU answers because the GPU became many times slower/);
+      const fast = await ask(1);
+      assert.ok(fast.milliseconds < 90, `${fast.milliseconds} ms`);
+      assert.equal(await page.evaluate(() => devices), 2);
+    },
+    { before },
+  );
+});
+
 test("a lost GPU leaves its answer to the CPU, is tried once more, and then no more", async () => {
   const before = () => {
     globalThis.devices = [];
@@ -213,6 +263,7 @@ test("a long session that the GPU has not followed costs it no step too many", a
       for (let number = 0; number < 9000; number++) {
         predictor.observe({ item: String(number % 3000).padStart(7, "0"), group: `group-${number >> 2}` });
       }
+      // Waited for longer than after one event.
       return { first: await predictor.predict(), ...predictor.diagnostics() };
     });
     assert.deepEqual([first.backend, backend], ["gpu", "gpu"], reason);

@@ -45,6 +45,52 @@ for (const entry of ["index", "worker"]) {
   });
 }
 
+test("no GPU buffer is left behind over 10,000 predictions, nor by a predictor that was freed", async () => {
+  const before = () => {
+    globalThis.buffers = new Set();
+    const { createBuffer } = GPUDevice.prototype;
+    GPUDevice.prototype.createBuffer = function (...options) {
+      const buffer = createBuffer.apply(this, options);
+      globalThis.buffers.add(buffer);
+      return buffer;
+    };
+    const { destroy } = GPUBuffer.prototype;
+    GPUBuffer.prototype.destroy = function () {
+      globalThis.buffers.delete(this);
+      return destroy.call(this);
+    };
+  };
+  await withPage(
+    async (page) => {
+      const { start, end, wasm, late, freed } = await page.evaluate(async () => {
+        const predictor = await foreclick.Predictor.load(MODEL, { backend: "gpu" });
+        const rounds = async (count) => {
+          let late = 0;
+          for (let round = 0; round < count; round++) {
+            if (round % 100 === 0) predictor.reset();
+            predictor.observe({ item: String((round * 7919) % 3000).padStart(7, "0"), group: `group-${round >> 2}` });
+            if ((await predictor.predict()).backend === "cpu") late += 1;
+          }
+          return late;
+        };
+        const memory = () => predictor.diagnostics().memoryBytes;
+        await rounds(500);
+        const [start, before] = [buffers.size, memory()];
+        const late = await rounds(10_000);
+        const [end, after] = [buffers.size, memory()];
+        predictor.free();
+        return { start, end, wasm: after - before, late, freed: buffers.size };
+      });
+      assert.ok(start > 0, "the watch works");
+      assert.equal(end, start);
+      assert.equal(wasm, 0);
+      assert.ok(late < 100, `${late} of 10,000 answers were late`);
+      assert.equal(freed, 0);
+    },
+    { before },
+  );
+});
+
 test("memory of freed predictors is used again", async () => {
   await withPage(async (page) => {
     const sizes = await page.evaluate(async () => {

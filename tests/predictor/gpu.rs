@@ -7,15 +7,19 @@ use foreclick::error::{Error, Result};
 use foreclick::event::Event;
 use foreclick::format::Model;
 use foreclick::predictor::trial::{self, Trial};
-use foreclick::predictor::{Backend, PredictOptions, Predictor, Preference, SelfCheck, Started};
+use foreclick::predictor::{Backend, PredictOptions, Prediction, Predictor, Preference, SelfCheck, Started};
 use std::cell::Cell;
+use std::future::ready;
 use std::sync::Arc;
+use std::time::Duration;
 
 thread_local! {
     /// What the trial's clock shows, in milliseconds: only devices move it.
     static CLOCK: Cell<f64> = const { Cell::new(0.0) };
     /// How many encoder steps devices have taken.
     static STEPS: Cell<usize> = const { Cell::new(0) };
+    /// Whether devices never answer.
+    static HANGS: Cell<bool> = const { Cell::new(false) };
 }
 
 fn clock() -> f64 {
@@ -49,6 +53,9 @@ impl Ops for Fake {
     }
 
     async fn top_k(&mut self, k: usize) -> Result<TopK> {
+        if HANGS.get() {
+            std::future::pending::<()>().await;
+        }
         CLOCK.set(CLOCK.get() + self.milliseconds);
         self.good = self.good.checked_sub(1).ok_or_else(|| Error::Gpu("the GPU was lost".into()))?;
         let mut top = self.cpu.rank(k);
@@ -194,7 +201,7 @@ fn the_session_goes_on_while_the_gpu_works() {
     let meanwhile = now(predictor.predict(&few())).unwrap();
     assert_eq!(meanwhile.backend, Backend::Cpu);
     assert_ne!(meanwhile.items, before.items);
-    let answered = now(pending.run());
+    let answered = now(pending.run(std::future::pending::<()>()));
     assert_eq!(predictor.finish(answered).unwrap(), before, "the session as it was at the question");
     let after = now(predictor.predict(&few())).unwrap();
     assert_eq!((after.backend, after.items), (Backend::Gpu, meanwhile.items));
@@ -209,7 +216,7 @@ fn a_gpu_lost_on_the_way_leaves_the_question_as_it_was() {
         let Started::Pending(pending) = predictor.start(&few()).unwrap() else { panic!("the GPU is not used") };
         meanwhile(&mut predictor);
         let before = predictor.diagnostics().events;
-        let answered = now(pending.run());
+        let answered = now(pending.run(std::future::pending::<()>()));
         let late = predictor.finish(answered).unwrap();
         assert_eq!((late.backend, late.items), (Backend::Cpu, expected.items));
         assert_eq!(predictor.diagnostics().events, before);
@@ -227,4 +234,52 @@ fn a_gpu_lost_on_the_way_leaves_the_question_as_it_was() {
         observe(predictor);
     });
     assert_eq!(other, now(with_events::<Fake>(&more).predict(&few())).unwrap().items);
+}
+
+/// What comes of a prediction while the GPU hangs, and how long it was waited for.
+fn predict_late(predictor: &mut Predictor<Fake>, meanwhile: impl Fn(&mut Predictor<Fake>)) -> (Prediction, Duration) {
+    HANGS.set(true);
+    let Started::Pending(pending) = predictor.start(&few()).unwrap() else { panic!("the GPU is not used") };
+    meanwhile(predictor);
+    let patience = pending.patience();
+    let answered = now(pending.run(ready(())));
+    HANGS.set(false);
+    (predictor.finish(answered).unwrap(), patience)
+}
+
+#[test]
+fn the_cpu_answers_for_a_gpu_that_hangs() {
+    let mut predictor = with_gpu(&events(20, 15), usize::MAX - TRIAL);
+    let (first, patience) = predict_late(&mut predictor, |_| ());
+    // All events wait for the GPU, which took a millisecond for one.
+    let events_behind = predictor.diagnostics().events as u64;
+    assert_eq!((first.backend, patience), (Backend::Cpu, Duration::from_millis(20 * events_behind)));
+    // It is still used, has seen the session, and what it is asked next does not suffer.
+    assert_eq!(predictor.diagnostics().backend, Backend::Gpu);
+    let second = now(predictor.predict(&few())).unwrap();
+    assert_eq!((second.backend, &second.items), (Backend::Gpu, &first.items));
+    let (third, patience) = predict_late(&mut predictor, |predictor| {
+        predictor.reset().unwrap();
+        predictor.observe(events(1, 16).remove(0)).unwrap();
+    });
+    assert_eq!(patience, Duration::from_millis(100));
+    assert_eq!((third.backend, third.items), (Backend::Cpu, first.items), "the session as it was at the question");
+    assert_eq!(predictor.diagnostics().events, 1);
+}
+
+#[test]
+fn a_gpu_that_is_late_three_times_in_a_row_is_given_up() {
+    let mut predictor = with_gpu(&events(5, 17), usize::MAX - TRIAL);
+    let late = |predictor: &mut Predictor<Fake>| predict_late(predictor, |_| ()).0.backend;
+    for _ in 0..2 {
+        assert_eq!((late(&mut predictor), late(&mut predictor)), (Backend::Cpu, Backend::Cpu));
+        assert_eq!(now(predictor.predict(&few())).unwrap().backend, Backend::Gpu, "not in a row");
+    }
+    assert_eq!((late(&mut predictor), late(&mut predictor)), (Backend::Cpu, Backend::Cpu));
+    assert_eq!(predictor.diagnostics().backend, Backend::Gpu);
+    assert_eq!(late(&mut predictor), Backend::Cpu);
+    let diagnostics = predictor.diagnostics();
+    assert_eq!(diagnostics.backend, Backend::Cpu);
+    assert!(diagnostics.reason.contains("many times slower"), "{}", diagnostics.reason);
+    assert_eq!(now(predictor.predict(&few())).unwrap().backend, Backend::Cpu);
 }

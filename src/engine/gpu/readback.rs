@@ -7,19 +7,15 @@ use std::task::Waker;
 use std::time::Duration;
 use wgpu::{BufferUsages, CommandEncoder, MapMode};
 
-/// How long a session waits for its first answer: browsers compile kernels only now, which can take seconds.
-const FIRST_DEADLINE: Duration = Duration::from_secs(30);
-
-/// How long a session waits for any answer but its first. A working GPU takes milliseconds; a software one under load, a
-/// second.
-pub const DEADLINE: Duration = Duration::from_secs(5);
+/// How long an answer may take: natively of every one, in the browser of the trial as a whole. A working GPU takes
+/// milliseconds, but drivers compile kernels at their first use, which can take seconds.
+pub const DEADLINE: Duration = Duration::from_secs(30);
 
 /// A buffer that the CPU can read.
 pub struct Readback {
     buffer: GpuBuffer,
     /// Whether the last reading was given up half-way, so that the buffer still is the CPU's.
     mapped: bool,
-    deadline: Duration,
 }
 
 /// Where the mapping's callback leaves its answer.
@@ -32,7 +28,7 @@ struct Answer {
 impl Readback {
     pub fn new(context: &GpuContext, bytes: usize) -> Result<Self> {
         let buffer = context.buffer("readback", bytes, BufferUsages::MAP_READ | BufferUsages::COPY_DST)?;
-        Ok(Self { buffer, mapped: false, deadline: FIRST_DEADLINE })
+        Ok(Self { buffer, mapped: false })
     }
 
     /// Records the copy that [`Self::read`] will deliver.
@@ -43,7 +39,8 @@ impl Readback {
         commands.copy_buffer_to_buffer(source, 0, &self.buffer, 0, Some(bytes as u64));
     }
 
-    /// Waits for the copy, which must have been submitted. Outside the browser this blocks the thread.
+    /// Waits for the copy, which must have been submitted. Outside the browser this blocks the thread. The future may
+    /// be dropped: the next reading is not disturbed by the answer to this one.
     ///
     /// # Errors
     /// [`Error::Gpu`] when the device is lost or does not answer within the deadline.
@@ -58,14 +55,14 @@ impl Readback {
                 waker.wake();
             }
         });
-        let mapped = wait(context, &answer, self.deadline).await;
+        let mapped = wait(context, &answer).await;
         self.mapped = mapped != Some(false);
         context.check()?;
         match mapped {
             Some(true) => {}
             Some(false) => return Err(Error::Gpu("the GPU's result can't be read".into())),
             None => {
-                return Err(Error::Gpu(format!("the GPU gave no answer within {} seconds", self.deadline.as_secs())));
+                return Err(Error::Gpu(format!("the GPU gave no answer within {} seconds", DEADLINE.as_secs())));
             }
         }
         let view = self
@@ -76,55 +73,26 @@ impl Readback {
         drop(view);
         self.buffer.unmap();
         self.mapped = false;
-        self.deadline = DEADLINE;
         Ok(words)
     }
 }
 
 /// The callback's answer, or `None` after the deadline.
 #[cfg(not(target_arch = "wasm32"))]
-async fn wait(context: &GpuContext, answer: &Mutex<Answer>, deadline: Duration) -> Option<bool> {
+async fn wait(context: &GpuContext, answer: &Mutex<Answer>) -> Option<bool> {
     // Ends at the deadline, and at once when the device is gone; the answer says which.
-    let _ = context.device.poll(wgpu::PollType::Wait { submission_index: None, timeout: Some(deadline) });
+    let _ = context.device.poll(wgpu::PollType::Wait { submission_index: None, timeout: Some(DEADLINE) });
     answer.lock().unwrap_or_else(PoisonError::into_inner).mapped
 }
 
-/// The callback's answer, or `None` after the deadline: a timer of the browser's races it.
+/// The callback's answer, whenever it comes: who has no time to wait drops the future.
 #[cfg(target_arch = "wasm32")]
-async fn wait(_context: &GpuContext, answer: &Mutex<Answer>, deadline: Duration) -> Option<bool> {
-    use std::future::Future;
-    use std::pin::Pin;
+async fn wait(_context: &GpuContext, answer: &Mutex<Answer>) -> Option<bool> {
     use std::task::Poll;
-    let mut timer = timer(deadline);
-    let mapped = std::future::poll_fn(|task| {
+    std::future::poll_fn(|task| {
         let mut answer = answer.lock().unwrap_or_else(PoisonError::into_inner);
-        if answer.mapped.is_some() {
-            return Poll::Ready(answer.mapped);
-        }
         answer.waker = Some(task.waker().clone());
-        match &mut timer {
-            Some((promise, _)) => Pin::new(promise).poll(task).map(|_| None),
-            None => Poll::Pending,
-        }
+        answer.mapped.map_or(Poll::Pending, |mapped| Poll::Ready(Some(mapped)))
     })
-    .await;
-    if let Some((_, settle)) = timer {
-        // What waits for the promise is freed now and not when the timer ends.
-        let _ = settle.call0(&wasm_bindgen::JsValue::UNDEFINED);
-    }
-    mapped
-}
-
-/// A promise that the browser settles after a while, in a window and in a worker, and what settles it before.
-#[cfg(target_arch = "wasm32")]
-fn timer(duration: Duration) -> Option<(wasm_bindgen_futures::JsFuture, js_sys::Function)> {
-    use wasm_bindgen::JsCast;
-    let global = js_sys::global();
-    let set_timeout: js_sys::Function = js_sys::Reflect::get(&global, &"setTimeout".into()).ok()?.dyn_into().ok()?;
-    let mut settle = None;
-    let promise = js_sys::Promise::new(&mut |resolve, _| {
-        let _ = set_timeout.call2(&global, &resolve, &(duration.as_millis() as u32).into());
-        settle = Some(resolve);
-    });
-    Some((promise.into(), settle?))
+    .await
 }
