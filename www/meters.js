@@ -4,6 +4,8 @@ import { byId } from "./dom.js";
 const KEPT = 50;
 const WIDTH = 120;
 const HEIGHT = 28;
+// Browsers' clocks tick this slowly, so that a time can be 0.
+const TICK = 0.1;
 
 export class Meters {
   constructor() {
@@ -21,7 +23,7 @@ export class Meters {
 
   #draw(name) {
     const times = this.times[name];
-    const highest = Math.max(...times);
+    const highest = Math.max(TICK, ...times);
     const points = times.map((time, index) => {
       const x = (index / Math.max(1, times.length - 1)) * WIDTH;
       return `${x.toFixed(1)},${(HEIGHT - 2 - (time / highest) * (HEIGHT - 4)).toFixed(1)}`;

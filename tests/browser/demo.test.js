@@ -120,6 +120,16 @@ test("a shopper of the sample brings a history, and their real next basket can b
   await visit.close();
 });
 
+test("work that is done within one tick of the clock is drawn as 0", async () => {
+  const visit = await open();
+  const { page } = visit;
+  await page.evaluate(() => (performance.now = () => 1));
+  await add(page, 1);
+  assert.match(await page.locator("#observe-line").getAttribute("points"), /^[\d. ,]+$/);
+  assert.deepEqual(await visit.troubles(), []);
+  await visit.close();
+});
+
 test("the keyboard alone reaches the predictions, adds one and searches", async () => {
   const visit = await open();
   const { page } = visit;

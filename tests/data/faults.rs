@@ -242,6 +242,13 @@ fn a_log_without_a_header_is_told_from_one_with() {
     let (_, report) = logs.load(&format!("{CSV}{by_hand}")).unwrap();
     let note = report.notes.iter().find(|note| note.name == "no header").unwrap();
     assert_says(&note.detail, &says);
+    // Words alone: a value that comes again gives the first line away; a line of names again does not.
+    let words = Logs::new().with("log.csv", "ann,tea\nann,milk\nbob,tea\nbob,milk\n");
+    let refused = format!("{:#}", data::guess(&words.path("log.csv"), Path::new("log.csv")).unwrap_err());
+    assert_says(&refused, &["the first line", "\"ann\", which its column holds again", "put"]);
+    let twice = format!("user,time,item\n{rows}user,time,item\n{rows}");
+    let twice = Logs::new().with("log.csv", twice);
+    data::guess(&twice.path("log.csv"), Path::new("log.csv")).unwrap();
     // Names that count the columns are names.
     let counted = Logs::new().with("log.csv", "0,1,2\nann,5,tea\nann,6,milk\nann,7,tea\nann,8,milk\n");
     let columns = "[sequence]\nkey = \"0\"\n[item]\ncolumn = \"2\"\nmin_count = 1\n";

@@ -2,12 +2,13 @@
 //!
 //! The same network as `engine::cpu::encode`, a whole window at once instead of an event at a time.
 
+use crate::engine::cpu::RMS_EPSILON;
+use crate::engine::input;
 use crate::format::{Architecture, Block, Weights};
 use burn::tensor::activation::{sigmoid, softmax};
 use burn::tensor::{Device, Tensor, TensorData};
 use rand::{Rng, RngExt};
 
-const RMS_EPSILON: f32 = 1e-6;
 /// Added to the attention logits of later events.
 const MASKED: f32 = -1e9;
 
@@ -82,13 +83,12 @@ impl Encoder {
         let pairs = self.architecture.head_size() / 2;
         let mut cosines = Vec::with_capacity(len * pairs);
         let mut sines = Vec::with_capacity(len * pairs);
+        let mut rotation = vec![0.0; 2 * pairs];
         let mut mask = vec![0.0; len * len];
         for position in 0..len {
-            for pair in 0..pairs {
-                let angle = position as f64 * 10_000f64.powf(-(pair as f64) / pairs as f64);
-                cosines.push(angle.cos() as f32);
-                sines.push(angle.sin() as f32);
-            }
+            input::rotation(position as u64, &mut rotation);
+            cosines.extend(rotation.iter().step_by(2));
+            sines.extend(rotation.iter().skip(1).step_by(2));
             for other in 0..len {
                 if other > position || position - other >= self.architecture.max_len {
                     mask[position * len + other] = MASKED;

@@ -6,6 +6,7 @@ mod lanes;
 mod score;
 mod top_k;
 
+pub use encode::RMS_EPSILON;
 pub use lanes::{Lanes, Scalar, Simd};
 
 use super::ops::{Adjustment, Ops, Step, TopK};

@@ -15,6 +15,8 @@ use std::rc::Rc;
 const BUFFER: usize = 1 << 16;
 /// No record has more lines: a quote that is never closed takes in all events after it.
 const MAX_LINES: u64 = 100;
+/// Records in which a value of the first line is looked for.
+const LOOKED_AT: usize = 10_000;
 
 /// The columns' names.
 pub fn columns(path: &Path, delimiter: Option<u8>) -> Result<Vec<String>> {
@@ -81,6 +83,25 @@ pub fn value_in_header(columns: &[String]) -> Option<&str> {
         .iter()
         .enumerate()
         .find_map(|(place, name)| (is_value(name) && !counts(place, name)).then_some(name.as_str()))
+}
+
+/// What in a file's first line shows that it is an event and no header: a number or a time, or a name that its column
+/// holds as a value further down.
+pub fn lost_event(path: &Path, delimiter: Option<u8>) -> Result<Option<String>> {
+    let mut records = Records::open(path, delimiter)?;
+    let columns = header(path, &mut records)?;
+    if let Some(value) = value_in_header(&columns) {
+        return Ok(Some(format!("{value:?}")));
+    }
+    for _ in 0..LOOKED_AT {
+        let Some((_, record)) = records.next(path)? else { break };
+        let mut same = columns.iter().zip(record).filter(|(name, cell)| name.as_bytes() == *cell).map(|(name, _)| name);
+        // A whole line of names again comes from files put together.
+        if let Some(name) = same.next().filter(|_| same.count() + 1 < columns.len()) {
+            return Ok(Some(format!("{name:?}, which its column holds again below")));
+        }
+    }
+    Ok(None)
 }
 
 /// The message for a record that goes on and on.

@@ -103,9 +103,9 @@ impl Source {
     pub fn lost_event(&self) -> Result<Option<String>> {
         let Format::Csv { delimiter } = self.format else { return Ok(None) };
         for path in &self.files {
-            if let Some(value) = csv::value_in_header(&csv::columns(path, delimiter)?) {
+            if let Some(what) = csv::lost_event(path, delimiter)? {
                 return Ok(Some(format!(
-                    "{}: the first line holds {value:?}, expected the columns' names; put a line of names before it",
+                    "{}: the first line holds {what}; expected the columns' names; put a line of names before it",
                     path.display()
                 )));
             }
