@@ -18,7 +18,7 @@ use foreclick::event::{EncodedEvent, Upcoming};
 use foreclick::format::Model;
 use foreclick::schema::FilterSeen;
 use pollster::block_on;
-use serde_json::json;
+use serde_json::{Map, Value, json};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -56,9 +56,11 @@ fn main() {
             .configure_from_args(),
         gpu: block_on(GpuContext::new()),
         rows: Vec::new(),
+        row_bytes: Map::new(),
     };
     bench.encoder();
-    for (items, name) in [(1_000, "1,000"), (10_000, "10,000"), (100_000, "100,000")] {
+    let sizes = [(1_000, "1,000"), (10_000, "10,000"), (100_000, "100,000"), (1_000_000, "1,000,000")];
+    for (items, name) in sizes {
         bench.score(items, name);
     }
     bench.demo();
@@ -70,6 +72,8 @@ struct Bench {
     gpu: foreclick::error::Result<Arc<GpuContext>>,
     /// The table's rows, in its order.
     rows: Vec<String>,
+    /// How many bytes of item rows some of them read.
+    row_bytes: Map<String, Value>,
 }
 
 impl Bench {
@@ -87,7 +91,9 @@ impl Bench {
     fn score(&mut self, items: usize, name: &str) {
         let model = Arc::new(random_model(ModelShape { items, ..DEMO }, 2));
         let gpu = self.gpu_session(&model);
-        let mut group = self.row(&format!("score and rank {name} items"), 1);
+        let row = format!("score and rank {name} items");
+        self.row_bytes.insert(row.clone(), (items * DEMO.hidden).into());
+        let mut group = self.row(&row, 1);
         score(&mut group, "scalar", Cpu::<Scalar>::new(model.clone()));
         score(&mut group, "simd", Cpu::<Simd>::new(model));
         if let Some(gpu) = gpu {
@@ -141,11 +147,34 @@ impl Bench {
             Ok(context) => (Some(context.describe()), None),
             Err(error) => (None, Some(error.to_string())),
         };
-        let native = json!({ "rows": self.rows, "adapter": adapter, "gpu_skipped": skipped });
+        let native = json!({
+            "rows": self.rows,
+            "row_bytes": self.row_bytes,
+            "stream_bytes_per_second": stream_bytes_per_second(),
+            "adapter": adapter,
+            "gpu_skipped": skipped,
+        });
         std::fs::write(folder.join("native.json"), native.to_string()).unwrap();
         let model = random_model(ModelShape { items: BROWSER_ITEMS, ..DEMO }, 5);
         std::fs::write(folder.join("model.safetensors"), model.to_bytes().unwrap()).unwrap();
     }
+}
+
+/// What one thread can read from memory: the best of several passes over far more than the caches hold.
+fn stream_bytes_per_second() -> f64 {
+    let words = vec![1u64; (256 << 20) / 8];
+    let pass = || {
+        let start = Instant::now();
+        let mut sums = [0u64; 16];
+        for part in words.as_chunks::<16>().0 {
+            for (sum, word) in sums.iter_mut().zip(part) {
+                *sum = sum.wrapping_add(*word);
+            }
+        }
+        std::hint::black_box(sums);
+        (8 * words.len()) as f64 / start.elapsed().as_secs_f64()
+    };
+    (0..10).map(|_| pass()).fold(0.0, f64::max)
 }
 
 /// A GPU gets its steps all at once and then answers for one item, which costs the others next to nothing.

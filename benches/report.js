@@ -34,9 +34,10 @@ function packedSize(file) {
 
 /** Each row's median on each device, in nanoseconds for one event or prediction. */
 function native() {
-  const { rows, adapter, gpu_skipped } = readJson("native.json");
+  const { rows, row_bytes, stream_bytes_per_second, adapter, gpu_skipped } = readJson("native.json");
   const devices = DEVICES.filter((device) => device !== "gpu" || !gpu_skipped);
-  return { unit: "ns", adapter, gpu_skipped, rows: rows.map((name) => ({ name, ...medians(name, devices) })) };
+  const timed = (name) => ({ name, row_bytes: row_bytes[name], ...medians(name, devices) });
+  return { unit: "ns", stream_bytes_per_second, adapter, gpu_skipped, rows: rows.map(timed) };
 }
 
 function medians(name, devices) {
@@ -61,6 +62,11 @@ function print({ date, commit, native, browser, runtime_bytes }) {
   console.log(`Engine, medians and how many times SIMD's; GPU: ${native.adapter ?? `skipped: ${native.gpu_skipped}`}`);
   line("", ...DEVICES);
   for (const { name, ...times } of native.rows) line(name, ...DEVICES.map((device) => beside(times[device], times.simd)));
+  const stream = native.stream_bytes_per_second / 1e9;
+  console.log(`\nItem rows read by SIMD, beside one thread's reading of memory, ${short(stream)} GB/s`);
+  for (const { name, row_bytes, simd } of native.rows.filter(({ row_bytes }) => row_bytes)) {
+    line(name, `${short(row_bytes / simd)} GB/s`, `${short((100 * row_bytes) / simd / stream)}%`);
+  }
 
   console.log(`\nRuntime, gzip -9: ${runtime_bytes} bytes`);
   if (browser.skipped) return console.log(`\nPackage in Chromium: skipped: ${browser.skipped}`);

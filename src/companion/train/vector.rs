@@ -1,5 +1,6 @@
 //! Sums and products of plain rows: the head's inner loops.
 
+pub use crate::engine::cpu::exp;
 use gemm::{Parallelism, gemm};
 
 /// The sum of products, in eight lanes.
@@ -22,20 +23,6 @@ pub fn add_scaled(out: &mut [f32], row: &[f32], factor: f32) {
     for (value, part) in out.iter_mut().zip(row) {
         *value += factor * part;
     }
-}
-
-/// exp for values at most 0, without libm: 2^x by its integer part's bits and a polynomial (error below 2e-7).
-#[inline(always)]
-pub fn exp(x: f32) -> f32 {
-    if x < -80.0 {
-        return 0.0;
-    }
-    let scaled = x * std::f32::consts::LOG2_E;
-    let whole = scaled.round();
-    let part = (scaled - whole) * std::f32::consts::LN_2;
-    let series = 1.0
-        + part * (1.0 + part * (0.5 + part * (1.0 / 6.0 + part * (1.0 / 24.0 + part * (1.0 / 120.0 + part / 720.0)))));
-    series * f32::from_bits(((whole as i32 + 127) as u32) << 23)
 }
 
 /// `out [m, n] (+)= a [m, k] * b [k, n]`; `out` is row-major, strides of `a` and `b` are (row, column).

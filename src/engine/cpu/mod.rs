@@ -7,6 +7,8 @@ mod score;
 mod top_k;
 
 pub use encode::RMS_EPSILON;
+#[cfg(not(target_arch = "wasm32"))]
+pub use lanes::exp;
 pub use lanes::{Lanes, Scalar, Simd};
 
 use super::ops::{Adjustment, Ops, Step, TopK};
@@ -58,7 +60,7 @@ impl<L: Lanes> Cpu<L> {
 
     /// The `k` best of these scores.
     pub fn rank(&self, k: usize) -> TopK {
-        top_k::run(&self.scores, k)
+        top_k::run::<L>(&self.scores, k)
     }
 
     /// Takes all items out whose place in `candidates`, `[items]`, is false.
@@ -91,8 +93,9 @@ impl<L: Lanes> Ops for Cpu<L> {
             *gate = state + shift;
         }
         let query_scale = quantize_query(&self.query, &mut self.query_codes);
-        let query = score::Query { values: &self.query, codes: &self.query_codes, scale: query_scale };
-        score::run::<L>(weights, &query, self.gates[0], &mut self.scores);
+        let query =
+            score::Query { values: &self.query, codes: &self.query_codes, scale: query_scale, gate: self.gates[0] };
+        score::run::<L>(weights, &query, &mut self.scores);
         Ok(())
     }
 

@@ -1,0 +1,209 @@
+//! The loops that the CPU kernels are made of, in scalar code and in SIMD.
+
+#[cfg(not(target_arch = "wasm32"))]
+mod native;
+#[cfg(target_arch = "wasm32")]
+mod wasm;
+
+#[cfg(not(target_arch = "wasm32"))]
+pub use native::exp;
+
+use super::score::Query;
+use crate::quant::{GROUP, Int4Rows, Int8Rows, NIBBLE_OFFSET};
+use std::ops::Range;
+
+/// How the inner loops run.
+pub trait Lanes: 'static {
+    /// `out[row] = <matrix[row], x>` for a row-major matrix `[out.len(), x.len()]`.
+    fn multiply(matrix: &[f32], x: &[f32], out: &mut [f32]);
+    /// `out += sum over rows of weights[row] * matrix[row]` for `[weights.len(), out.len()]`.
+    fn add_weighted_rows(matrix: &[f32], weights: &[f32], out: &mut [f32]);
+    /// `scores[row] = <codes[row], query> * (query.scale * scales[row]) + query.gate * biases[row]` for all rows; the
+    /// product sum is an exact integer.
+    fn score_int8(rows: &Int8Rows, biases: &[f32], query: &Query<'_>, scores: &mut [f32]);
+    /// `scores[row] = sum over groups of <codes, query> * scale, times query.scale, + query.gate * biases[row]` for all
+    /// rows. Each group's product sum is an exact integer; groups are added first to last.
+    fn score_int4(rows: &Int4Rows, biases: &[f32], query: &Query<'_>, scores: &mut [f32]);
+    /// The largest value; minus infinity for none. A NaN may count or not.
+    fn largest(values: &[f32]) -> f32;
+    /// `sum of exp(value - largest)`, where no value is above `largest`; NaN if a value is NaN.
+    fn sum_exp(values: &[f32], largest: f32) -> f32;
+}
+
+/// One value after the other: what every other implementation is tested against.
+#[derive(Clone)]
+pub struct Scalar;
+
+impl Lanes for Scalar {
+    fn multiply(matrix: &[f32], x: &[f32], out: &mut [f32]) {
+        for (value, row) in out.iter_mut().zip(matrix.chunks_exact(x.len())) {
+            *value = row.iter().zip(x).map(|(a, b)| a * b).sum();
+        }
+    }
+
+    fn add_weighted_rows(matrix: &[f32], weights: &[f32], out: &mut [f32]) {
+        for (row, weight) in matrix.chunks_exact(out.len()).zip(weights) {
+            for (value, part) in out.iter_mut().zip(row) {
+                *value += weight * part;
+            }
+        }
+    }
+
+    fn score_int8(rows: &Int8Rows, biases: &[f32], query: &Query<'_>, scores: &mut [f32]) {
+        score_int8_rows(rows, biases, query, scores, 0..scores.len());
+    }
+
+    fn score_int4(rows: &Int4Rows, biases: &[f32], query: &Query<'_>, scores: &mut [f32]) {
+        score_int4_rows(rows, biases, query, scores, 0..scores.len());
+    }
+
+    fn largest(values: &[f32]) -> f32 {
+        values.iter().copied().fold(f32::NEG_INFINITY, f32::max)
+    }
+
+    fn sum_exp(values: &[f32], largest: f32) -> f32 {
+        values.iter().map(|value| (value - largest).exp()).sum()
+    }
+}
+
+/// Some rows of [`Lanes::score_int8`], one after the other.
+fn score_int8_rows(rows: &Int8Rows, biases: &[f32], query: &Query<'_>, scores: &mut [f32], part: Range<usize>) {
+    let Query { values: _, codes: factors, scale, gate } = *query;
+    for row in part {
+        let codes = &rows.codes[row * rows.columns..(row + 1) * rows.columns];
+        let sum: i32 = codes.iter().zip(factors).map(|(&code, &factor)| i32::from(code) * i32::from(factor)).sum();
+        scores[row] = sum as f32 * (scale * rows.scales[row]) + gate * biases[row];
+    }
+}
+
+/// Some rows of [`Lanes::score_int4`], one after the other.
+fn score_int4_rows(rows: &Int4Rows, biases: &[f32], query: &Query<'_>, scores: &mut [f32], part: Range<usize>) {
+    let Query { values: _, codes: factors, scale, gate } = *query;
+    let groups = rows.columns / GROUP;
+    for row in part {
+        let codes = rows.codes[row * rows.columns / 2..(row + 1) * rows.columns / 2].chunks_exact(GROUP / 2);
+        let scales = &rows.scales[row * groups..(row + 1) * groups];
+        let mut sum = 0.0;
+        for ((codes, factors), scale) in codes.zip(factors.chunks_exact(GROUP)).zip(scales) {
+            sum += group_sum(codes, factors) as f32 * scale;
+        }
+        scores[row] = sum * scale + gate * biases[row];
+    }
+}
+
+/// One int4 group times its part of the query.
+fn group_sum(codes: &[u8], query: &[i16]) -> i32 {
+    let (low, high) = query.split_at(GROUP / 2);
+    let code = |nibble: u8| i32::from(nibble) - NIBBLE_OFFSET;
+    let both = codes.iter().zip(low.iter().zip(high));
+    both.map(|(&byte, (&low, &high))| code(byte & 15) * i32::from(low) + code(byte >> 4) * i32::from(high)).sum()
+}
+
+/// What [`NIBBLE_OFFSET`] adds to each group's product sum.
+fn offsets(factors: &[i16]) -> impl Fn(usize) -> i32 + '_ {
+    |group| {
+        NIBBLE_OFFSET * factors[group * GROUP..(group + 1) * GROUP].iter().map(|&factor| i32::from(factor)).sum::<i32>()
+    }
+}
+
+/// exp(x) for x at most 0 is 2^n * exp(r) with n whole: what is added so that n stands in the lowest bits.
+const ROUND: f32 = 12_582_912.0;
+/// Below it, exp is as good as nothing.
+const LOWEST: f32 = -87.0;
+/// The natural logarithm of 2, first with few bits, so that n times it is exact; then the rest.
+const LN_2: [f32; 2] = [0.693_359_4, -2.121_944_4e-4];
+/// Taylor's series of exp(r) from the highest power down: for |r| at most ln(2) / 2 the error is below 2e-7.
+const SERIES: [f32; 7] = [1.0 / 720.0, 1.0 / 120.0, 1.0 / 24.0, 1.0 / 6.0, 0.5, 1.0, 1.0];
+
+/// Several values at once: simd128 in the browser, AVX2 on x86-64 where the CPU has it, else what the compiler
+/// makes of plain loops.
+#[derive(Clone)]
+pub struct Simd;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn close(a: &[f32], b: &[f32]) -> bool {
+        a.iter().zip(b).all(|(a, b)| (a - b).abs() <= 1e-4 * (1.0 + a.abs()))
+    }
+
+    fn numbers(seed: u32) -> impl Fn(usize) -> f32 {
+        move |place| ((place as u32).wrapping_mul(2_654_435_761).wrapping_add(seed) >> 16) as f32 / 32768.0 - 1.0
+    }
+
+    proptest! {
+        #[test]
+        fn simd_gives_what_scalar_gives(columns in 1usize..70, rows in 1usize..9, seed: u32) {
+            let value = numbers(seed);
+            let matrix: Vec<f32> = (0..rows * columns).map(&value).collect();
+            let x: Vec<f32> = (0..columns).map(|place| value(place + 7777)).collect();
+            let (mut scalar, mut simd) = (vec![0.0; rows], vec![0.0; rows]);
+            Scalar::multiply(&matrix, &x, &mut scalar);
+            Simd::multiply(&matrix, &x, &mut simd);
+            prop_assert!(close(&scalar, &simd));
+
+            let weights = scalar.clone();
+            let (mut scalar, mut simd) = (x.clone(), x.clone());
+            Scalar::add_weighted_rows(&matrix, &weights, &mut scalar);
+            Simd::add_weighted_rows(&matrix, &weights, &mut simd);
+            prop_assert!(close(&scalar, &simd));
+        }
+
+        #[test]
+        fn quantized_scores_are_equal_to_the_bit(columns in 1usize..140, groups in 1usize..5, rows in 1usize..23, seed: u32) {
+            let value = numbers(seed);
+            let biases: Vec<f32> = (0..rows).map(|place| value(place + 99)).collect();
+            let factors: Vec<i16> = (0..140).map(|place| (value(place + 7777) * 32767.0) as i16).collect();
+            let matrix = |columns: usize| -> Vec<f32> { (0..rows * columns).map(&value).collect() };
+            let (mut scalar, mut simd) = (vec![0.0; rows], vec![1.0; rows]);
+
+            let query = Query { values: &[], codes: &factors[..columns], scale: 3e-5, gate: 0.7 };
+            let table = Int8Rows::quantize(&matrix(columns), columns);
+            Scalar::score_int8(&table, &biases, &query, &mut scalar);
+            Simd::score_int8(&table, &biases, &query, &mut simd);
+            prop_assert_eq!(&scalar, &simd);
+
+            let columns = groups * GROUP;
+            let query = Query { codes: &factors[..columns], ..query };
+            let table = Int4Rows::quantize(&matrix(columns), columns);
+            Scalar::score_int4(&table, &biases, &query, &mut scalar);
+            Simd::score_int4(&table, &biases, &query, &mut simd);
+            prop_assert_eq!(&scalar, &simd);
+        }
+
+        #[test]
+        fn sums_of_exponentials_agree(values in prop::collection::vec(-120.0f32..0.0, 1..70), excluded in 0usize..70) {
+            let mut values = values;
+            if let Some(value) = values.get_mut(excluded) {
+                *value = f32::NEG_INFINITY;
+            }
+            let largest = Scalar::largest(&values);
+            prop_assert_eq!(largest, Simd::largest(&values));
+            if largest > f32::NEG_INFINITY {
+                let (scalar, simd) = (Scalar::sum_exp(&values, largest), Simd::sum_exp(&values, largest));
+                prop_assert!((scalar - simd).abs() <= 2e-6 * scalar, "{} {}", scalar, simd);
+            }
+        }
+    }
+
+    #[test]
+    fn the_largest_sum_fits() {
+        let columns = crate::quant::MAX_COLUMNS;
+        let query = Query { values: &[], codes: &vec![32767; columns], scale: 1.0, gate: 0.0 };
+        let int8 = Int8Rows { columns, codes: vec![127; 4 * columns], scales: vec![1.0; 4] };
+        let mut scores = [0.0; 4];
+        Simd::score_int8(&int8, &[0.0; 4], &query, &mut scores);
+        assert_eq!(scores, [(512 * 127 * 32767) as f32; 4]);
+    }
+
+    #[test]
+    fn what_is_no_number_shows_in_the_sum() {
+        for place in 0..11 {
+            let mut values = [0.0; 11];
+            values[place] = f32::NAN;
+            assert!(Simd::sum_exp(&values, 0.0).is_nan(), "{place}");
+        }
+    }
+}

@@ -1,0 +1,236 @@
+//! Outside the browser: loops that the compiler turns into SIMD, and AVX2 by hand where it would not.
+
+use super::{LN_2, LOWEST, Lanes, ROUND, SERIES, Scalar, Simd, score_int4_rows, score_int8_rows};
+use crate::engine::cpu::score::Query;
+use crate::quant::{Int4Rows, Int8Rows};
+use std::f32::consts::LOG2_E;
+
+/// Sums kept apart so that the compiler may run them side by side.
+const WIDTH: usize = 16;
+
+/// Runs the same loop compiled for AVX2 where the CPU has it.
+macro_rules! with_avx2 {
+    ($name:ident($($argument:expr),*), else $plain:expr) => {{
+        #[cfg(target_arch = "x86_64")]
+        if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
+            // SAFETY: the CPU has both features.
+            return unsafe { avx2::$name($($argument),*) };
+        }
+        $plain
+    }};
+}
+
+impl Lanes for Simd {
+    fn multiply(matrix: &[f32], x: &[f32], out: &mut [f32]) {
+        with_avx2!(multiply(matrix, x, out), else multiply(matrix, x, out));
+    }
+
+    fn add_weighted_rows(matrix: &[f32], weights: &[f32], out: &mut [f32]) {
+        with_avx2!(add_weighted_rows(matrix, weights, out), else Scalar::add_weighted_rows(matrix, weights, out));
+    }
+
+    fn score_int8(rows: &Int8Rows, biases: &[f32], query: &Query<'_>, scores: &mut [f32]) {
+        with_avx2!(score_int8(rows, biases, query, scores), else Scalar::score_int8(rows, biases, query, scores));
+    }
+
+    fn score_int4(rows: &Int4Rows, biases: &[f32], query: &Query<'_>, scores: &mut [f32]) {
+        with_avx2!(score_int4(rows, biases, query, scores), else Scalar::score_int4(rows, biases, query, scores));
+    }
+
+    fn largest(values: &[f32]) -> f32 {
+        with_avx2!(largest(values), else largest(values))
+    }
+
+    fn sum_exp(values: &[f32], largest: f32) -> f32 {
+        with_avx2!(sum_exp(values, largest), else sum_exp(values, largest))
+    }
+}
+
+/// exp for values at most 0, without libm (error below 2e-7, and never below exp(-87)); NaN for NaN.
+#[inline(always)]
+pub fn exp(x: f32) -> f32 {
+    // A NaN is not below, and stays.
+    let x = if x < LOWEST { LOWEST } else { x };
+    let shifted = x * LOG2_E + ROUND;
+    let whole = shifted - ROUND;
+    let rest = x - whole * LN_2[0] - whole * LN_2[1];
+    let series = SERIES.iter().fold(0.0, |sum, factor| sum * rest + factor);
+    series * f32::from_bits((shifted.to_bits() << 23).wrapping_add(127 << 23))
+}
+
+#[inline(always)]
+fn multiply(matrix: &[f32], x: &[f32], out: &mut [f32]) {
+    let (x_parts, x_rest) = x.as_chunks::<WIDTH>();
+    for (value, row) in out.iter_mut().zip(matrix.chunks_exact(x.len())) {
+        let mut sums = [0.0; WIDTH];
+        let (row_parts, row_rest) = row.as_chunks::<WIDTH>();
+        for (a, b) in row_parts.iter().zip(x_parts) {
+            for lane in 0..WIDTH {
+                sums[lane] += a[lane] * b[lane];
+            }
+        }
+        let rest: f32 = row_rest.iter().zip(x_rest).map(|(a, b)| a * b).sum();
+        *value = sum(sums) + rest;
+    }
+}
+
+#[inline(always)]
+fn largest(values: &[f32]) -> f32 {
+    let larger = |a: f32, b: f32| if b > a { b } else { a };
+    let mut lanes = [f32::NEG_INFINITY; WIDTH];
+    let (parts, rest) = values.as_chunks::<WIDTH>();
+    for part in parts {
+        for lane in 0..WIDTH {
+            lanes[lane] = larger(lanes[lane], part[lane]);
+        }
+    }
+    lanes.iter().chain(rest).copied().fold(f32::NEG_INFINITY, larger)
+}
+
+#[inline(always)]
+fn sum_exp(values: &[f32], largest: f32) -> f32 {
+    let mut sums = [0.0; WIDTH];
+    let (parts, rest) = values.as_chunks::<WIDTH>();
+    for part in parts {
+        for lane in 0..WIDTH {
+            sums[lane] += exp(part[lane] - largest);
+        }
+    }
+    sum(sums) + rest.iter().map(|value| exp(value - largest)).sum::<f32>()
+}
+
+/// By halves, so that no addition waits for all the others.
+#[inline(always)]
+fn sum(mut sums: [f32; WIDTH]) -> f32 {
+    let mut half = WIDTH / 2;
+    while half > 0 {
+        for lane in 0..half {
+            sums[lane] += sums[lane + half];
+        }
+        half /= 2;
+    }
+    sums[0]
+}
+
+#[cfg(target_arch = "x86_64")]
+mod avx2 {
+    use super::super::offsets;
+    use super::{Int4Rows, Int8Rows, Lanes, Query, Scalar, score_int4_rows, score_int8_rows};
+    use crate::quant::{GROUP, MAX_COLUMNS};
+    use std::arch::x86_64::{
+        __m128, __m128i, __m256i, _mm_add_epi32, _mm_add_ps, _mm_and_si128, _mm_cvtepi32_ps, _mm_loadu_ps,
+        _mm_loadu_si128, _mm_mul_ps, _mm_set_ps, _mm_set1_epi8, _mm_set1_epi32, _mm_set1_ps, _mm_srli_epi16,
+        _mm_storeu_ps, _mm_sub_epi32, _mm256_add_epi32, _mm256_castsi256_si128, _mm256_cvtepi8_epi16,
+        _mm256_extracti128_si256, _mm256_hadd_epi32, _mm256_loadu_si256, _mm256_madd_epi16, _mm256_setzero_si256,
+    };
+
+    #[target_feature(enable = "avx2,fma")]
+    pub fn multiply(matrix: &[f32], x: &[f32], out: &mut [f32]) {
+        super::multiply(matrix, x, out);
+    }
+
+    #[target_feature(enable = "avx2,fma")]
+    pub fn add_weighted_rows(matrix: &[f32], weights: &[f32], out: &mut [f32]) {
+        Scalar::add_weighted_rows(matrix, weights, out);
+    }
+
+    #[target_feature(enable = "avx2,fma")]
+    pub fn largest(values: &[f32]) -> f32 {
+        super::largest(values)
+    }
+
+    #[target_feature(enable = "avx2,fma")]
+    pub fn sum_exp(values: &[f32], largest: f32) -> f32 {
+        super::sum_exp(values, largest)
+    }
+
+    /// Four rows at a time, which share the last additions.
+    #[target_feature(enable = "avx2,fma")]
+    pub fn score_int8(rows: &Int8Rows, biases: &[f32], query: &Query<'_>, scores: &mut [f32]) {
+        let columns = rows.columns;
+        let mut done = 0;
+        if columns.is_multiple_of(16) {
+            let (parts, _) = query.codes.as_chunks::<16>();
+            for (place, codes) in rows.codes.chunks_exact(4 * columns).enumerate().take(scores.len() / 4) {
+                let mut sums = [_mm256_setzero_si256(); 4];
+                for (part, factors) in parts.iter().enumerate() {
+                    let factors = load(factors);
+                    for (row, sum) in sums.iter_mut().enumerate() {
+                        // SAFETY: 16 codes from there on are inside the four rows; no alignment is needed.
+                        let codes = unsafe { _mm_loadu_si128(codes.as_ptr().add(row * columns + 16 * part).cast()) };
+                        *sum = _mm256_add_epi32(*sum, _mm256_madd_epi16(_mm256_cvtepi8_epi16(codes), factors));
+                    }
+                }
+                let scales = _mm_mul_ps(_mm_set1_ps(query.scale), four(&rows.scales, 4 * place));
+                let values = _mm_mul_ps(_mm_cvtepi32_ps(across(sums)), scales);
+                finish(values, query.gate, biases, scores, 4 * place);
+                done = 4 * place + 4;
+            }
+        }
+        let all = scores.len();
+        score_int8_rows(rows, biases, query, scores, done..all);
+    }
+
+    /// Four rows at a time, each group's sums before its scales.
+    #[target_feature(enable = "avx2,fma")]
+    pub fn score_int4(rows: &Int4Rows, biases: &[f32], query: &Query<'_>, scores: &mut [f32]) {
+        let (bytes, groups) = (rows.columns / 2, rows.columns / GROUP);
+        let offset_of = offsets(query.codes);
+        let mut offsets = [0; MAX_COLUMNS / GROUP];
+        (0..groups).for_each(|group| offsets[group] = offset_of(group));
+        let (parts, _) = query.codes.as_chunks::<16>();
+        let nibbles = _mm_set1_epi8(15);
+        let mut done = 0;
+        for (place, codes) in rows.codes.chunks_exact(4 * bytes).enumerate().take(scores.len() / 4) {
+            let mut values = _mm_set1_ps(0.0);
+            for group in 0..groups {
+                let (low_factors, high_factors) = (load(&parts[2 * group]), load(&parts[2 * group + 1]));
+                let mut sums = [_mm256_setzero_si256(); 4];
+                for (row, sum) in sums.iter_mut().enumerate() {
+                    // SAFETY: 16 bytes from there on are inside the four rows; no alignment is needed.
+                    let both = unsafe { _mm_loadu_si128(codes.as_ptr().add(row * bytes + 16 * group).cast()) };
+                    let low = _mm256_cvtepi8_epi16(_mm_and_si128(both, nibbles));
+                    let high = _mm256_cvtepi8_epi16(_mm_and_si128(_mm_srli_epi16::<4>(both), nibbles));
+                    *sum = _mm256_add_epi32(_mm256_madd_epi16(low, low_factors), _mm256_madd_epi16(high, high_factors));
+                }
+                let sums = _mm_sub_epi32(across(sums), _mm_set1_epi32(offsets[group]));
+                let scale = |row: usize| rows.scales[(4 * place + row) * groups + group];
+                let scales = _mm_set_ps(scale(3), scale(2), scale(1), scale(0));
+                values = _mm_add_ps(values, _mm_mul_ps(_mm_cvtepi32_ps(sums), scales));
+            }
+            finish(_mm_mul_ps(values, _mm_set1_ps(query.scale)), query.gate, biases, scores, 4 * place);
+            done = 4 * place + 4;
+        }
+        let all = scores.len();
+        score_int4_rows(rows, biases, query, scores, done..all);
+    }
+
+    #[target_feature(enable = "avx2")]
+    fn load(factors: &[i16; 16]) -> __m256i {
+        // SAFETY: the array holds what is loaded; no alignment is needed.
+        unsafe { _mm256_loadu_si256(factors.as_ptr().cast()) }
+    }
+
+    /// Each row's sum over its lanes.
+    #[target_feature(enable = "avx2")]
+    fn across([a, b, c, d]: [__m256i; 4]) -> __m128i {
+        let halves = _mm256_hadd_epi32(_mm256_hadd_epi32(a, b), _mm256_hadd_epi32(c, d));
+        _mm_add_epi32(_mm256_castsi256_si128(halves), _mm256_extracti128_si256::<1>(halves))
+    }
+
+    #[target_feature(enable = "avx2")]
+    fn four(values: &[f32], start: usize) -> __m128 {
+        let four = &values[start..start + 4];
+        // SAFETY: the slice holds four floats; no alignment is needed.
+        unsafe { _mm_loadu_ps(four.as_ptr()) }
+    }
+
+    /// Adds the popularity term and stores four scores.
+    #[target_feature(enable = "avx2")]
+    fn finish(values: __m128, gate: f32, biases: &[f32], scores: &mut [f32], start: usize) {
+        let sums = _mm_add_ps(values, _mm_mul_ps(_mm_set1_ps(gate), four(biases, start)));
+        let scores = &mut scores[start..start + 4];
+        // SAFETY: the slice holds four floats; no alignment is needed.
+        unsafe { _mm_storeu_ps(scores.as_mut_ptr(), sums) };
+    }
+}

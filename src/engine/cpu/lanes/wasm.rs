@@ -1,0 +1,193 @@
+//! In the browser: simd128, written out, since the package is compiled for size.
+
+use super::{LN_2, LOWEST, Lanes, ROUND, SERIES, Simd, offsets, score_int4_rows, score_int8_rows};
+use crate::engine::cpu::score::Query;
+use crate::quant::{GROUP, Int4Rows, Int8Rows, MAX_COLUMNS};
+use std::arch::wasm32::{
+    f32x4, f32x4_add, f32x4_convert_i32x4, f32x4_extract_lane, f32x4_max, f32x4_mul, f32x4_splat, f32x4_sub,
+    i16x8_extend_high_u8x16, i16x8_extend_low_u8x16, i16x8_load_extend_i8x8, i32x4_add, i32x4_dot_i16x8, i32x4_shl,
+    i32x4_shuffle, i32x4_splat, i32x4_sub, u8x16_shr, u8x16_splat, v128, v128_and, v128_load, v128_store,
+};
+use std::f32::consts::LOG2_E;
+
+impl Lanes for Simd {
+    fn multiply(matrix: &[f32], x: &[f32], out: &mut [f32]) {
+        let columns = x.len();
+        for (value, row) in out.iter_mut().zip(matrix.chunks_exact(columns)) {
+            let (mut low, mut high) = (f32x4_splat(0.0), f32x4_splat(0.0));
+            let (row_parts, row_rest) = row.as_chunks::<8>();
+            let (x_parts, x_rest) = x.as_chunks::<8>();
+            for (a, b) in row_parts.iter().zip(x_parts) {
+                // SAFETY: each load reads 4 floats inside the arrays of 8; no alignment is needed.
+                unsafe {
+                    let (a, b) = (a.as_ptr(), b.as_ptr());
+                    low = f32x4_add(low, f32x4_mul(v128_load(a.cast()), v128_load(b.cast())));
+                    high = f32x4_add(high, f32x4_mul(v128_load(a.add(4).cast()), v128_load(b.add(4).cast())));
+                }
+            }
+            let rest: f32 = row_rest.iter().zip(x_rest).map(|(a, b)| a * b).sum();
+            *value = sum(f32x4_add(low, high)) + rest;
+        }
+    }
+
+    fn add_weighted_rows(matrix: &[f32], weights: &[f32], out: &mut [f32]) {
+        for (row, &weight) in matrix.chunks_exact(out.len()).zip(weights) {
+            let factor = f32x4_splat(weight);
+            let (out_parts, out_rest) = out.as_chunks_mut::<4>();
+            let (row_parts, row_rest) = row.as_chunks::<4>();
+            for (sum, part) in out_parts.iter_mut().zip(row_parts) {
+                // SAFETY: loads and store stay inside the arrays of 4; no alignment is needed.
+                unsafe {
+                    let product = f32x4_mul(factor, v128_load(part.as_ptr().cast()));
+                    v128_store(sum.as_mut_ptr().cast(), f32x4_add(v128_load(sum.as_ptr().cast()), product));
+                }
+            }
+            for (sum, part) in out_rest.iter_mut().zip(row_rest) {
+                *sum += weight * part;
+            }
+        }
+    }
+
+    /// Four rows at a time, which share the last additions.
+    fn score_int8(rows: &Int8Rows, biases: &[f32], query: &Query<'_>, scores: &mut [f32]) {
+        let columns = rows.columns;
+        let mut done = 0;
+        if columns.is_multiple_of(8) {
+            let (parts, _) = query.codes.as_chunks::<8>();
+            for (place, codes) in rows.codes.chunks_exact(4 * columns).enumerate().take(scores.len() / 4) {
+                let mut sums = [i32x4_splat(0); 4];
+                let mut codes = codes.as_ptr();
+                for factors in parts {
+                    // SAFETY: the factors are 8; the codes of four rows from the first row's place on are inside the
+                    // chunk; no alignment is needed.
+                    unsafe {
+                        let factors = v128_load(factors.as_ptr().cast());
+                        let dot =
+                            |row: usize| i32x4_dot_i16x8(i16x8_load_extend_i8x8(codes.add(row * columns)), factors);
+                        sums[0] = i32x4_add(sums[0], dot(0));
+                        sums[1] = i32x4_add(sums[1], dot(1));
+                        sums[2] = i32x4_add(sums[2], dot(2));
+                        sums[3] = i32x4_add(sums[3], dot(3));
+                        codes = codes.add(8);
+                    }
+                }
+                let scales = f32x4_mul(f32x4_splat(query.scale), four(&rows.scales, 4 * place));
+                finish(f32x4_mul(f32x4_convert_i32x4(across(sums)), scales), query.gate, biases, scores, 4 * place);
+                done = 4 * place + 4;
+            }
+        }
+        let all = scores.len();
+        score_int8_rows(rows, biases, query, scores, done..all);
+    }
+
+    /// Four rows at a time, each group's sums before its scales.
+    fn score_int4(rows: &Int4Rows, biases: &[f32], query: &Query<'_>, scores: &mut [f32]) {
+        let (bytes, groups) = (rows.columns / 2, rows.columns / GROUP);
+        let offset_of = offsets(query.codes);
+        let mut offsets = [0; MAX_COLUMNS / GROUP];
+        (0..groups).for_each(|group| offsets[group] = offset_of(group));
+        let (parts, _) = query.codes.as_chunks::<8>();
+        let mut done = 0;
+        for (place, codes) in rows.codes.chunks_exact(4 * bytes).enumerate().take(scores.len() / 4) {
+            let mut values = f32x4_splat(0.0);
+            for group in 0..groups {
+                let factors = &parts[4 * group..4 * group + 4];
+                let mut sums = [i32x4_splat(0); 4];
+                for (row, sum) in sums.iter_mut().enumerate() {
+                    // SAFETY: 16 bytes from there on are inside the four rows; factors are 8 each; no alignment is
+                    // needed.
+                    unsafe {
+                        let both = v128_load(codes.as_ptr().add(row * bytes + 16 * group).cast());
+                        let (low, high) = (v128_and(both, u8x16_splat(15)), u8x16_shr(both, 4));
+                        let factor = |part: usize| v128_load(factors[part].as_ptr().cast());
+                        let low = i32x4_add(
+                            i32x4_dot_i16x8(i16x8_extend_low_u8x16(low), factor(0)),
+                            i32x4_dot_i16x8(i16x8_extend_high_u8x16(low), factor(1)),
+                        );
+                        let high = i32x4_add(
+                            i32x4_dot_i16x8(i16x8_extend_low_u8x16(high), factor(2)),
+                            i32x4_dot_i16x8(i16x8_extend_high_u8x16(high), factor(3)),
+                        );
+                        *sum = i32x4_add(low, high);
+                    }
+                }
+                let sums = i32x4_sub(across(sums), i32x4_splat(offsets[group]));
+                let scale = |row: usize| rows.scales[(4 * place + row) * groups + group];
+                let scales = f32x4(scale(0), scale(1), scale(2), scale(3));
+                values = f32x4_add(values, f32x4_mul(f32x4_convert_i32x4(sums), scales));
+            }
+            finish(f32x4_mul(values, f32x4_splat(query.scale)), query.gate, biases, scores, 4 * place);
+            done = 4 * place + 4;
+        }
+        let all = scores.len();
+        score_int4_rows(rows, biases, query, scores, done..all);
+    }
+
+    fn largest(values: &[f32]) -> f32 {
+        let mut lanes = f32x4_splat(f32::NEG_INFINITY);
+        let (parts, rest) = values.as_chunks::<4>();
+        for part in parts {
+            // SAFETY: the array holds what is loaded.
+            lanes = f32x4_max(lanes, unsafe { v128_load(part.as_ptr().cast()) });
+        }
+        let lanes = f32x4_max(lanes, i32x4_shuffle::<2, 3, 0, 1>(lanes, lanes));
+        let lanes = f32x4_max(lanes, i32x4_shuffle::<1, 0, 3, 2>(lanes, lanes));
+        rest.iter().copied().fold(f32x4_extract_lane::<0>(lanes), f32::max)
+    }
+
+    fn sum_exp(values: &[f32], largest: f32) -> f32 {
+        let mut sums = f32x4_splat(0.0);
+        let (parts, rest) = values.as_chunks::<4>();
+        for part in parts {
+            // SAFETY: the array holds what is loaded.
+            sums = f32x4_add(sums, exp(unsafe { v128_load(part.as_ptr().cast()) }, largest));
+        }
+        let mut last = [f32::NEG_INFINITY; 4];
+        last[..rest.len()].copy_from_slice(rest);
+        // SAFETY: the array holds what is loaded.
+        let lanes = exp(unsafe { v128_load(last.as_ptr().cast()) }, largest);
+        // What fills up counts exp(-87) each, as good as nothing.
+        sum(f32x4_add(sums, lanes))
+    }
+}
+
+/// exp(value - largest) for values that are not above: see the native one.
+fn exp(values: v128, largest: f32) -> v128 {
+    // A NaN stays one.
+    let x = f32x4_max(f32x4_sub(values, f32x4_splat(largest)), f32x4_splat(LOWEST));
+    let shifted = f32x4_add(f32x4_mul(x, f32x4_splat(LOG2_E)), f32x4_splat(ROUND));
+    let whole = f32x4_sub(shifted, f32x4_splat(ROUND));
+    let rest = f32x4_sub(x, f32x4_mul(whole, f32x4_splat(LN_2[0])));
+    let rest = f32x4_sub(rest, f32x4_mul(whole, f32x4_splat(LN_2[1])));
+    let mut series = f32x4_splat(SERIES[0]);
+    for &factor in &SERIES[1..] {
+        series = f32x4_add(f32x4_mul(series, rest), f32x4_splat(factor));
+    }
+    f32x4_mul(series, i32x4_add(i32x4_shl(shifted, 23), i32x4_splat(127 << 23)))
+}
+
+fn sum(lanes: v128) -> f32 {
+    (f32x4_extract_lane::<0>(lanes) + f32x4_extract_lane::<2>(lanes))
+        + (f32x4_extract_lane::<1>(lanes) + f32x4_extract_lane::<3>(lanes))
+}
+
+/// Each row's sum over its lanes.
+fn across([a, b, c, d]: [v128; 4]) -> v128 {
+    let pairs = |a, b| i32x4_add(i32x4_shuffle::<0, 4, 1, 5>(a, b), i32x4_shuffle::<2, 6, 3, 7>(a, b));
+    let (ab, cd) = (pairs(a, b), pairs(c, d));
+    i32x4_add(i32x4_shuffle::<0, 1, 4, 5>(ab, cd), i32x4_shuffle::<2, 3, 6, 7>(ab, cd))
+}
+
+fn four(values: &[f32], start: usize) -> v128 {
+    let four = &values[start..start + 4];
+    // SAFETY: the slice holds four floats; no alignment is needed.
+    unsafe { v128_load(four.as_ptr().cast()) }
+}
+
+/// Adds the popularity term and stores four scores.
+fn finish(values: v128, gate: f32, biases: &[f32], scores: &mut [f32], start: usize) {
+    let sums = f32x4_add(values, f32x4_mul(f32x4_splat(gate), four(biases, start)));
+    let scores = &mut scores[start..start + 4];
+    // SAFETY: the slice holds four floats; no alignment is needed.
+    unsafe { v128_store(scores.as_mut_ptr().cast(), sums) };
+}
