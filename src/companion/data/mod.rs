@@ -26,7 +26,8 @@ use read::Source;
 use std::collections::HashSet;
 use table::Table;
 
-/// Each window of a sequence replays the events before it: in a longer sequence that takes most of the time.
+/// Every item met is a candidate at each later event: in a sequence of 60,000 events of 6,000 items training is slower by
+/// a factor of 13 for it.
 const LONG_SEQUENCE: usize = 10_000;
 
 /// Reads the log that a foreclick.toml describes.
