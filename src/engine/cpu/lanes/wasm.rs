@@ -55,22 +55,21 @@ impl Lanes for Simd {
         if columns.is_multiple_of(8) {
             let (parts, _) = query.codes.as_chunks::<8>();
             for (place, codes) in rows.codes.chunks_exact(4 * columns).enumerate().take(scores.len() / 4) {
-                let mut sums = [i32x4_splat(0); 4];
-                let mut codes = codes.as_ptr();
+                let [mut a, mut b, mut c, mut d] = [i32x4_splat(0); 4];
+                let mut at = codes.as_ptr();
                 for factors in parts {
-                    // SAFETY: the factors are 8; the codes of four rows from the first row's place on are inside the
-                    // chunk; no alignment is needed.
+                    // SAFETY: the factors are 8, and so are the codes of each of the four rows from there on; no
+                    // alignment is needed.
                     unsafe {
                         let factors = v128_load(factors.as_ptr().cast());
-                        let dot =
-                            |row: usize| i32x4_dot_i16x8(i16x8_load_extend_i8x8(codes.add(row * columns)), factors);
-                        sums[0] = i32x4_add(sums[0], dot(0));
-                        sums[1] = i32x4_add(sums[1], dot(1));
-                        sums[2] = i32x4_add(sums[2], dot(2));
-                        sums[3] = i32x4_add(sums[3], dot(3));
-                        codes = codes.add(8);
+                        a = i32x4_add(a, i32x4_dot_i16x8(i16x8_load_extend_i8x8(at), factors));
+                        b = i32x4_add(b, i32x4_dot_i16x8(i16x8_load_extend_i8x8(at.add(columns)), factors));
+                        c = i32x4_add(c, i32x4_dot_i16x8(i16x8_load_extend_i8x8(at.add(2 * columns)), factors));
+                        d = i32x4_add(d, i32x4_dot_i16x8(i16x8_load_extend_i8x8(at.add(3 * columns)), factors));
+                        at = at.add(8);
                     }
                 }
+                let sums = [a, b, c, d];
                 let scales = f32x4_mul(f32x4_splat(query.scale), four(&rows.scales, 4 * place));
                 finish(f32x4_mul(f32x4_convert_i32x4(across(sums)), scales), query.gate, biases, scores, 4 * place);
                 done = 4 * place + 4;
@@ -152,6 +151,7 @@ impl Lanes for Simd {
 }
 
 /// exp(value - largest) for values that are not above: see the native one.
+#[inline(always)]
 fn exp(values: v128, largest: f32) -> v128 {
     // A NaN stays one.
     let x = f32x4_max(f32x4_sub(values, f32x4_splat(largest)), f32x4_splat(LOWEST));
@@ -159,10 +159,10 @@ fn exp(values: v128, largest: f32) -> v128 {
     let whole = f32x4_sub(shifted, f32x4_splat(ROUND));
     let rest = f32x4_sub(x, f32x4_mul(whole, f32x4_splat(LN_2[0])));
     let rest = f32x4_sub(rest, f32x4_mul(whole, f32x4_splat(LN_2[1])));
-    let mut series = f32x4_splat(SERIES[0]);
-    for &factor in &SERIES[1..] {
-        series = f32x4_add(f32x4_mul(series, rest), f32x4_splat(factor));
-    }
+    // Written out: compiled for size, a loop stays one.
+    let [a, b, c, d, e, f, g] = SERIES;
+    let add = |series: v128, factor: f32| f32x4_add(f32x4_mul(series, rest), f32x4_splat(factor));
+    let series = add(add(add(add(add(add(f32x4_splat(a), b), c), d), e), f), g);
     f32x4_mul(series, i32x4_add(i32x4_shl(shifted, 23), i32x4_splat(127 << 23)))
 }
 
@@ -172,12 +172,14 @@ fn sum(lanes: v128) -> f32 {
 }
 
 /// Each row's sum over its lanes.
+#[inline(always)]
 fn across([a, b, c, d]: [v128; 4]) -> v128 {
     let pairs = |a, b| i32x4_add(i32x4_shuffle::<0, 4, 1, 5>(a, b), i32x4_shuffle::<2, 6, 3, 7>(a, b));
     let (ab, cd) = (pairs(a, b), pairs(c, d));
     i32x4_add(i32x4_shuffle::<0, 1, 4, 5>(ab, cd), i32x4_shuffle::<2, 3, 6, 7>(ab, cd))
 }
 
+#[inline(always)]
 fn four(values: &[f32], start: usize) -> v128 {
     let four = &values[start..start + 4];
     // SAFETY: the slice holds four floats; no alignment is needed.
@@ -185,6 +187,7 @@ fn four(values: &[f32], start: usize) -> v128 {
 }
 
 /// Adds the popularity term and stores four scores.
+#[inline(always)]
 fn finish(values: v128, gate: f32, biases: &[f32], scores: &mut [f32], start: usize) {
     let sums = f32x4_add(values, f32x4_mul(f32x4_splat(gate), four(biases, start)));
     let scores = &mut scores[start..start + 4];
