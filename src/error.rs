@@ -9,12 +9,12 @@ pub enum Error {
     Format(String),
     /// The file was written by another version of foreclick.
     #[error(
-        "model file: format version {got}, expected at most {expected}: export it again with `foreclick export`, or update foreclick"
+        "model file: format version {got}, expected {expected}: export it again with `foreclick export`, or update foreclick"
     )]
     Version {
         /// The version in the file.
         got: u32,
-        /// The newest version that this build reads.
+        /// The version that this build reads.
         expected: u32,
     },
     /// The schema or the architecture contradicts itself or the tensors.

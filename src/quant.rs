@@ -1,4 +1,5 @@
-//! int8 per row, symmetric: `value ≈ scale * code`, codes in [-127, 127]. int4 per group of a row, codes in [-7, 7].
+//! int8 per row, symmetric: `value ≈ scale * code`, codes in [-127, 127]. int4 per row of unit length, codes in [-7, 7].
+//! Halves (IEEE binary16) where int8 loses too much.
 //!
 //! A query against such rows is itself coded as int16, so that every product sum is an exact integer:
 //! scalar, SIMD and GPU code agree to the bit there, in whatever order they add.
@@ -37,6 +38,12 @@ impl Int8Rows {
         Self { columns, codes, scales }
     }
 
+    /// Takes codes of rows of unit length; the scales follow from them.
+    pub fn of_unit_length(columns: usize, codes: Vec<i8>) -> Self {
+        let scales = codes.chunks_exact(columns.max(1)).map(|row| unit_scale(square_sum(row))).collect();
+        Self { columns, codes, scales }
+    }
+
     /// Writes one row's values to `out`, `[columns]`.
     pub fn dequantize_row(&self, row: usize, out: &mut [f32]) {
         let codes = &self.codes[row * self.columns..(row + 1) * self.columns];
@@ -55,8 +62,8 @@ impl Int8Rows {
     }
 }
 
-/// Values of an int4 row that share a scale.
-pub const GROUP: usize = 32;
+/// Values of an int4 row that lie in 16 bytes.
+pub const BLOCK: usize = 32;
 
 /// What an int4 code is stored plus, so that a nibble is never negative.
 pub const NIBBLE_OFFSET: i32 = 8;
@@ -64,50 +71,55 @@ pub const NIBBLE_OFFSET: i32 = 8;
 /// The largest int4 code used: symmetric, as with int8.
 const NIBBLE_LIMIT: f32 = 7.0;
 
-/// Scales that are tried for a group, as shares of the one that cuts nothing off.
-const SHARES: std::ops::RangeInclusive<u32> = 12..=20;
+/// Scales that are tried for a row, as shares of the one that cuts nothing off.
+const SHARES: std::ops::RangeInclusive<u32> = 8..=20;
 const WHOLE: f32 = 20.0;
 
-/// A matrix of int4 rows in groups of [`GROUP`] values, each group with its scale.
+/// A matrix of int4 rows of unit length: each row is a group, and its scale is 1 / the length of its codes.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Int4Rows {
-    /// Values a row: a multiple of [`GROUP`].
+    /// Values a row: a multiple of [`BLOCK`].
     pub columns: usize,
-    /// `[rows, columns / 2]`. A group is 16 bytes: byte `i` holds code `i` in its low and code `i + 16` in its high
+    /// `[rows, columns / 2]`. A block is 16 bytes: byte `i` holds code `i` in its low and code `i + 16` in its high
     /// nibble, each plus [`NIBBLE_OFFSET`], so that one mask or shift gives 16 neighbouring codes.
     pub codes: Vec<u8>,
-    /// `[rows, columns / GROUP]`
+    /// `[rows]`
     pub scales: Vec<f32>,
 }
 
 impl Int4Rows {
-    /// Codes a row-major matrix `[rows, columns]`; each group has the scale that of some gives the least squared error.
-    ///
-    /// `columns` must be a multiple of [`GROUP`].
-    pub fn quantize(values: &[f32], columns: usize) -> Self {
-        let mut codes = Vec::with_capacity(values.len() / 2);
-        let mut scales = Vec::with_capacity(values.len() / GROUP);
-        for group in values.as_chunks::<GROUP>().0 {
-            let scale = best_scale(group);
-            let coded = group.map(|value| (nibble(value, scale) + NIBBLE_OFFSET as f32) as u8);
-            codes.extend((0..GROUP / 2).map(|place| coded[place] | coded[place + GROUP / 2] << 4));
-            scales.push(scale);
-        }
+    /// Takes codes; the scales follow from them.
+    pub fn new(columns: usize, codes: Vec<u8>) -> Self {
+        let scale = |row: &[u8]| {
+            let square = |nibble: u8| (i32::from(nibble) - NIBBLE_OFFSET).pow(2);
+            unit_scale(row.iter().map(|&both| square(both & 15) + square(both >> 4)).sum())
+        };
+        let scales = codes.chunks_exact((columns / 2).max(1)).map(scale).collect();
         Self { columns, codes, scales }
     }
 
-    /// The number of rows.
-    pub fn rows(&self) -> usize {
-        self.scales.len() * GROUP / self.columns.max(1)
+    /// Codes the directions of a row-major matrix `[rows, columns]`: of some scales each row has the one whose codes
+    /// point most nearly where the row points, which is the least squared error at unit length.
+    ///
+    /// `columns` must be a multiple of [`BLOCK`].
+    pub fn quantize(values: &[f32], columns: usize) -> Self {
+        let mut codes = Vec::with_capacity(values.len() / 2);
+        for row in values.chunks_exact(columns) {
+            let scale = best_scale(row);
+            for block in row.as_chunks::<BLOCK>().0 {
+                let coded = block.map(|value| (nibble(value, scale) + NIBBLE_OFFSET as f32) as u8);
+                codes.extend((0..BLOCK / 2).map(|place| coded[place] | coded[place + BLOCK / 2] << 4));
+            }
+        }
+        Self::new(columns, codes)
     }
 
     /// Writes one row's values to `out`, `[columns]`.
     pub fn dequantize_row(&self, row: usize, out: &mut [f32]) {
-        let groups = self.columns / GROUP;
-        let codes = self.codes[row * self.columns / 2..(row + 1) * self.columns / 2].chunks_exact(GROUP / 2);
-        let scales = &self.scales[row * groups..(row + 1) * groups];
-        for ((out, codes), scale) in out.chunks_exact_mut(GROUP).zip(codes).zip(scales) {
-            let (low, high) = out.split_at_mut(GROUP / 2);
+        let scale = self.scales[row];
+        let codes = self.codes[row * self.columns / 2..(row + 1) * self.columns / 2].chunks_exact(BLOCK / 2);
+        for (out, codes) in out.chunks_exact_mut(BLOCK).zip(codes) {
+            let (low, high) = out.split_at_mut(BLOCK / 2);
             for ((low, high), &byte) in low.iter_mut().zip(high).zip(codes) {
                 *low = scale * (i32::from(byte & 15) - NIBBLE_OFFSET) as f32;
                 *high = scale * (i32::from(byte >> 4) - NIBBLE_OFFSET) as f32;
@@ -116,17 +128,61 @@ impl Int4Rows {
     }
 }
 
-fn best_scale(group: &[f32; GROUP]) -> f32 {
-    let whole = largest_magnitude(group) / NIBBLE_LIMIT;
-    let error = |scale: f32| -> f32 { group.iter().map(|value| (value - scale * nibble(*value, scale)).powi(2)).sum() };
+fn best_scale(row: &[f32]) -> f32 {
+    let whole = largest_magnitude(row) / NIBBLE_LIMIT;
+    let likeness = |scale: f32| {
+        let (mut product, mut square) = (0.0, 0.0);
+        for value in row {
+            let code = nibble(*value, scale);
+            product += value * code;
+            square += code * code;
+        }
+        product / square.sqrt()
+    };
     let scales = SHARES.map(|share| whole * share as f32 / WHOLE);
-    scales.min_by(|a, b| error(*a).total_cmp(&error(*b))).unwrap_or(whole)
+    scales.max_by(|a, b| likeness(*a).total_cmp(&likeness(*b))).unwrap_or(whole)
 }
 
 /// A value's code; 0 for a scale of 0.
 fn nibble(value: f32, scale: f32) -> f32 {
     let code = if scale > 0.0 { value / scale } else { 0.0 };
     code.round().clamp(-NIBBLE_LIMIT, NIBBLE_LIMIT)
+}
+
+fn square_sum(codes: &[i8]) -> i32 {
+    codes.iter().map(|&code| i32::from(code).pow(2)).sum()
+}
+
+/// The scale at which codes with this sum of squares have unit length; 0 for a row of zeros.
+fn unit_scale(squares: i32) -> f32 {
+    if squares > 0 { 1.0 / (squares as f32).sqrt() } else { 0.0 }
+}
+
+/// An IEEE half from a float: the nearest, ties to even; what is too large becomes infinity.
+pub fn half_from_f32(value: f32) -> u16 {
+    let bits = value.to_bits();
+    let sign = (bits >> 16 & 0x8000) as u16;
+    let magnitude = f32::from_bits(bits & 0x7fff_ffff);
+    if magnitude >= 65520.0 {
+        return sign | 0x7c00;
+    }
+    // Below the smallest normal half, halves are evenly spaced: an addition rounds to that spacing.
+    if magnitude < f32::from_bits(0x3880_0000) {
+        return sign | ((magnitude + 0.5).to_bits() - 0.5f32.to_bits()) as u16;
+    }
+    let rounded = magnitude.to_bits() + 0xfff + (magnitude.to_bits() >> 13 & 1);
+    sign | ((rounded - (112 << 23)) >> 13) as u16
+}
+
+/// A float from an IEEE half, exactly; infinity and NaN come out as infinity.
+pub fn f32_from_half(half: u16) -> f32 {
+    let sign = u32::from(half & 0x8000) << 16;
+    let magnitude = match half & 0x7fff {
+        0x7c00.. => f32::INFINITY,
+        // A half's exponent begins 112 below: a product moves it there, small halves too.
+        bits => f32::from_bits(u32::from(bits) << 13) * f32::from_bits((127 + 112) << 23),
+    };
+    f32::from_bits(magnitude.to_bits() | sign)
 }
 
 /// Codes a query as int16 into `codes` and returns its scale.
@@ -160,26 +216,45 @@ mod tests {
 
     proptest! {
         #[test]
-        fn int4_loses_less_than_cutting_nothing_off_would(values in prop::collection::vec(-1.0f32..1.0, 128)) {
-            let coded = Int4Rows::quantize(&values, 64);
+        fn int4_points_where_the_row_points(values in prop::collection::vec(-1.0f32..1.0, 64)) {
+            let length = |row: &[f32]| row.iter().map(|value| value * value).sum::<f32>().sqrt();
+            let likeness = |other: &[f32]| values.iter().zip(other).map(|(a, b)| a * b).sum::<f32>() / length(&values);
             let mut row = [0.0; 64];
-            for (number, before) in values.chunks_exact(64).enumerate() {
-                coded.dequantize_row(number, &mut row);
-                for (before, after) in before.chunks_exact(GROUP).zip(row.chunks_exact(GROUP)) {
-                    let whole = largest_magnitude(before) / NIBBLE_LIMIT;
-                    let error: f32 = before.iter().zip(after).map(|(before, after)| (before - after).powi(2)).sum();
-                    let plain: f32 = before.iter().map(|value| (value - whole * (value / whole).round()).powi(2)).sum();
-                    prop_assert!(error <= plain + 1e-6, "{error} {plain}");
-                }
-            }
+            Int4Rows::quantize(&values, 64).dequantize_row(0, &mut row);
+            prop_assert!((length(&row) - 1.0).abs() < 1e-5);
+            // No worse than a scale that cuts nothing off.
+            let whole = largest_magnitude(&values) / NIBBLE_LIMIT;
+            let plain: Vec<f32> = values.iter().map(|value| (value / whole).round()).collect();
+            prop_assert!(likeness(&row) >= likeness(&plain) / length(&plain) - 1e-5);
+            prop_assert!(likeness(&row) > 0.98);
+        }
+
+        #[test]
+        fn a_half_is_the_nearest(value in -70000.0f32..70000.0, exponent in 0i32..30) {
+            let value = value * 0.5f32.powi(exponent);
+            let half = half_from_f32(value);
+            let error = |half: u16| (f64::from(f32_from_half(half)) - f64::from(value)).abs();
+            prop_assert!(error(half) <= error(half.wrapping_add(1)) && error(half) <= error(half.wrapping_sub(1)));
         }
     }
 
     #[test]
+    fn every_half_comes_back() {
+        for half in (0..0x7c00).chain(0x8000..0xfc00) {
+            assert_eq!(half_from_f32(f32_from_half(half)), half);
+        }
+        assert_eq!([1.0, -2.0, 65504.0, 0.5f32.powi(24)].map(half_from_f32), [0x3c00, 0xc000, 0x7bff, 1]);
+        // Ties go to the even one, and what is too large is infinite.
+        assert_eq!([1.0 + 1.0 / 2048.0, 1.0 + 3.0 / 2048.0].map(half_from_f32), [0x3c00, 0x3c02]);
+        assert_eq!([65520.0, f32::INFINITY].map(half_from_f32), [0x7c00; 2]);
+        assert_eq!([0x7c00, 0x7e00].map(f32_from_half), [f32::INFINITY; 2]);
+    }
+
+    #[test]
     fn a_row_of_zeros_stays_zero() {
-        let mut row = [1.0; GROUP];
-        Int4Rows::quantize(&[0.0; GROUP], GROUP).dequantize_row(0, &mut row);
-        assert_eq!(row, [0.0; GROUP]);
+        let mut row = [1.0; BLOCK];
+        Int4Rows::quantize(&[0.0; BLOCK], BLOCK).dequantize_row(0, &mut row);
+        assert_eq!(row, [0.0; BLOCK]);
         assert_eq!(Int8Rows::quantize(&[0.0; 4], 4).dequantize(), [0.0; 4]);
         let mut codes = [1; 4];
         assert_eq!(quantize_query(&[0.0; 4], &mut codes), 0.0);

@@ -4,10 +4,13 @@
 #[expect(dead_code, reason = "other tests use the rest")]
 mod common;
 
-use common::{ModelShape, random_model};
-use foreclick::format::{Container, FORMAT_VERSION, Model};
+use common::{ModelShape, Random, random_model, unquantized_model};
+use foreclick::format::{Container, FORMAT_VERSION, Model, Neighbours};
 use foreclick::schema::FilterSeen;
+use foreclick::vocab::Vocab;
 use proptest::prelude::*;
+
+const LETTERS: &[u8] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ";
 
 fn shape(items: usize) -> ModelShape {
     ModelShape {
@@ -33,14 +36,41 @@ fn header_end(file: &[u8]) -> usize {
 
 #[test]
 fn what_is_written_is_read_back() {
-    for items in [2, 50, 700] {
-        let model = random_model(shape(items), items as u64);
+    for (items, bits) in [2, 50, 700].into_iter().flat_map(|items| [4, 8, 16, 32].map(|bits| (items, bits))) {
+        let shape = ModelShape { hidden: 32, ..shape(items) };
+        let model = unquantized_model(shape, items as u64).quantized(bits);
         let bytes = model.to_bytes().unwrap();
         let read = Model::from_bytes(&bytes).unwrap();
-        assert_eq!(read.metadata, model.metadata);
+        assert_eq!(read, model, "{items} items in {bits} bits");
+        assert_eq!(read.to_bytes().unwrap(), bytes, "the file must come back to the byte");
+    }
+}
+
+#[test]
+fn keys_of_any_kind_are_read_back() {
+    for key in [|item: usize| format!("café {item:03}"), |item| format!("sku-{item}"), |item| format!("{item:0200}")] {
+        let mut model = random_model(shape(120), 1);
+        model.vocab = Vocab::from_keys((0..120).map(key)).unwrap();
+        let read = Model::from_bytes(&model.to_bytes().unwrap()).unwrap();
         assert_eq!(read.vocab, model.vocab);
-        assert_eq!(read.weights.items, model.weights.items);
-        assert_eq!(read.to_bytes().unwrap(), bytes, "an int8 file must come back to the byte");
+        assert!((0..120).all(|item| read.vocab.id(&key(item)).and_then(|id| read.vocab.key(id)) == Some(key(item))));
+    }
+}
+
+#[test]
+fn a_large_catalogue_stays_small() {
+    let large = ModelShape { hidden: 64, feed_forward: 128, max_len: 64, items: 100_000, ..shape(0) };
+    let mut model = unquantized_model(large, 1);
+    let random = &mut Random(2);
+    let mut code = || -> String { (0..10).map(|_| char::from(LETTERS[random.below(LETTERS.len())])).collect() };
+    model.vocab = Vocab::from_keys((0..large.items).map(|_| code())).unwrap();
+    assert_eq!(model.vocab.len(), large.items, "keys that repeat");
+    model.weights.neighbours =
+        Neighbours { offsets: vec![0; large.items + 1], scales: vec![0.0; large.items], ..Neighbours::default() };
+    for (bits, most) in [(8, 7_300_000), (4, 4_100_000)] {
+        let bytes = model.quantized(bits).to_bytes().unwrap();
+        assert!(bytes.len() <= most, "{bits} bits: {} bytes", bytes.len());
+        Model::from_bytes(&bytes).unwrap();
     }
 }
 
@@ -81,12 +111,15 @@ fn a_header_that_claims_too_much_is_refused_before_anything_is_allocated() {
 }
 
 #[test]
-fn a_file_from_the_future_says_what_to_do() {
+fn a_file_of_another_version_says_what_to_do() {
     let mut model = random_model(shape(5), 1);
     model.metadata.format_version = FORMAT_VERSION + 1;
     let error = Model::from_bytes(&model.to_bytes().unwrap()).unwrap_err();
     assert_eq!(error.code(), "version");
     assert!(error.to_string().contains("update foreclick"), "{error}");
+    model.metadata.format_version = FORMAT_VERSION - 1;
+    let error = Model::from_bytes(&model.to_bytes().unwrap()).unwrap_err();
+    assert!(error.to_string().contains("export it again"), "{error}");
 }
 
 #[test]
@@ -101,15 +134,15 @@ fn a_file_from_the_future_may_hold_other_types() {
         [&length, header.as_bytes(), &file[end..]].concat()
     };
     assert!(Model::from_bytes(&with_header(FORMAT_VERSION, "\"F32\"")).is_ok());
-    assert_eq!(Model::from_bytes(&with_header(FORMAT_VERSION, "\"F16\"")).unwrap_err().code(), "format");
-    assert_eq!(Model::from_bytes(&with_header(FORMAT_VERSION + 1, "\"F16\"")).unwrap_err().code(), "version");
+    assert_eq!(Model::from_bytes(&with_header(FORMAT_VERSION, "\"F64\"")).unwrap_err().code(), "format");
+    assert_eq!(Model::from_bytes(&with_header(FORMAT_VERSION + 1, "\"F64\"")).unwrap_err().code(), "version");
 }
 
 #[test]
 fn nan_in_a_tensor_is_refused() {
     let mut model = random_model(shape(5), 1);
-    model.weights.item_bias[3] = f32::NAN;
-    assert!(Model::from_bytes(&model.to_bytes().unwrap()).unwrap_err().to_string().contains("items.bias"));
+    model.weights.start[3] = f32::NAN;
+    assert!(Model::from_bytes(&model.to_bytes().unwrap()).unwrap_err().to_string().contains("\"start\""));
 }
 
 proptest! {

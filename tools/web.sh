@@ -5,7 +5,7 @@ WEB_BUDGET=102400 # bytes of wasm and JavaScript together, gzip -9
 WEB_FILES=(pkg/wasm/foreclick_bg.wasm pkg/wasm/foreclick.js pkg/index.js pkg/shared.js)
 # Loaded only by pages that import foreclick/cache or foreclick/worker.
 WEB_OPTIONAL_FILES=(pkg/cache.js pkg/decisions.js pkg/worker.js pkg/worker-thread.js)
-WEB_SOURCES=(src Cargo.toml Cargo.lock tools/web.sh tools/wasm_target.sh tools/minify.js)
+WEB_SOURCES=(src build.rs Cargo.toml Cargo.lock tools/web.sh tools/wasm_target.sh tools/minify.js)
 
 need_web_tools() {
   need_rust
@@ -37,7 +37,7 @@ compile_web() {
     --out-dir pkg/wasm --out-name foreclick "$CARGO_TARGET_DIR/$WASM/web/foreclick.wasm"
   say "web package: minifying"
   node tools/minify.js pkg/wasm/foreclick.js
-  "$DEV/node_modules/.bin/wasm-opt" -O3 --strip-debug --strip-producers --strip-target-features \
+  "$DEV/node_modules/.bin/wasm-opt" -Os --converge --low-memory-unused --reorder-functions-by-name --strip-debug --strip-producers --strip-target-features \
     --enable-simd --enable-bulk-memory --enable-nontrapping-float-to-int --enable-sign-ext \
     --enable-mutable-globals --enable-reference-types --enable-multivalue \
     "$wasm" -o "$wasm.opt"

@@ -266,7 +266,7 @@ impl Default for EvaluateConfig {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ExportConfig {
-    /// Bits of a weight in the file. Default 8.
+    /// Bits of a weight in the file: 4 (item rows; the rest 8), 8 or 16. Default 8.
     pub bits: u8,
     /// The largest share of NDCG@10 that quantization may cost. Default 0.01.
     pub max_loss: f64,

@@ -30,6 +30,8 @@ pub enum Dtype {
     I8,
     /// 16-bit unsigned.
     U16,
+    /// 16-bit float.
+    F16,
     /// 32-bit unsigned.
     U32,
     /// 32-bit float.
@@ -40,13 +42,13 @@ impl Dtype {
     fn size(self) -> usize {
         match self {
             Self::U8 | Self::I8 => 1,
-            Self::U16 => 2,
+            Self::U16 | Self::F16 => 2,
             Self::U32 | Self::F32 => 4,
         }
     }
 }
 
-read_name!(Dtype { "U8" => U8, "I8" => I8, "U16" => U16, "U32" => U32, "F32" => F32 });
+read_name!(Dtype { "U8" => U8, "I8" => I8, "U16" => U16, "F16" => F16, "U32" => U32, "F32" => F32 });
 
 #[derive(Serialize)]
 struct TensorInfo {

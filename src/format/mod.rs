@@ -2,7 +2,9 @@
 
 mod container;
 mod model;
+mod read;
 mod weights;
+mod write;
 
 pub use container::{Container, Dtype, TensorView, Writer};
 pub use model::{FORMAT_VERSION, Metadata, Model};

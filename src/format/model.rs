@@ -1,20 +1,19 @@
 //! A model to bytes and back.
 
-use super::container::{Container, Dtype, Writer};
-use super::weights::{
-    Architecture, Block, FieldWeights, GAP_BUCKETS, ItemTable, Matrix, Neighbours, OPEN_BUCKETS, REPEAT_COUNTS,
-    REPEAT_LASTS, TERMS, Weights,
-};
+use super::container::{Container, Writer};
+use super::read::Reader;
+use super::weights::{Architecture, Block, FieldWeights, ItemTable, Matrix, Weights};
+use super::write::{write_vocab, write_weights};
 use crate::error::{Error, Result};
 use crate::json::{self, FromJson, Json};
-use crate::quant::{GROUP, Int4Rows, Int8Rows};
-use crate::schema::{FieldKind, Schema};
+use crate::quant::{Int4Rows, Int8Rows, f32_from_half, half_from_f32};
+use crate::schema::Schema;
 use crate::vocab::Vocab;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
-/// The version that this build writes, and the newest that it reads.
-pub const FORMAT_VERSION: u32 = 1;
+/// The version that this build writes and reads.
+pub const FORMAT_VERSION: u32 = 2;
 
 /// What the file says of itself, as JSON in the container's metadata.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -25,8 +24,9 @@ pub struct Metadata {
     pub schema: Schema,
     /// The model's sizes.
     pub architecture: Architecture,
-    /// Bits of the matrices: 32 (as trained), 8 (int8 per row, each with a `.scale` tensor) or 4 (the item rows int4 per
-    /// group, all others int8).
+    /// Bits of a weight: 32 (as trained), 16 (halves), 8 (int8 per row) or 4 (the item rows int4 per row, all others
+    /// int8). A tensor of int8 rows has its scales in another of its name and `.scale`; item rows have unit length, so
+    /// their scales follow from the codes.
     pub bits: u32,
     /// Where the model comes from: log, split, seed, epochs, version.
     pub provenance: BTreeMap<String, String>,
@@ -42,7 +42,7 @@ impl FromJson for Metadata {
             "format_version" => {
                 json.once(&mut version, key)?;
                 match version {
-                    Some(got) if got > FORMAT_VERSION => Err(Error::Version { got, expected: FORMAT_VERSION }),
+                    Some(got) if got != FORMAT_VERSION => Err(Error::Version { got, expected: FORMAT_VERSION }),
                     _ => Ok(()),
                 }
             }
@@ -87,12 +87,13 @@ impl Model {
         metadata.schema.validate()?;
         metadata.architecture.validate()?;
         let bits = metadata.bits;
-        if ![4, 8, 32].contains(&bits) {
-            return Err(Error::Format(format!("{bits} bits, expected 4, 8 or 32; update foreclick")));
+        if ![4, 8, 16, 32].contains(&bits) {
+            return Err(Error::Format(format!("{bits} bits, expected 4, 8, 16 or 32; export the model again")));
         }
         let reader = Reader { file, bits };
-        let vocab = reader.vocab()?;
-        let weights = reader.weights(&metadata, vocab.len())?;
+        let items = reader.file.get("items.weight").map_or(0, |rows| rows.rows);
+        let vocab = reader.vocab(items)?;
+        let weights = reader.weights(&metadata, items)?;
         Ok(Self { metadata, vocab, weights })
     }
 
@@ -109,18 +110,34 @@ impl Model {
         writer.finish(metadata)
     }
 
-    /// The same model with its item rows in 4 or 8 bits: its matrices hold just what the file will give back. Rows that
-    /// int4's groups do not divide are int8 all the same.
+    /// The same model in fewer bits: its numbers are just what the file will give back. For 4 bits `hidden` must be a
+    /// multiple of [`crate::quant::BLOCK`].
     pub fn quantized(&self, bits: u32) -> Self {
         let mut model = self.clone();
-        let bits = if model.metadata.architecture.hidden.is_multiple_of(GROUP) { bits } else { 8 };
         model.metadata.bits = bits;
-        let Weights { items, gap, fields, blocks, gates: _, gate_open: _, repeat: _, .. } = &mut model.weights;
-        if let ItemTable::F32(Matrix { columns, values }) = items {
+        let Weights { items, item_bias, item_repeat, gap, fields, blocks, neighbours, .. } = &mut model.weights;
+        if let ItemTable::F32(matrix) = items {
             *items = match bits {
-                4 => ItemTable::Int4(Int4Rows::quantize(values, *columns)),
-                _ => ItemTable::Int8(Int8Rows::quantize(values, *columns)),
+                4 => ItemTable::Int4(Int4Rows::quantize(&matrix.values, matrix.columns)),
+                8 => {
+                    let codes = Int8Rows::quantize(&matrix.values, matrix.columns).codes;
+                    ItemTable::Int8(Int8Rows::of_unit_length(matrix.columns, codes))
+                }
+                _ => ItemTable::F32(rounded(matrix, bits)),
             };
+        }
+        // A number added to every bias changes no probability; int8 has the smallest steps about zero.
+        let middle = match bits {
+            ..=8 => f32::midpoint(
+                item_bias.iter().copied().fold(f32::INFINITY, f32::min),
+                item_bias.iter().copied().fold(f32::NEG_INFINITY, f32::max),
+            ),
+            _ => 0.0,
+        };
+        item_bias.iter_mut().for_each(|bias| *bias -= middle);
+        for (vector, bits) in [(item_bias, bits), (item_repeat, bits), (&mut neighbours.scales, bits.max(16))] {
+            let row = Matrix { columns: vector.len(), values: std::mem::take(vector) };
+            *vector = rounded(&row, bits).values;
         }
         let mut matrices = vec![gap];
         for field in fields {
@@ -132,236 +149,24 @@ impl Model {
             matrices.extend([qkv, attention_out, up, down]);
         }
         for matrix in matrices {
-            matrix.values = Int8Rows::quantize(&matrix.values, matrix.columns).dequantize();
+            *matrix = rounded(matrix, bits);
         }
         model
     }
 }
 
-fn write_vocab(writer: &mut Writer, vocab: &Vocab) {
-    writer.add("vocab.bytes", Dtype::U8, &[vocab.bytes().len()], vocab.bytes());
-    writer.add("vocab.offsets", Dtype::U32, &[vocab.offsets().len()], vocab.offsets());
-}
-
-fn write_weights(writer: &mut Writer, model: &Model) {
-    let bits = model.metadata.bits;
-    let Weights {
-        items,
-        item_bias,
-        item_repeat,
-        start,
-        gap,
-        fields,
-        blocks,
-        final_norm,
-        gates,
-        gate_bias,
-        gate_open,
-        log_scale,
-        repeat,
-        neighbours,
-    } = &model.weights;
-    let vector = |writer: &mut Writer, name: &str, values: &[f32]| {
-        writer.add(name, Dtype::F32, &[values.len()], values);
+/// What a file of so many bits gives back of a matrix.
+fn rounded(matrix: &Matrix, bits: u32) -> Matrix {
+    let Matrix { columns, values } = matrix;
+    let values = match bits {
+        ..=8 => Int8Rows::quantize(values, *columns).dequantize(),
+        16 => values.iter().map(|&value| f32_from_half(half_from_f32(value))).collect(),
+        _ => values.clone(),
     };
-    match items {
-        ItemTable::F32(rows) => write_f32(writer, "items.weight", rows),
-        ItemTable::Int8(rows) => write_int8(writer, "items.weight", rows),
-        ItemTable::Int4(rows) => write_int4(writer, "items.weight", rows),
-    }
-    vector(writer, "items.bias", item_bias);
-    vector(writer, "items.repeat", item_repeat);
-    vector(writer, "start", start);
-    write_matrix(writer, "gap", gap, bits);
-    for (place, weights) in fields.iter().enumerate() {
-        let name = format!("fields.{place}");
-        match weights {
-            FieldWeights::Category(matrix) => write_matrix(writer, &name, matrix, bits),
-            FieldWeights::Number { weight, missing } => {
-                vector(writer, &name, weight);
-                vector(writer, &format!("{name}.missing"), missing);
-            }
-        }
-    }
-    for (place, block) in blocks.iter().enumerate() {
-        let Block { attention_norm, qkv, attention_out, feed_forward_norm, up, down } = block;
-        vector(writer, &format!("blocks.{place}.attention_norm"), attention_norm);
-        write_matrix(writer, &format!("blocks.{place}.qkv"), qkv, bits);
-        write_matrix(writer, &format!("blocks.{place}.attention_out"), attention_out, bits);
-        vector(writer, &format!("blocks.{place}.feed_forward_norm"), feed_forward_norm);
-        write_matrix(writer, &format!("blocks.{place}.up"), up, bits);
-        write_matrix(writer, &format!("blocks.{place}.down"), down, bits);
-    }
-    vector(writer, "final_norm", final_norm);
-    // The gates, the repeat table and the norms are a few hundred numbers that scale everything: they stay f32.
-    write_f32(writer, "gates", gates);
-    vector(writer, "gate_bias", gate_bias);
-    write_f32(writer, "gate_open", gate_open);
-    vector(writer, "log_scale", &[*log_scale]);
-    write_f32(writer, "repeat", repeat);
-    let Neighbours { offsets, items, weights, scales } = neighbours;
-    writer.add("neighbours.offsets", Dtype::U32, &[offsets.len()], offsets);
-    if short_ids(scales.len()) {
-        let ids: Vec<u16> = items.iter().map(|&item| item as u16).collect();
-        writer.add("neighbours.items", Dtype::U16, &[ids.len()], &ids);
-    } else {
-        writer.add("neighbours.items", Dtype::U32, &[items.len()], items);
-    }
-    writer.add("neighbours.weights", Dtype::U8, &[weights.len()], weights);
-    vector(writer, "neighbours.scales", scales);
-}
-
-fn write_matrix(writer: &mut Writer, name: &str, matrix: &Matrix, bits: u32) {
-    if bits <= 8 {
-        write_int8(writer, name, &Int8Rows::quantize(&matrix.values, matrix.columns));
-    } else {
-        write_f32(writer, name, matrix);
-    }
-}
-
-fn write_f32(writer: &mut Writer, name: &str, matrix: &Matrix) {
-    writer.add(name, Dtype::F32, &[matrix.rows(), matrix.columns], &matrix.values);
-}
-
-fn write_int4(writer: &mut Writer, name: &str, rows: &Int4Rows) {
-    let groups = rows.columns / GROUP;
-    writer.add(name, Dtype::U8, &[rows.rows(), rows.columns / 2], &rows.codes);
-    writer.add(&format!("{name}.scale"), Dtype::F32, &[rows.rows(), groups], &rows.scales);
-}
-
-fn write_int8(writer: &mut Writer, name: &str, rows: &Int8Rows) {
-    writer.add(name, Dtype::I8, &[rows.scales.len(), rows.columns], &rows.codes);
-    writer.add(&format!("{name}.scale"), Dtype::F32, &[rows.scales.len()], &rows.scales);
+    Matrix { columns: *columns, values }
 }
 
 /// Whether the ids of so many items are written in 16 bits.
-fn short_ids(items: usize) -> bool {
+pub fn short_ids(items: usize) -> bool {
     items <= 1 << 16
-}
-
-struct Reader<'a> {
-    file: Container<'a>,
-    bits: u32,
-}
-
-impl Reader<'_> {
-    fn vocab(&self) -> Result<Vocab> {
-        let length = |name| self.file.get(name).map_or(0, |tensor| tensor.columns);
-        Vocab::from_parts(
-            self.file.require("vocab.bytes", Dtype::U8, 1, length("vocab.bytes"))?,
-            self.file.require("vocab.offsets", Dtype::U32, 1, length("vocab.offsets"))?,
-        )
-    }
-
-    fn weights(&self, metadata: &Metadata, items: usize) -> Result<Weights> {
-        let Architecture { hidden, heads: _, blocks, feed_forward, max_len: _, counting: _ } = metadata.architecture;
-        let block = |place: usize| -> Result<Block> {
-            Ok(Block {
-                attention_norm: self.vector(&format!("blocks.{place}.attention_norm"), hidden)?,
-                qkv: self.matrix(&format!("blocks.{place}.qkv"), 3 * hidden, hidden)?,
-                attention_out: self.matrix(&format!("blocks.{place}.attention_out"), hidden, hidden)?,
-                feed_forward_norm: self.vector(&format!("blocks.{place}.feed_forward_norm"), hidden)?,
-                up: self.matrix(&format!("blocks.{place}.up"), 2 * feed_forward, hidden)?,
-                down: self.matrix(&format!("blocks.{place}.down"), hidden, feed_forward)?,
-            })
-        };
-        Ok(Weights {
-            items: match self.bits {
-                4 => ItemTable::Int4(self.int4("items.weight", items, hidden)?),
-                8 => ItemTable::Int8(self.int8("items.weight", items, hidden)?),
-                _ => ItemTable::F32(self.f32("items.weight", items, hidden)?),
-            },
-            item_bias: self.vector("items.bias", items)?,
-            item_repeat: self.vector("items.repeat", items)?,
-            start: self.vector("start", hidden)?,
-            gap: self.matrix("gap", GAP_BUCKETS, hidden)?,
-            fields: self.fields(&metadata.schema, hidden)?,
-            blocks: (0..blocks).map(block).collect::<Result<_>>()?,
-            final_norm: self.vector("final_norm", hidden)?,
-            gates: self.f32("gates", TERMS, hidden)?,
-            gate_bias: self.vector("gate_bias", TERMS)?,
-            gate_open: self.f32("gate_open", OPEN_BUCKETS, TERMS)?,
-            log_scale: self.vector("log_scale", 1)?[0],
-            repeat: self.f32("repeat", REPEAT_LASTS, REPEAT_COUNTS)?,
-            neighbours: self.neighbours(items)?,
-        })
-    }
-
-    fn fields(&self, schema: &Schema, hidden: usize) -> Result<Vec<FieldWeights>> {
-        let read = |name: String, kind: &FieldKind| match kind {
-            FieldKind::Category { values } => self.matrix(&name, 1 + values.len(), hidden).map(FieldWeights::Category),
-            FieldKind::Number { .. } => Ok(FieldWeights::Number {
-                weight: self.vector(&name, hidden)?,
-                missing: self.vector(&format!("{name}.missing"), hidden)?,
-            }),
-        };
-        schema.fields.iter().enumerate().map(|(place, field)| read(format!("fields.{place}"), &field.kind)).collect()
-    }
-
-    fn neighbours(&self, items: usize) -> Result<Neighbours> {
-        let pairs = self.file.get("neighbours.items").map_or(0, |tensor| tensor.columns);
-        let neighbours = Neighbours {
-            offsets: self.file.require("neighbours.offsets", Dtype::U32, 1, items + 1)?,
-            items: if short_ids(items) {
-                let ids: Vec<u16> = self.file.require("neighbours.items", Dtype::U16, 1, pairs)?;
-                ids.into_iter().map(u32::from).collect()
-            } else {
-                self.file.require("neighbours.items", Dtype::U32, 1, pairs)?
-            },
-            weights: self.file.require("neighbours.weights", Dtype::U8, 1, pairs)?,
-            scales: self.vector("neighbours.scales", items)?,
-        };
-        let offsets = &neighbours.offsets;
-        let covers = offsets[0] == 0 && offsets[items] as usize == pairs && offsets.is_sorted();
-        if !covers || neighbours.items.iter().any(|&item| item as usize >= items) {
-            return Err(Error::Format(format!(
-                "neighbours do not fit {items} items and {pairs} pairs; export the model again"
-            )));
-        }
-        Ok(neighbours)
-    }
-
-    fn vector(&self, name: &str, length: usize) -> Result<Vec<f32>> {
-        let values = self.file.require(name, Dtype::F32, 1, length)?;
-        finite(name, values)
-    }
-
-    fn matrix(&self, name: &str, rows: usize, columns: usize) -> Result<Matrix> {
-        if self.bits <= 8 {
-            Ok(Matrix { columns, values: self.int8(name, rows, columns)?.dequantize() })
-        } else {
-            self.f32(name, rows, columns)
-        }
-    }
-
-    fn f32(&self, name: &str, rows: usize, columns: usize) -> Result<Matrix> {
-        let values = self.file.require(name, Dtype::F32, rows, columns)?;
-        Ok(Matrix { columns, values: finite(name, values)? })
-    }
-
-    fn int4(&self, name: &str, rows: usize, columns: usize) -> Result<Int4Rows> {
-        if !columns.is_multiple_of(GROUP) {
-            return Err(Error::Format(format!("{columns} columns in int4, expected a multiple of {GROUP}")));
-        }
-        Ok(Int4Rows {
-            columns,
-            codes: self.file.require(name, Dtype::U8, rows, columns / 2)?,
-            scales: self.f32(&format!("{name}.scale"), rows, columns / GROUP)?.values,
-        })
-    }
-
-    fn int8(&self, name: &str, rows: usize, columns: usize) -> Result<Int8Rows> {
-        Ok(Int8Rows {
-            columns,
-            codes: self.file.require(name, Dtype::I8, rows, columns)?,
-            scales: self.vector(&format!("{name}.scale"), rows)?,
-        })
-    }
-}
-
-fn finite(name: &str, values: Vec<f32>) -> Result<Vec<f32>> {
-    if values.iter().all(|value| value.is_finite()) {
-        return Ok(values);
-    }
-    Err(Error::Format(format!("tensor {name:?} holds NaN or infinity; train again or fetch the file again")))
 }

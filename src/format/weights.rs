@@ -98,7 +98,7 @@ pub enum ItemTable {
     F32(Matrix),
     /// As shipped: int8 per row.
     Int8(Int8Rows),
-    /// As shipped where bytes count most: int4 per group.
+    /// As shipped where bytes count most: int4 per row.
     Int4(Int4Rows),
 }
 
@@ -108,7 +108,7 @@ impl ItemTable {
         match self {
             Self::F32(matrix) => matrix.rows(),
             Self::Int8(rows) => rows.scales.len(),
-            Self::Int4(rows) => rows.rows(),
+            Self::Int4(rows) => rows.scales.len(),
         }
     }
 

@@ -146,7 +146,7 @@ impl<G: Ops> Predictor<G> {
 
     fn effect(&self, number: usize, effect: f32) -> Option<Effect> {
         let (place, event) = self.session.event(number)?;
-        let item = self.model.vocab.key(event.item)?.to_owned();
+        let item = self.model.vocab.key(event.item)?;
         Some(Effect { place, item, effect })
     }
 

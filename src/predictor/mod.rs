@@ -364,7 +364,7 @@ impl<G: Ops> Predictor<G> {
             let probability = (score - top.log_sum_exp).exp();
             let key = self.model.vocab.key(item).filter(|_| probability.is_finite());
             let item = key.ok_or_else(|| broken(format!("no number as the score of item {item}")))?;
-            Ok(Predicted { item: item.to_owned(), score, probability })
+            Ok(Predicted { item, score, probability })
         };
         Ok(Prediction { items: top.ranked.iter().map(named).collect::<Result<_>>()?, backend })
     }

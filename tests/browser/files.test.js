@@ -117,13 +117,13 @@ test("headers that lie are refused", async () => {
 
 test("a file from the future is told from a damaged one", async () => {
   const future = withDescription((description) => {
-    description.format_version = 2;
+    description.format_version += 1;
     description.new_thing = {};
   });
   const [[name, tensor]] = TENSORS;
   const { __metadata__ } = JSON.parse(future.subarray(8, 8 + Number(future.readBigUInt64LE(0))));
   const newType = withHeader({ ...HEADER, __metadata__, [name]: { ...tensor, dtype: "I4" } });
-  await refuse([["version 2", future], ["a type of version 2", newType]], /^version: .*format version 2, expected at most 1/);
+  await refuse([["version 3", future], ["a type of version 3", newType]], /^version: .*format version 3, expected 2/);
 });
 
 test("descriptions that contradict the tensors or themselves are refused", async () => {

@@ -60,6 +60,11 @@ impl Random {
 
 /// A model with random weights, its matrices int8 as in a shipped file.
 pub fn random_model(shape: ModelShape, seed: u64) -> Model {
+    unquantized_model(shape, seed).quantized(8)
+}
+
+/// A model with random weights, as training leaves it.
+pub fn unquantized_model(shape: ModelShape, seed: u64) -> Model {
     let ModelShape { hidden, heads, blocks, feed_forward, max_len, items, has_group, has_fields, filter_seen } = shape;
     let random = &mut Random(seed);
     let context = if has_group { Context::OpenGroup } else { Context::LastEvents };
@@ -117,7 +122,7 @@ pub fn random_model(shape: ModelShape, seed: u64) -> Model {
         metrics: [].into(),
     };
     let vocab = Vocab::from_keys((0..items).map(|item| format!("{item:07}"))).unwrap();
-    Model { metadata, vocab, weights }.quantized(8)
+    Model { metadata, vocab, weights }
 }
 
 fn unit_rows(random: &mut Random, items: usize, hidden: usize) -> Matrix {

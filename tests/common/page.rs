@@ -17,7 +17,7 @@ pub fn page_events(model: &Model, events: &[EncodedEvent]) -> Vec<Event> {
         .iter()
         .enumerate()
         .map(|(place, event)| Event {
-            item: model.vocab.key(event.item).map_or_else(|| format!("unknown-{place}"), str::to_owned),
+            item: model.vocab.key(event.item).unwrap_or_else(|| format!("unknown-{place}")),
             time: (event.time != NO_TIME).then_some(event.time as f64),
             group: model.metadata.schema.has_group.then(|| format!("group-{}", event.group)),
             fields: fields

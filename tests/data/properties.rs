@@ -61,7 +61,7 @@ proptest! {
         for sequence in 0..events.len() {
             let user = events.keys[sequence].split('#').next().unwrap().to_owned();
             for place in events.range(sequence) {
-                found.insert((user.clone(), events.times[place], dataset.vocab.key(events.items[place]).unwrap().to_owned()));
+                found.insert((user.clone(), events.times[place], dataset.vocab.key(events.items[place]).unwrap()));
             }
             let times = &events.times[events.range(sequence)];
             prop_assert!(times.windows(2).all(|pair| (0..=60_000).contains(&(pair[1] - pair[0]))), "a pause within");

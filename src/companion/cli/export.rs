@@ -30,6 +30,9 @@ pub struct Export {
     /// publish those of your own visitors
     #[arg(long, default_value_t = 0, requires = "items", value_name = "N")]
     sequences: usize,
+    /// Bits of a weight: 4 (item rows; all else 8), 8 or 16 [default: the schema file's export.bits]
+    #[arg(long)]
+    bits: Option<u8>,
     /// The largest share of NDCG@10 that quantization may cost [default: the schema file's export.max_loss]
     #[arg(long, value_name = "SHARE")]
     max_loss: Option<f64>,
@@ -40,6 +43,7 @@ impl Export {
         let folder = RunFolder::open(&self.run)?;
         let mut config = folder.config()?;
         config.export.max_loss = self.max_loss.unwrap_or(config.export.max_loss);
+        config.export.bits = self.bits.unwrap_or(config.export.bits);
         config.validate()?;
         let (dataset, _) = data::load(&config)?;
         let gate = folder.export(&config, &dataset)?;
@@ -63,9 +67,9 @@ fn item_list(dataset: &Dataset, sequences: usize) -> Value {
     let width = table.columns.len();
     let key = |item: u32| dataset.vocab.key(item).unwrap_or_default();
     let items: Map<String, Value> = (0..dataset.vocab.len())
-        .map(|item| (key(item as u32).to_owned(), json!(table.values[item * width..(item + 1) * width])))
+        .map(|item| (key(item as u32), json!(table.values[item * width..(item + 1) * width])))
         .collect();
-    let popular: Vec<&str> = popular(dataset).into_iter().map(key).collect();
+    let popular: Vec<String> = popular(dataset).into_iter().map(key).collect();
     json!({"columns": table.columns, "items": items, "popular": popular, "sequences": shown(dataset, sequences)})
 }
 

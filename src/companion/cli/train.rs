@@ -156,6 +156,9 @@ impl Train {
     }
 }
 
+/// Bits of a weight in the file that is written where fewer lose too much.
+const HALVES: u8 = 16;
+
 /// What says whether Ctrl-C was pressed.
 fn listen_for_stop() -> Result<&'static (dyn Fn() -> bool + Sync)> {
     static STOP: AtomicBool = AtomicBool::new(false);
@@ -172,8 +175,14 @@ fn listen_for_stop() -> Result<&'static (dyn Fn() -> bool + Sync)> {
 
 /// Exports, measures once on the test part and writes the report.
 fn finish(config: &Config, dataset: &Dataset, cleaning: &CleaningReport, folder: &RunFolder) -> Result<ExitCode> {
-    let gate = folder.export(config, dataset)?;
+    let mut gate = folder.export(config, dataset)?;
     eprintln!("{gate}");
+    if !gate.passed && gate.bits < HALVES {
+        let mut config = config.clone();
+        config.export.bits = HALVES;
+        gate = folder.export(&config, dataset)?;
+        eprintln!("{gate}");
+    }
     let models = Models { f32: Some(folder.best()?), exported: if gate.passed { folder.exported()? } else { None } };
     let evaluation = measure(config, dataset, dataset, Part::Test, &models)?;
     folder.keep("result.json", &serde_json::to_string_pretty(&evaluation)?)?;

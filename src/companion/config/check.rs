@@ -44,7 +44,7 @@ impl Config {
             "[export] max_loss is {}, expected at least 0 and below 1",
             export.max_loss
         );
-        ensure!(export.bits == 8, "[export] bits is {}, expected 8", export.bits);
+        ensure!([4, 8, 16].contains(&export.bits), "[export] bits is {}, expected 4, 8 or 16", export.bits);
         Ok(())
     }
 }

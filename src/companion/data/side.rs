@@ -81,9 +81,9 @@ pub fn item_table(sides: &[Side], vocab: &Vocab) -> (ItemTable, usize) {
     let mut values = Vec::with_capacity(columns.len() * vocab.len());
     let mut unknown = 0;
     for key in (0..vocab.len() as u32).filter_map(|id| vocab.key(id)) {
-        unknown += usize::from(!sides.is_empty() && sides.iter().all(|side| !side.rows.contains_key(key)));
+        unknown += usize::from(!sides.is_empty() && sides.iter().all(|side| !side.rows.contains_key(&key)));
         for side in &sides {
-            match side.rows.get(key) {
+            match side.rows.get(&key) {
                 Some(row) => values.extend(row.iter().cloned()),
                 None => values.extend(side.columns.iter().map(|_| String::new())),
             }

@@ -36,7 +36,7 @@ pub fn headline(evaluation: &Evaluation) -> String {
     }
     if let Some(Quantization { ndcg_loss, top10_overlap }) = evaluation.quantization {
         let below = format!("{} of the top 10 in common", percent(top10_overlap));
-        tiles += &tile("int8 file", &change(ndcg_loss), &format!("NDCG@10; {below}"));
+        tiles += &tile("model file", &change(ndcg_loss), &format!("NDCG@10; {below}"));
     }
     format!("{verdict}<div class=\"tiles\">\n{tiles}</div>\n")
 }
@@ -120,7 +120,7 @@ fn all_depths(rows: &[(&str, &RankingMetrics, bool)]) -> String {
 fn title(name: &str) -> String {
     match name {
         "f32" => "the model as trained (f32)".into(),
-        "exported" => "the model file (int8)".into(),
+        "exported" => "the model file".into(),
         "mix" => "the mix".into(),
         "cooccurrence" => "co-occurrence".into(),
         "last_item_markov" => "last-item Markov".into(),

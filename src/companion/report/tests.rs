@@ -103,11 +103,13 @@ fn journal() -> String {
 fn page(evaluation: &Evaluation, journal: &str) -> String {
     let config = Config::parse("log = { path = \"<log>.csv\" }\nitem = { column = \"sku\" }", Path::new("")).unwrap();
     let gate = Gate {
+        bits: 8,
         trained: 0.11,
         exported: 0.1,
         loss: Some(0.002),
         max_loss: 0.01,
         overlap: 0.99,
+        least_overlap: 0.95,
         bytes: 987_654,
         passed: true,
     };
@@ -134,7 +136,7 @@ fn the_page_tells_everything_and_fetches_nothing() {
         "all 13343 items",
         "own frequency",
         "last-item Markov",
-        "int8",
+        "model file",
         "+0.0600",
         "98.40%",
         "expected calibration error",
@@ -158,14 +160,14 @@ fn what_cannot_be_compared_is_no_percentage() {
     let quantization = Some(Quantization { ndcg_loss: share_lost(0.0, 0.1), top10_overlap: 1.0 });
     let page = page(&Evaluation { metrics: nothing, baselines, quantization, ..evaluation() }, "");
     let tile = |caption: &str, value: &str| page.contains(&format!("<span>{caption}</span><strong>{value}</strong>"));
-    assert!(tile("against counting", "n/a") && tile("int8 file", "n/a"), "{page}");
+    assert!(tile("against counting", "n/a") && tile("model file", "n/a"), "{page}");
     assert_eq!([None, Some(0.0), Some(0.0012), Some(-0.5)].map(change), ["n/a", "+0.00%", "-0.12%", "+50.00%"]);
 }
 
 #[test]
 fn rows_stand_best_first() {
     let page = page(&evaluation(), &journal());
-    let places = ["as trained", "model file (int8)", "the mix", "own frequency", "co-occurrence", "popularity"]
+    let places = ["as trained", "model file", "the mix", "own frequency", "co-occurrence", "popularity"]
         .map(|name| page.find(&format!("{name}</th>")).or(page.find(&format!("{name} (f32)</th>"))).unwrap());
     assert!(places.is_sorted(), "{places:?}");
 }

@@ -9,7 +9,7 @@ use crate::error::Result;
 use wgpu::{BindGroup, BufferUsages, ComputePass, ComputePipeline};
 
 /// The kernel.
-pub const SOURCE: &str = include_str!("adjust.wgsl");
+pub const SOURCE: &str = include_str!(concat!(env!("OUT_DIR"), "/adjust.wgsl"));
 
 /// Adjustments that a session has room for at first.
 const FIRST_ROOM: usize = 1024;

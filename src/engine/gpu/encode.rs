@@ -10,7 +10,7 @@ use crate::format::{Block, Matrix, Weights};
 use wgpu::{BindGroup, BufferUsages, ComputePass, ComputePipeline};
 
 /// The kernel.
-pub const SOURCE: &str = include_str!("encode.wgsl");
+pub const SOURCE: &str = include_str!(concat!(env!("OUT_DIR"), "/encode.wgsl"));
 
 /// How many steps wait at most.
 pub const MAX_STEPS: usize = 64;

@@ -11,7 +11,7 @@ use std::borrow::Cow;
 use wgpu::{BindGroup, ComputePass, ComputePipeline};
 
 /// The kernel.
-pub const SOURCE: &str = include_str!("score.wgsl");
+pub const SOURCE: &str = include_str!(concat!(env!("OUT_DIR"), "/score.wgsl"));
 
 /// What all sessions of a model share.
 pub struct Kernel {

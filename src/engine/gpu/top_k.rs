@@ -9,7 +9,7 @@ use crate::error::Result;
 use wgpu::{BindGroup, BufferUsages, ComputePass, ComputePipeline};
 
 /// The kernel.
-pub const SOURCE: &str = include_str!("top_k.wgsl");
+pub const SOURCE: &str = include_str!(concat!(env!("OUT_DIR"), "/top_k.wgsl"));
 
 /// What all sessions of a model share.
 pub struct Kernel {

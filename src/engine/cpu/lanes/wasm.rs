@@ -1,10 +1,10 @@
 //! In the browser: simd128, written out, since the package is compiled for size.
 
-use super::{LN_2, LOWEST, Lanes, ROUND, SERIES, Simd, offsets, score_int4_rows, score_int8_rows};
+use super::{LOWEST, Lanes, ROUND, SERIES, Simd, offset, score_int4_rows, score_int8_rows};
 use crate::engine::cpu::score::Query;
-use crate::quant::{GROUP, Int4Rows, Int8Rows, MAX_COLUMNS};
+use crate::quant::{BLOCK, Int4Rows, Int8Rows};
 use std::arch::wasm32::{
-    f32x4, f32x4_add, f32x4_convert_i32x4, f32x4_extract_lane, f32x4_max, f32x4_mul, f32x4_splat, f32x4_sub,
+    f32x4_add, f32x4_convert_i32x4, f32x4_extract_lane, f32x4_max, f32x4_mul, f32x4_splat, f32x4_sub,
     i16x8_extend_high_u8x16, i16x8_extend_low_u8x16, i16x8_load_extend_i8x8, i32x4_add, i32x4_dot_i16x8, i32x4_shl,
     i32x4_shuffle, i32x4_splat, i32x4_sub, u8x16_shr, u8x16_splat, v128, v128_and, v128_load, v128_store,
 };
@@ -69,9 +69,8 @@ impl Lanes for Simd {
                         at = at.add(8);
                     }
                 }
-                let sums = [a, b, c, d];
-                let scales = f32x4_mul(f32x4_splat(query.scale), four(&rows.scales, 4 * place));
-                finish(f32x4_mul(f32x4_convert_i32x4(across(sums)), scales), query.gate, biases, scores, 4 * place);
+                let values = f32x4_convert_i32x4(across([a, b, c, d]));
+                finish(values, &rows.scales, query, biases, scores, 4 * place);
                 done = 4 * place + 4;
             }
         }
@@ -79,43 +78,30 @@ impl Lanes for Simd {
         score_int8_rows(rows, biases, query, scores, done..all);
     }
 
-    /// Four rows at a time, each group's sums before its scales.
+    /// Four rows at a time, as with int8.
     fn score_int4(rows: &Int4Rows, biases: &[f32], query: &Query<'_>, scores: &mut [f32]) {
-        let (bytes, groups) = (rows.columns / 2, rows.columns / GROUP);
-        let offset_of = offsets(query.codes);
-        let mut offsets = [0; MAX_COLUMNS / GROUP];
-        (0..groups).for_each(|group| offsets[group] = offset_of(group));
-        let (parts, _) = query.codes.as_chunks::<8>();
+        let bytes = rows.columns / 2;
+        let offset = i32x4_splat(offset(query.codes));
+        let (parts, _) = query.codes.as_chunks::<BLOCK>();
         let mut done = 0;
         for (place, codes) in rows.codes.chunks_exact(4 * bytes).enumerate().take(scores.len() / 4) {
-            let mut values = f32x4_splat(0.0);
-            for group in 0..groups {
-                let factors = &parts[4 * group..4 * group + 4];
-                let mut sums = [i32x4_splat(0); 4];
-                for (row, sum) in sums.iter_mut().enumerate() {
-                    // SAFETY: 16 bytes from there on are inside the four rows; factors are 8 each; no alignment is
-                    // needed.
-                    unsafe {
-                        let both = v128_load(codes.as_ptr().add(row * bytes + 16 * group).cast());
-                        let (low, high) = (v128_and(both, u8x16_splat(15)), u8x16_shr(both, 4));
-                        let factor = |part: usize| v128_load(factors[part].as_ptr().cast());
-                        let low = i32x4_add(
-                            i32x4_dot_i16x8(i16x8_extend_low_u8x16(low), factor(0)),
-                            i32x4_dot_i16x8(i16x8_extend_high_u8x16(low), factor(1)),
-                        );
-                        let high = i32x4_add(
-                            i32x4_dot_i16x8(i16x8_extend_low_u8x16(high), factor(2)),
-                            i32x4_dot_i16x8(i16x8_extend_high_u8x16(high), factor(3)),
-                        );
-                        *sum = i32x4_add(low, high);
-                    }
+            let mut sums = [i32x4_splat(0); 4];
+            let mut at = codes.as_ptr();
+            for factors in parts {
+                // SAFETY: the factors are 32, and so are the codes of each of the four rows from there on; no alignment
+                // is needed.
+                unsafe {
+                    let factor = |part: usize| v128_load(factors.as_ptr().add(8 * part).cast());
+                    let factors = [factor(0), factor(1), factor(2), factor(3)];
+                    sums[0] = add_block(sums[0], at, factors);
+                    sums[1] = add_block(sums[1], at.add(bytes), factors);
+                    sums[2] = add_block(sums[2], at.add(2 * bytes), factors);
+                    sums[3] = add_block(sums[3], at.add(3 * bytes), factors);
+                    at = at.add(BLOCK / 2);
                 }
-                let sums = i32x4_sub(across(sums), i32x4_splat(offsets[group]));
-                let scale = |row: usize| rows.scales[(4 * place + row) * groups + group];
-                let scales = f32x4(scale(0), scale(1), scale(2), scale(3));
-                values = f32x4_add(values, f32x4_mul(f32x4_convert_i32x4(sums), scales));
             }
-            finish(f32x4_mul(values, f32x4_splat(query.scale)), query.gate, biases, scores, 4 * place);
+            let values = f32x4_convert_i32x4(i32x4_sub(across(sums), offset));
+            finish(values, &rows.scales, query, biases, scores, 4 * place);
             done = 4 * place + 4;
         }
         let all = scores.len();
@@ -145,7 +131,7 @@ impl Lanes for Simd {
         last[..rest.len()].copy_from_slice(rest);
         // SAFETY: the array holds what is loaded.
         let lanes = exp(unsafe { v128_load(last.as_ptr().cast()) }, largest);
-        // What fills up counts exp(-87) each, as good as nothing.
+        // What fills up counts exp(-86) each, as good as nothing.
         sum(f32x4_add(sums, lanes))
     }
 }
@@ -155,20 +141,39 @@ impl Lanes for Simd {
 fn exp(values: v128, largest: f32) -> v128 {
     // A NaN stays one.
     let x = f32x4_max(f32x4_sub(values, f32x4_splat(largest)), f32x4_splat(LOWEST));
-    let shifted = f32x4_add(f32x4_mul(x, f32x4_splat(LOG2_E)), f32x4_splat(ROUND));
-    let whole = f32x4_sub(shifted, f32x4_splat(ROUND));
-    let rest = f32x4_sub(x, f32x4_mul(whole, f32x4_splat(LN_2[0])));
-    let rest = f32x4_sub(rest, f32x4_mul(whole, f32x4_splat(LN_2[1])));
+    let x = f32x4_mul(x, f32x4_splat(LOG2_E));
+    let shifted = f32x4_add(x, f32x4_splat(ROUND));
+    let rest = f32x4_sub(x, f32x4_sub(shifted, f32x4_splat(ROUND)));
     // Written out: compiled for size, a loop stays one.
-    let [a, b, c, d, e, f, g] = SERIES;
+    let [a, b, c, d, e, f] = SERIES;
     let add = |series: v128, factor: f32| f32x4_add(f32x4_mul(series, rest), f32x4_splat(factor));
-    let series = add(add(add(add(add(add(f32x4_splat(a), b), c), d), e), f), g);
-    f32x4_mul(series, i32x4_add(i32x4_shl(shifted, 23), i32x4_splat(127 << 23)))
+    let series = add(add(add(add(add(f32x4_splat(a), b), c), d), e), f);
+    i32x4_add(series, i32x4_shl(shifted, 23))
 }
 
 fn sum(lanes: v128) -> f32 {
     (f32x4_extract_lane::<0>(lanes) + f32x4_extract_lane::<2>(lanes))
         + (f32x4_extract_lane::<1>(lanes) + f32x4_extract_lane::<3>(lanes))
+}
+
+/// Adds the products of an int4 block, its codes with their offset.
+///
+/// # Safety
+/// Sixteen bytes can be read from `at`.
+#[inline(always)]
+unsafe fn add_block(sum: v128, at: *const u8, factors: [v128; 4]) -> v128 {
+    // SAFETY: see above; no alignment is needed.
+    let both = unsafe { v128_load(at.cast()) };
+    let (low, high) = (v128_and(both, u8x16_splat(15)), u8x16_shr(both, 4));
+    let low = i32x4_add(
+        i32x4_dot_i16x8(i16x8_extend_low_u8x16(low), factors[0]),
+        i32x4_dot_i16x8(i16x8_extend_high_u8x16(low), factors[1]),
+    );
+    let high = i32x4_add(
+        i32x4_dot_i16x8(i16x8_extend_low_u8x16(high), factors[2]),
+        i32x4_dot_i16x8(i16x8_extend_high_u8x16(high), factors[3]),
+    );
+    i32x4_add(sum, i32x4_add(low, high))
 }
 
 /// Each row's sum over its lanes.
@@ -186,11 +191,12 @@ fn four(values: &[f32], start: usize) -> v128 {
     unsafe { v128_load(four.as_ptr().cast()) }
 }
 
-/// Adds the popularity term and stores four scores.
+/// Scales four sums, adds the popularity term and stores four scores.
 #[inline(always)]
-fn finish(values: v128, gate: f32, biases: &[f32], scores: &mut [f32], start: usize) {
-    let sums = f32x4_add(values, f32x4_mul(f32x4_splat(gate), four(biases, start)));
+fn finish(sums: v128, scales: &[f32], query: &Query<'_>, biases: &[f32], scores: &mut [f32], start: usize) {
+    let values = f32x4_mul(sums, f32x4_mul(f32x4_splat(query.scale), four(scales, start)));
+    let values = f32x4_add(values, f32x4_mul(f32x4_splat(query.gate), four(biases, start)));
     let scores = &mut scores[start..start + 4];
     // SAFETY: the slice holds four floats; no alignment is needed.
-    unsafe { v128_store(scores.as_mut_ptr().cast(), sums) };
+    unsafe { v128_store(scores.as_mut_ptr().cast(), values) };
 }

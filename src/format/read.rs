@@ -1,0 +1,157 @@
+//! A file's tensors, as a model has them; every length and every reference is checked.
+
+use super::container::{Container, Dtype};
+use super::model::{Metadata, short_ids};
+use super::weights::{
+    Architecture, Block, FieldWeights, GAP_BUCKETS, ItemTable, Matrix, Neighbours, OPEN_BUCKETS, REPEAT_COUNTS,
+    REPEAT_LASTS, TERMS, Weights,
+};
+use crate::error::{Error, Result};
+use crate::quant::{BLOCK, Int4Rows, Int8Rows, f32_from_half};
+use crate::schema::{FieldKind, Schema};
+use crate::vocab::{Packed, Stored, Texts, Vocab};
+
+/// An opened file.
+pub struct Reader<'a> {
+    pub file: Container<'a>,
+    /// Bits of a weight.
+    pub bits: u32,
+}
+
+impl Reader<'_> {
+    pub fn vocab(&self, items: usize) -> Result<Vocab> {
+        let file = &self.file;
+        let length = |name| file.get(name).map_or(0, |tensor| tensor.columns);
+        let bytes = |name| file.require(name, Dtype::U8, 1, length(name));
+        let stored = if file.get("vocab.offsets").is_some() {
+            let offsets = file.require("vocab.offsets", Dtype::U32, 1, items + 1)?;
+            Stored::Texts(Texts { bytes: bytes("vocab.bytes")?, offsets })
+        } else {
+            Stored::Packed(Packed {
+                sizes: file.require("vocab.sizes", Dtype::U16, 1, length("vocab.sizes"))?,
+                letters: bytes("vocab.letters")?,
+                low: bytes("vocab.low")?,
+                high: bytes("vocab.high")?,
+            })
+        };
+        Vocab::from_stored(stored, items)
+    }
+
+    pub fn weights(&self, metadata: &Metadata, items: usize) -> Result<Weights> {
+        let Architecture { hidden, heads: _, blocks, feed_forward, max_len: _, counting: _ } = metadata.architecture;
+        let block = |place: usize| -> Result<Block> {
+            Ok(Block {
+                attention_norm: self.vector(&format!("blocks.{place}.attention_norm"), hidden)?,
+                qkv: self.matrix(self.bits, &format!("blocks.{place}.qkv"), 3 * hidden, hidden)?,
+                attention_out: self.matrix(self.bits, &format!("blocks.{place}.attention_out"), hidden, hidden)?,
+                feed_forward_norm: self.vector(&format!("blocks.{place}.feed_forward_norm"), hidden)?,
+                up: self.matrix(self.bits, &format!("blocks.{place}.up"), 2 * feed_forward, hidden)?,
+                down: self.matrix(self.bits, &format!("blocks.{place}.down"), hidden, feed_forward)?,
+            })
+        };
+        let rows = "items.weight";
+        Ok(Weights {
+            items: match self.bits {
+                4 if hidden % BLOCK != 0 => {
+                    return Err(Error::Format(format!("{hidden} columns in int4, expected a multiple of {BLOCK}")));
+                }
+                4 => ItemTable::Int4(Int4Rows::new(hidden, self.file.require(rows, Dtype::U8, items, hidden / 2)?)),
+                8 => {
+                    let codes = self.file.require(rows, Dtype::I8, items, hidden)?;
+                    ItemTable::Int8(Int8Rows::of_unit_length(hidden, codes))
+                }
+                _ => ItemTable::F32(self.matrix(self.bits, rows, items, hidden)?),
+            },
+            item_bias: self.matrix(self.bits, "items.bias", 1, items)?.values,
+            item_repeat: self.matrix(self.bits, "items.repeat", 1, items)?.values,
+            start: self.vector("start", hidden)?,
+            gap: self.matrix(self.bits, "gap", GAP_BUCKETS, hidden)?,
+            fields: self.fields(&metadata.schema, hidden)?,
+            blocks: (0..blocks).map(block).collect::<Result<_>>()?,
+            final_norm: self.vector("final_norm", hidden)?,
+            gates: self.f32("gates", TERMS, hidden)?,
+            gate_bias: self.vector("gate_bias", TERMS)?,
+            gate_open: self.f32("gate_open", OPEN_BUCKETS, TERMS)?,
+            log_scale: self.vector("log_scale", 1)?[0],
+            repeat: self.f32("repeat", REPEAT_LASTS, REPEAT_COUNTS)?,
+            neighbours: self.neighbours(items)?,
+        })
+    }
+
+    fn fields(&self, schema: &Schema, hidden: usize) -> Result<Vec<FieldWeights>> {
+        let read = |name: String, kind: &FieldKind| match kind {
+            FieldKind::Category { values } => {
+                self.matrix(self.bits, &name, 1 + values.len(), hidden).map(FieldWeights::Category)
+            }
+            FieldKind::Number { .. } => Ok(FieldWeights::Number {
+                weight: self.vector(&name, hidden)?,
+                missing: self.vector(&format!("{name}.missing"), hidden)?,
+            }),
+        };
+        schema.fields.iter().enumerate().map(|(place, field)| read(format!("fields.{place}"), &field.kind)).collect()
+    }
+
+    fn neighbours(&self, items: usize) -> Result<Neighbours> {
+        let Some(ids) = self.file.get("neighbours.items") else {
+            return Ok(Neighbours { offsets: vec![0; items + 1], scales: vec![0.0; items], ..Neighbours::default() });
+        };
+        let pairs = ids.columns;
+        let counts: Vec<u16> = self.file.require("neighbours.counts", Dtype::U16, 1, items)?;
+        let mut offsets = vec![0u32];
+        for count in counts {
+            offsets.push(offsets[offsets.len() - 1].wrapping_add(count.into()));
+        }
+        let neighbours = Neighbours {
+            items: if short_ids(items) {
+                let ids: Vec<u16> = self.file.require("neighbours.items", Dtype::U16, 1, pairs)?;
+                ids.into_iter().map(u32::from).collect()
+            } else {
+                self.file.require("neighbours.items", Dtype::U32, 1, pairs)?
+            },
+            weights: self.file.require("neighbours.weights", Dtype::U8, 1, pairs)?,
+            scales: self.matrix(self.bits.max(16), "neighbours.scales", 1, items)?.values,
+            offsets,
+        };
+        let offsets = &neighbours.offsets;
+        let covers = offsets[items] as usize == pairs && offsets.is_sorted();
+        if !covers || neighbours.items.iter().any(|&item| item as usize >= items) {
+            return Err(Error::Format(format!(
+                "neighbours do not fit {items} items and {pairs} pairs; export the model again"
+            )));
+        }
+        Ok(neighbours)
+    }
+
+    fn vector(&self, name: &str, length: usize) -> Result<Vec<f32>> {
+        let values = self.file.require(name, Dtype::F32, 1, length)?;
+        finite(name, values)
+    }
+
+    fn matrix(&self, bits: u32, name: &str, rows: usize, columns: usize) -> Result<Matrix> {
+        match bits {
+            ..=8 => {
+                let codes = self.file.require(name, Dtype::I8, rows, columns)?;
+                let scales = self.vector(&format!("{name}.scale"), rows)?;
+                Ok(Matrix { columns, values: Int8Rows { columns, codes, scales }.dequantize() })
+            }
+            16 => {
+                let halves: Vec<u16> = self.file.require(name, Dtype::F16, rows, columns)?;
+                let values = halves.into_iter().map(f32_from_half).collect();
+                Ok(Matrix { columns, values: finite(name, values)? })
+            }
+            _ => self.f32(name, rows, columns),
+        }
+    }
+
+    fn f32(&self, name: &str, rows: usize, columns: usize) -> Result<Matrix> {
+        let values = self.file.require(name, Dtype::F32, rows, columns)?;
+        Ok(Matrix { columns, values: finite(name, values)? })
+    }
+}
+
+fn finite(name: &str, values: Vec<f32>) -> Result<Vec<f32>> {
+    if values.iter().all(|value| value.is_finite()) {
+        return Ok(values);
+    }
+    Err(Error::Format(format!("tensor {name:?} holds NaN or infinity; train again or fetch the file again")))
+}

@@ -1,0 +1,125 @@
+//! A model's tensors, as the file has them.
+
+use super::container::{Dtype, Writer};
+use super::model::{Model, short_ids};
+use super::weights::{Block, FieldWeights, ItemTable, Matrix, Neighbours, Weights};
+use crate::quant::{Int4Rows, Int8Rows, half_from_f32};
+use crate::vocab::{Packed, Stored, Texts, Vocab};
+
+pub fn write_vocab(writer: &mut Writer, vocab: &Vocab) {
+    match vocab.to_stored() {
+        Stored::Packed(Packed { sizes, letters, low, high }) => {
+            writer.add("vocab.sizes", Dtype::U16, &[sizes.len()], &sizes);
+            writer.add("vocab.letters", Dtype::U8, &[letters.len()], &letters);
+            writer.add("vocab.low", Dtype::U8, &[low.len()], &low);
+            writer.add("vocab.high", Dtype::U8, &[high.len()], &high);
+        }
+        Stored::Texts(Texts { bytes, offsets }) => {
+            writer.add("vocab.bytes", Dtype::U8, &[bytes.len()], &bytes);
+            writer.add("vocab.offsets", Dtype::U32, &[offsets.len()], &offsets);
+        }
+    }
+}
+
+pub fn write_weights(writer: &mut Writer, model: &Model) {
+    let bits = model.metadata.bits;
+    let Weights {
+        items,
+        item_bias,
+        item_repeat,
+        start,
+        gap,
+        fields,
+        blocks,
+        final_norm,
+        gates,
+        gate_bias,
+        gate_open,
+        log_scale,
+        repeat,
+        neighbours,
+    } = &model.weights;
+    let vector = |writer: &mut Writer, name: &str, values: &[f32]| {
+        writer.add(name, Dtype::F32, &[values.len()], values);
+    };
+    match items {
+        ItemTable::F32(rows) => write_matrix(writer, "items.weight", rows, bits),
+        ItemTable::Int8(Int8Rows { columns, codes, scales }) => {
+            writer.add("items.weight", Dtype::I8, &[scales.len(), *columns], codes);
+        }
+        ItemTable::Int4(Int4Rows { columns, codes, scales }) => {
+            writer.add("items.weight", Dtype::U8, &[scales.len(), columns / 2], codes);
+        }
+    }
+    for (name, values) in [("items.bias", item_bias), ("items.repeat", item_repeat)] {
+        write_matrix(writer, name, &Matrix { columns: values.len(), values: values.clone() }, bits);
+    }
+    vector(writer, "start", start);
+    write_matrix(writer, "gap", gap, bits);
+    for (place, weights) in fields.iter().enumerate() {
+        let name = format!("fields.{place}");
+        match weights {
+            FieldWeights::Category(matrix) => write_matrix(writer, &name, matrix, bits),
+            FieldWeights::Number { weight, missing } => {
+                vector(writer, &name, weight);
+                vector(writer, &format!("{name}.missing"), missing);
+            }
+        }
+    }
+    for (place, block) in blocks.iter().enumerate() {
+        let Block { attention_norm, qkv, attention_out, feed_forward_norm, up, down } = block;
+        vector(writer, &format!("blocks.{place}.attention_norm"), attention_norm);
+        write_matrix(writer, &format!("blocks.{place}.qkv"), qkv, bits);
+        write_matrix(writer, &format!("blocks.{place}.attention_out"), attention_out, bits);
+        vector(writer, &format!("blocks.{place}.feed_forward_norm"), feed_forward_norm);
+        write_matrix(writer, &format!("blocks.{place}.up"), up, bits);
+        write_matrix(writer, &format!("blocks.{place}.down"), down, bits);
+    }
+    vector(writer, "final_norm", final_norm);
+    // The gates, the repeat table and the norms are a few hundred numbers that scale everything: they stay f32.
+    write_f32(writer, "gates", gates);
+    vector(writer, "gate_bias", gate_bias);
+    write_f32(writer, "gate_open", gate_open);
+    vector(writer, "log_scale", &[*log_scale]);
+    write_f32(writer, "repeat", repeat);
+    write_neighbours(writer, neighbours, bits);
+}
+
+/// Nothing where there are none.
+fn write_neighbours(writer: &mut Writer, neighbours: &Neighbours, bits: u32) {
+    let Neighbours { offsets, items, weights, scales } = neighbours;
+    if items.is_empty() {
+        return;
+    }
+    let counts: Vec<u16> = offsets.windows(2).map(|pair| (pair[1] - pair[0]) as u16).collect();
+    writer.add("neighbours.counts", Dtype::U16, &[counts.len()], &counts);
+    if short_ids(scales.len()) {
+        let ids: Vec<u16> = items.iter().map(|&item| item as u16).collect();
+        writer.add("neighbours.items", Dtype::U16, &[ids.len()], &ids);
+    } else {
+        writer.add("neighbours.items", Dtype::U32, &[items.len()], items);
+    }
+    writer.add("neighbours.weights", Dtype::U8, &[weights.len()], weights);
+    let scales = Matrix { columns: scales.len(), values: scales.clone() };
+    write_matrix(writer, "neighbours.scales", &scales, bits.max(16));
+}
+
+fn write_matrix(writer: &mut Writer, name: &str, matrix: &Matrix, bits: u32) {
+    let shape = [matrix.rows(), matrix.columns];
+    match bits {
+        ..=8 => {
+            let rows = Int8Rows::quantize(&matrix.values, matrix.columns);
+            writer.add(name, Dtype::I8, &shape, &rows.codes);
+            writer.add(&format!("{name}.scale"), Dtype::F32, &[rows.scales.len()], &rows.scales);
+        }
+        16 => {
+            let halves: Vec<u16> = matrix.values.iter().map(|&value| half_from_f32(value)).collect();
+            writer.add(name, Dtype::F16, &shape, &halves);
+        }
+        _ => write_f32(writer, name, matrix),
+    }
+}
+
+fn write_f32(writer: &mut Writer, name: &str, matrix: &Matrix) {
+    writer.add(name, Dtype::F32, &[matrix.rows(), matrix.columns], &matrix.values);
+}
