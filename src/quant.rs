@@ -4,6 +4,8 @@
 //! A query against such rows is itself coded as int16, so that every product sum is an exact integer:
 //! scalar, SIMD and GPU code agree to the bit there, in whatever order they add.
 
+mod squares;
+
 /// The largest int8 code used; -128 is left out so that the range is symmetric.
 const CODE_LIMIT: f32 = 127.0;
 
@@ -40,7 +42,7 @@ impl Int8Rows {
 
     /// Takes codes of rows of unit length; the scales follow from them.
     pub fn of_unit_length(columns: usize, codes: Vec<i8>) -> Self {
-        let scales = codes.chunks_exact(columns.max(1)).map(|row| unit_scale(square_sum(row))).collect();
+        let scales = codes.chunks_exact(columns.max(1)).map(|row| unit_scale(squares::int8(row))).collect();
         Self { columns, codes, scales }
     }
 
@@ -90,11 +92,7 @@ pub struct Int4Rows {
 impl Int4Rows {
     /// Takes codes; the scales follow from them.
     pub fn new(columns: usize, codes: Vec<u8>) -> Self {
-        let scale = |row: &[u8]| {
-            let square = |nibble: u8| (i32::from(nibble) - NIBBLE_OFFSET).pow(2);
-            unit_scale(row.iter().map(|&both| square(both & 15) + square(both >> 4)).sum())
-        };
-        let scales = codes.chunks_exact((columns / 2).max(1)).map(scale).collect();
+        let scales = codes.chunks_exact((columns / 2).max(1)).map(|row| unit_scale(squares::int4(row))).collect();
         Self { columns, codes, scales }
     }
 
@@ -147,10 +145,6 @@ fn best_scale(row: &[f32]) -> f32 {
 fn nibble(value: f32, scale: f32) -> f32 {
     let code = if scale > 0.0 { value / scale } else { 0.0 };
     code.round().clamp(-NIBBLE_LIMIT, NIBBLE_LIMIT)
-}
-
-fn square_sum(codes: &[i8]) -> i32 {
-    codes.iter().map(|&code| i32::from(code).pow(2)).sum()
 }
 
 /// The scale at which codes with this sum of squares have unit length; 0 for a row of zeros.

@@ -177,7 +177,11 @@ impl TensorView<'_> {
     /// Copies the values out; `T` must be as wide as the number type.
     pub fn to_vec<T: Pod>(&self) -> Vec<T> {
         debug_assert_eq!(size_of::<T>(), self.dtype.size());
-        bytemuck::pod_collect_to_vec(self.bytes)
+        // Our files are aligned; a foreign one, or a buffer that is not, is copied byte by byte.
+        match bytemuck::try_cast_slice(self.bytes) {
+            Ok(values) => values.to_vec(),
+            Err(_) => bytemuck::pod_collect_to_vec(self.bytes),
+        }
     }
 
     /// The tensor's size in the file.

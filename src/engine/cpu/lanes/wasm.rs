@@ -48,62 +48,53 @@ impl Lanes for Simd {
         }
     }
 
-    /// Four rows at a time, which share the last additions.
     fn score_int8(rows: &Int8Rows, biases: &[f32], query: &Query<'_>, scores: &mut [f32]) {
         let columns = rows.columns;
-        let mut done = 0;
-        if columns.is_multiple_of(8) {
-            let (parts, _) = query.codes.as_chunks::<8>();
-            for (place, codes) in rows.codes.chunks_exact(4 * columns).enumerate().take(scores.len() / 4) {
-                let [mut a, mut b, mut c, mut d] = [i32x4_splat(0); 4];
-                let mut at = codes.as_ptr();
-                for factors in parts {
-                    // SAFETY: the factors are 8, and so are the codes of each of the four rows from there on; no
-                    // alignment is needed.
-                    unsafe {
-                        let factors = v128_load(factors.as_ptr().cast());
-                        a = i32x4_add(a, i32x4_dot_i16x8(i16x8_load_extend_i8x8(at), factors));
-                        b = i32x4_add(b, i32x4_dot_i16x8(i16x8_load_extend_i8x8(at.add(columns)), factors));
-                        c = i32x4_add(c, i32x4_dot_i16x8(i16x8_load_extend_i8x8(at.add(2 * columns)), factors));
-                        d = i32x4_add(d, i32x4_dot_i16x8(i16x8_load_extend_i8x8(at.add(3 * columns)), factors));
-                        at = at.add(8);
-                    }
+        let done = if columns.is_multiple_of(8) { scores.len() / 4 * 4 } else { 0 };
+        let factors = query.codes.as_ptr_range();
+        score_fours(&rows.codes[..done * columns], &rows.scales, biases, query, &mut scores[..done], |codes| {
+            let [mut a, mut b, mut c, mut d] = [i32x4_splat(0); 4];
+            let (mut at, mut factor) = (codes, factors.start);
+            while factor < factors.end {
+                // SAFETY: the factors are a multiple of 8, and each of the four rows from `codes` on has as many codes;
+                // no alignment is needed.
+                unsafe {
+                    let factors = v128_load(factor.cast());
+                    a = i32x4_add(a, i32x4_dot_i16x8(i16x8_load_extend_i8x8(at), factors));
+                    b = i32x4_add(b, i32x4_dot_i16x8(i16x8_load_extend_i8x8(at.add(columns)), factors));
+                    c = i32x4_add(c, i32x4_dot_i16x8(i16x8_load_extend_i8x8(at.add(2 * columns)), factors));
+                    d = i32x4_add(d, i32x4_dot_i16x8(i16x8_load_extend_i8x8(at.add(3 * columns)), factors));
+                    (at, factor) = (at.add(8), factor.add(8));
                 }
-                let values = f32x4_convert_i32x4(across([a, b, c, d]));
-                finish(values, &rows.scales, query, biases, scores, 4 * place);
-                done = 4 * place + 4;
             }
-        }
+            across([a, b, c, d])
+        });
         let all = scores.len();
         score_int8_rows(rows, biases, query, scores, done..all);
     }
 
-    /// Four rows at a time, as with int8.
     fn score_int4(rows: &Int4Rows, biases: &[f32], query: &Query<'_>, scores: &mut [f32]) {
-        let bytes = rows.columns / 2;
+        let (bytes, done) = (rows.columns / 2, scores.len() / 4 * 4);
+        let factors = query.codes.as_ptr_range();
         let offset = i32x4_splat(offset(query.codes));
-        let (parts, _) = query.codes.as_chunks::<BLOCK>();
-        let mut done = 0;
-        for (place, codes) in rows.codes.chunks_exact(4 * bytes).enumerate().take(scores.len() / 4) {
-            let mut sums = [i32x4_splat(0); 4];
-            let mut at = codes.as_ptr();
-            for factors in parts {
-                // SAFETY: the factors are 32, and so are the codes of each of the four rows from there on; no alignment
-                // is needed.
+        score_fours(&rows.codes[..done * bytes], &rows.scales, biases, query, &mut scores[..done], |codes| {
+            let [mut a, mut b, mut c, mut d] = [i32x4_splat(0); 4];
+            let (mut at, mut factor) = (codes, factors.start);
+            while factor < factors.end {
+                // SAFETY: the factors are a multiple of 32, and each of the four rows from `codes` on has as many codes;
+                // no alignment is needed.
                 unsafe {
-                    let factor = |part: usize| v128_load(factors.as_ptr().add(8 * part).cast());
-                    let factors = [factor(0), factor(1), factor(2), factor(3)];
-                    sums[0] = add_block(sums[0], at, factors);
-                    sums[1] = add_block(sums[1], at.add(bytes), factors);
-                    sums[2] = add_block(sums[2], at.add(2 * bytes), factors);
-                    sums[3] = add_block(sums[3], at.add(3 * bytes), factors);
-                    at = at.add(BLOCK / 2);
+                    let part = |part: usize| v128_load(factor.add(8 * part).cast());
+                    let factors = [part(0), part(1), part(2), part(3)];
+                    a = add_block(a, at, factors);
+                    b = add_block(b, at.add(bytes), factors);
+                    c = add_block(c, at.add(2 * bytes), factors);
+                    d = add_block(d, at.add(3 * bytes), factors);
+                    (at, factor) = (at.add(BLOCK / 2), factor.add(BLOCK));
                 }
             }
-            let values = f32x4_convert_i32x4(i32x4_sub(across(sums), offset));
-            finish(values, &rows.scales, query, biases, scores, 4 * place);
-            done = 4 * place + 4;
-        }
+            i32x4_sub(across([a, b, c, d]), offset)
+        });
         let all = scores.len();
         score_int4_rows(rows, biases, query, scores, done..all);
     }
@@ -184,19 +175,33 @@ fn across([a, b, c, d]: [v128; 4]) -> v128 {
     i32x4_add(i32x4_shuffle::<0, 1, 4, 5>(ab, cd), i32x4_shuffle::<2, 3, 6, 7>(ab, cd))
 }
 
+/// Scores a multiple of four rows, four at a time, which share the last additions: `sums` gets where four rows' codes
+/// begin and gives their product sums. Scales and biases are at least as many as scores.
 #[inline(always)]
-fn four(values: &[f32], start: usize) -> v128 {
-    let four = &values[start..start + 4];
-    // SAFETY: the slice holds four floats; no alignment is needed.
-    unsafe { v128_load(four.as_ptr().cast()) }
-}
-
-/// Scales four sums, adds the popularity term and stores four scores.
-#[inline(always)]
-fn finish(sums: v128, scales: &[f32], query: &Query<'_>, biases: &[f32], scores: &mut [f32], start: usize) {
-    let values = f32x4_mul(sums, f32x4_mul(f32x4_splat(query.scale), four(scales, start)));
-    let values = f32x4_add(values, f32x4_mul(f32x4_splat(query.gate), four(biases, start)));
-    let scores = &mut scores[start..start + 4];
-    // SAFETY: the slice holds four floats; no alignment is needed.
-    unsafe { v128_store(scores.as_mut_ptr().cast(), values) };
+fn score_fours<T>(
+    codes: &[T],
+    scales: &[f32],
+    biases: &[f32],
+    query: &Query<'_>,
+    scores: &mut [f32],
+    sums: impl Fn(*const T) -> v128,
+) {
+    let count = scores.len();
+    assert!(count.is_multiple_of(4) && scales.len() >= count && biases.len() >= count);
+    let length = 4 * codes.len() / count.max(1);
+    let (scale, gate) = (f32x4_splat(query.scale), f32x4_splat(query.gate));
+    let mut at = codes.as_ptr();
+    let mut row = 0;
+    while row < count {
+        let sums = f32x4_convert_i32x4(sums(at));
+        // SAFETY: four floats from `row` on are inside each slice, as asserted, and the next rows begin inside the
+        // codes or just behind them; no alignment is needed.
+        unsafe {
+            let values = f32x4_mul(sums, f32x4_mul(scale, v128_load(scales.as_ptr().add(row).cast())));
+            let values = f32x4_add(values, f32x4_mul(gate, v128_load(biases.as_ptr().add(row).cast())));
+            v128_store(scores.as_mut_ptr().add(row).cast(), values);
+            at = at.add(length);
+        }
+        row += 4;
+    }
 }
