@@ -1,6 +1,7 @@
 //! `foreclick export`.
 
 use crate::companion::data::{self, Dataset};
+use crate::companion::onnx;
 use crate::companion::run::RunFolder;
 use crate::companion::train::write_whole;
 use crate::event::NO_TIME;
@@ -23,6 +24,10 @@ pub struct Export {
     /// Where to write the model file [default: the run's model.safetensors only]
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
+    /// Also write the trained model, not quantized, as ONNX, for other runtimes. Its inputs are described in the file
+    /// [default: nothing]
+    #[arg(long, value_name = "FILE")]
+    onnx: Option<PathBuf>,
     /// Also write what the side tables say of each item, as JSON [default: nothing]
     #[arg(long, value_name = "FILE")]
     items: Option<PathBuf>,
@@ -54,6 +59,9 @@ impl Export {
         if let Some(out) = &self.out {
             let model = folder.path().join("model.safetensors");
             std::fs::copy(&model, out).with_context(|| format!("can't write {}", out.display()))?;
+        }
+        if let Some(path) = &self.onnx {
+            write_whole(path, &onnx::write(&*folder.best()?)?)?;
         }
         if let Some(path) = &self.items {
             write_whole(path, item_list(&dataset, self.sequences).to_string().as_bytes())?;

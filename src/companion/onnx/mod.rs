@@ -1,0 +1,293 @@
+//! A trained model as ONNX, to be run elsewhere: the encoder over a whole sequence, every item's score, the best.
+//!
+//! What counting knows of single candidates comes from outside, as the engine's own kernels get it: ONNX has no
+//! operators for it that would be worth their time.
+
+mod proto;
+
+use crate::engine::cpu::RMS_EPSILON;
+use crate::format::{Architecture, Block, FieldWeights, ItemTable, Matrix, Model, OPEN_BUCKETS, Weights};
+use anyhow::{Result, ensure};
+use proto::{Attribute, Graph, Type};
+
+/// The version of ONNX's operators.
+const OPSET: i64 = 17;
+
+/// The largest protobuf message.
+const MAX_BYTES: usize = i32::MAX as usize;
+
+const ABOUT: &str = "One prediction of a foreclick model. The sequence's events come as ids, oldest first; what \
+                     counting adds to single candidates comes as features of each.";
+
+/// Writes a model, as trained or halved, as ONNX.
+///
+/// Inputs, where L events, oldest first, precede the prediction:
+/// - `items` int64 `[L]`: item ids, which are the keys' ranks in byte order
+/// - `gaps` int64 `[L]`: 0 for the first event, 1 in the same group as the one before, else 2 + log2(1 + seconds since)
+/// - `field_N` for the schema's field N: int64 `[L]`, 1 + the value's place in the schema's list, 0 for none of them; or
+///   float `[L]`, (value - mean) / std, NaN where missing
+/// - `open_size` int64 `[1]`: events in the group that the next event will belong to
+/// - `candidates` int64 `[M, 1]` and `features` float `[M, 3]`: items met before or neighbours, each once, with ln(1 +
+///   recency / epsilon), ln(1 + neighbour sum / epsilon) and what is added as it is, minus infinity to leave an item out
+/// - `k` int64 `[1]`
+///
+/// Outputs: `best_items` int64 `[k]` and `best_scores` float `[k]`, best first.
+///
+/// # Errors
+/// When the model is quantized, or exceeds the 2 GiB of a protobuf message.
+pub fn write(model: &Model) -> Result<Vec<u8>> {
+    let Weights { items, item_bias, .. } = &model.weights;
+    let ItemTable::F32(items) = items else {
+        anyhow::bail!("the item rows are quantized, expected a model as trained; give the run's folder");
+    };
+    let bytes = 4 * items.values.len();
+    ensure!(
+        bytes < MAX_BYTES - (64 << 20),
+        "the item rows take {bytes} bytes, and an ONNX file at most {MAX_BYTES}; train with a smaller [train] hidden, or \
+         fewer items"
+    );
+    let graph = &mut Graph::default();
+    let inputs = write_inputs(graph, model, items);
+    let state = write_encoder(graph, model, &inputs);
+    let (query, gates) = write_query(graph, &model.weights, &state);
+    write_ranking(graph, item_bias, &query, &gates);
+    Ok(std::mem::take(graph).finish("foreclick", ABOUT, OPSET))
+}
+
+/// The encoder's inputs, `[1 + L, hidden]`.
+fn write_inputs(graph: &mut Graph, model: &Model, items: &Matrix) -> String {
+    let Weights { start, gap, fields, .. } = &model.weights;
+    let hidden = items.columns;
+    graph.input("items", Type::Int64, &["L"], "item ids, oldest first");
+    graph.input("gaps", Type::Int64, &["L"], "buckets of the time since the event before");
+    graph.floats("item_rows", &[items.rows(), hidden], &items.values);
+    graph.floats("root", &[], &[(hidden as f32).sqrt()]);
+    let rows = graph.node("Gather", &["item_rows", "items"], &[]);
+    let rows = graph.node("Mul", &[&rows, "root"], &[]);
+    write_matrix(graph, "gap", gap);
+    let gaps = graph.node("Gather", &["gap", "gaps"], &[]);
+    let mut sum = graph.node("Add", &[&rows, &gaps], &[]);
+    for (place, field) in fields.iter().enumerate() {
+        let (name, table) = (format!("field_{place}"), format!("field_{place}_rows"));
+        let part = match field {
+            FieldWeights::Category(rows) => {
+                graph.input(&name, Type::Int64, &["L"], "rows of the field's values, 0 for none of them");
+                write_matrix(graph, &table, rows);
+                graph.node("Gather", &[&table, &name], &[])
+            }
+            FieldWeights::Number { weight, missing } => {
+                graph.input(&name, Type::Float, &["L"], "(value - mean) / std, NaN where missing");
+                graph.floats(&table, &[1, hidden], weight);
+                let unknown = format!("field_{place}_missing");
+                graph.floats(&unknown, &[1, hidden], missing);
+                let axis = format!("field_{place}_axis");
+                graph.ints(&axis, &[1]);
+                let value = graph.node("Unsqueeze", &[&name, &axis], &[]);
+                let product = graph.node("Mul", &[&value, &table], &[]);
+                let is_missing = graph.node("IsNaN", &[&value], &[]);
+                graph.node("Where", &[&is_missing, &unknown, &product], &[])
+            }
+        };
+        sum = graph.node("Add", &[&sum, &part], &[]);
+    }
+    graph.floats("start", &[1, hidden], start);
+    graph.node("Concat", &["start", &sum], &[Attribute::Int("axis", 0)])
+}
+
+/// The last event's state before the final norm, `[1, hidden]`.
+fn write_encoder(graph: &mut Graph, model: &Model, inputs: &str) -> String {
+    let architecture = &model.metadata.architecture;
+    graph.floats("two", &[], &[2.0]);
+    graph.floats("epsilon", &[], &[RMS_EPSILON]);
+    graph.ints("last", &[-1]);
+    graph.ints("heads", &[0, architecture.heads as i64, architecture.head_size() as i64]);
+    graph.ints("joined", &[0, architecture.hidden as i64]);
+    graph.ints("halves", &[architecture.head_size() as i64 / 2; 2]);
+    graph.floats("attention_factor", &[], &[1.0 / (architecture.head_size() as f32).sqrt()]);
+    let positions = write_positions(graph, architecture, inputs);
+    let mut state = inputs.to_owned();
+    for (place, block) in model.weights.blocks.iter().enumerate() {
+        // Nobody asks for the last block's other states.
+        let is_last = place + 1 == model.weights.blocks.len();
+        state = write_block(graph, place, block, &positions, &state, is_last);
+    }
+    state
+}
+
+#[derive(Clone)]
+struct Positions {
+    /// `[1 + L, 1, head_size / 2]`
+    cosines: String,
+    sines: String,
+    /// `[1 + L, 1 + L]`: 0 where a row's event sees a column's, else minus infinity.
+    mask: String,
+}
+
+fn write_positions(graph: &mut Graph, architecture: &Architecture, inputs: &str) -> Positions {
+    let pairs = architecture.head_size() / 2;
+    let frequencies: Vec<f32> = (0..pairs).map(|pair| 10_000f32.powf(-(pair as f32) / pairs as f32)).collect();
+    graph.floats("frequencies", &[1, 1, pairs], &frequencies);
+    graph.ints("zero", &[0]);
+    graph.ints("one", &[1]);
+    graph.ints("column", &[-1, 1]);
+    graph.ints("cube", &[-1, 1, 1]);
+    graph.floats("reach", &[], &[architecture.max_len as f32]);
+    graph.floats("nothing", &[], &[0.0]);
+    graph.floats("never", &[], &[f32::NEG_INFINITY]);
+    let shape = graph.node("Shape", &[inputs], &[]);
+    let length = graph.node("Gather", &[&shape, "zero"], &[]);
+    let length = graph.node("Squeeze", &[&length, "zero"], &[]);
+    let (first, step) = (graph.node("Squeeze", &["zero", "zero"], &[]), graph.node("Squeeze", &["one", "zero"], &[]));
+    let places = graph.node("Range", &[&first, &length, &step], &[]);
+    let places = graph.node("Cast", &[&places], &[Attribute::Int("to", Type::Float as i64)]);
+    let cube = graph.node("Reshape", &[&places, "cube"], &[]);
+    let angles = graph.node("Mul", &[&cube, "frequencies"], &[]);
+    let column = graph.node("Reshape", &[&places, "column"], &[]);
+    let distance = graph.node("Sub", &[&column, &places], &[]);
+    let later = graph.node("Less", &[&distance, "nothing"], &[]);
+    let near = graph.node("Less", &[&distance, "reach"], &[]);
+    let far = graph.node("Not", &[&near], &[]);
+    let unseen = graph.node("Or", &[&later, &far], &[]);
+    Positions {
+        cosines: graph.node("Cos", &[&angles], &[]),
+        sines: graph.node("Sin", &[&angles], &[]),
+        mask: graph.node("Where", &[&unseen, "never", "nothing"], &[]),
+    }
+}
+
+/// One transformer block; with `is_last`, only for the last event, `[1, hidden]`.
+fn write_block(
+    graph: &mut Graph,
+    place: usize,
+    block: &Block,
+    positions: &Positions,
+    state: &str,
+    is_last: bool,
+) -> String {
+    let Block { attention_norm, qkv, attention_out, feed_forward_norm, up, down } = block;
+    let hidden = attention_norm.len();
+    let normed = write_norm(graph, &format!("attention_norm_{place}"), attention_norm, state);
+    let mut residual = state.to_owned();
+    let mut asking = normed.clone();
+    let Positions { mut cosines, mut sines, mut mask } = positions.clone();
+    if is_last {
+        for value in [&mut residual, &mut asking, &mut cosines, &mut sines, &mut mask] {
+            *value = graph.node("Gather", &[value, "last"], &[]);
+        }
+    }
+    let project = |graph: &mut Graph, name: &str, part: usize, from: &str| {
+        let rows = &qkv.values[part * hidden * hidden..(part + 1) * hidden * hidden];
+        let product = write_product(graph, &format!("{name}_{place}"), rows, hidden, from);
+        graph.node("Reshape", &[&product, "heads"], &[])
+    };
+    let query = project(graph, "query", 0, &asking);
+    let key = project(graph, "key", 1, &normed);
+    let value = project(graph, "value", 2, &normed);
+    let query = write_rotation(graph, &query, &cosines, &sines);
+    let key = write_rotation(graph, &key, &positions.cosines, &positions.sines);
+    let query = graph.node("Transpose", &[&query], &[Attribute::Ints("perm", &[1, 0, 2])]);
+    let key = graph.node("Transpose", &[&key], &[Attribute::Ints("perm", &[1, 2, 0])]);
+    let value = graph.node("Transpose", &[&value], &[Attribute::Ints("perm", &[1, 0, 2])]);
+    let logits = graph.node("MatMul", &[&query, &key], &[]);
+    let logits = graph.node("Mul", &[&logits, "attention_factor"], &[]);
+    let logits = graph.node("Add", &[&logits, &mask], &[]);
+    let attention = graph.node("Softmax", &[&logits], &[Attribute::Int("axis", -1)]);
+    let context = graph.node("MatMul", &[&attention, &value], &[]);
+    let context = graph.node("Transpose", &[&context], &[Attribute::Ints("perm", &[1, 0, 2])]);
+    let context = graph.node("Reshape", &[&context, "joined"], &[]);
+    let delta = write_product(graph, &format!("attention_out_{place}"), &attention_out.values, hidden, &context);
+    let state = graph.node("Add", &[&residual, &delta], &[]);
+
+    let normed = write_norm(graph, &format!("feed_forward_norm_{place}"), feed_forward_norm, &state);
+    let (gates, ups) = up.values.split_at(up.values.len() / 2);
+    let gate = write_product(graph, &format!("gate_{place}"), gates, hidden, &normed);
+    let up = write_product(graph, &format!("up_{place}"), ups, hidden, &normed);
+    let open = graph.node("Sigmoid", &[&gate], &[]);
+    let gate = graph.node("Mul", &[&gate, &open], &[]);
+    let inner = graph.node("Mul", &[&gate, &up], &[]);
+    let delta = write_product(graph, &format!("down_{place}"), &down.values, down.columns, &inner);
+    graph.node("Add", &[&state, &delta], &[])
+}
+
+/// Turns each pair of a head's values: `[n, heads, head_size]`.
+fn write_rotation(graph: &mut Graph, heads: &str, cosines: &str, sines: &str) -> String {
+    let [a, b] = graph.nodes("Split", &[heads, "halves"], &[Attribute::Int("axis", 2)]);
+    let mut product = |x: &str, y: &str| graph.node("Mul", &[x, y], &[]);
+    let (a_cosine, b_sine) = (product(&a, cosines), product(&b, sines));
+    let (a_sine, b_cosine) = (product(&a, sines), product(&b, cosines));
+    let first = graph.node("Sub", &[&a_cosine, &b_sine], &[]);
+    let second = graph.node("Add", &[&a_sine, &b_cosine], &[]);
+    graph.node("Concat", &[&first, &second], &[Attribute::Int("axis", 2)])
+}
+
+/// In the form that ONNX Runtime makes one kernel of.
+fn write_norm(graph: &mut Graph, name: &str, weight: &[f32], x: &str) -> String {
+    graph.floats(name, &[weight.len()], weight);
+    let squares = graph.node("Pow", &[x, "two"], &[]);
+    let mean = graph.node("ReduceMean", &[&squares], &[Attribute::Ints("axes", &[-1]), Attribute::Int("keepdims", 1)]);
+    let mean = graph.node("Add", &[&mean, "epsilon"], &[]);
+    let root = graph.node("Sqrt", &[&mean], &[]);
+    let normed = graph.node("Div", &[x, &root], &[]);
+    graph.node("Mul", &[&normed, name], &[])
+}
+
+/// `x` times the transposed rows.
+fn write_product(graph: &mut Graph, name: &str, rows: &[f32], columns: usize, x: &str) -> String {
+    graph.floats(name, &[columns, rows.len() / columns], &transposed(rows, columns));
+    graph.node("MatMul", &[x, name], &[])
+}
+
+/// The query, `[1, hidden]`, and the gates, `[1, TERMS]`.
+fn write_query(graph: &mut Graph, weights: &Weights, state: &str) -> (String, String) {
+    let Weights { final_norm, gates, gate_bias, gate_open, log_scale, .. } = weights;
+    graph.input("open_size", Type::Int64, &["1"], "events in the group that the next event will belong to");
+    graph.ints("most_open", &[OPEN_BUCKETS as i64 - 1]);
+    write_matrix(graph, "gate_open", gate_open);
+    graph.floats("gate_bias", &[1, gate_bias.len()], gate_bias);
+    graph.floats("scale", &[], &[log_scale.exp()]);
+    let normed = write_norm(graph, "final_norm", final_norm, state);
+    let open = graph.node("Min", &["open_size", "most_open"], &[]);
+    let open = graph.node("Gather", &["gate_open", &open], &[]);
+    let gates = write_product(graph, "gate_rows", &gates.values, gates.columns, &normed);
+    let gates = graph.node("Add", &[&gates, "gate_bias"], &[]);
+    let gates = graph.node("Add", &[&gates, &open], &[]);
+    let length =
+        graph.node("ReduceL2", &[&normed], &[Attribute::Ints("axes", &[-1]), Attribute::Int("keepdims", 1)]);
+    let unit = graph.node("Div", &[&normed, &length], &[]);
+    (graph.node("Mul", &[&unit, "scale"], &[]), gates)
+}
+
+fn write_ranking(graph: &mut Graph, item_bias: &[f32], query: &str, gates: &str) {
+    graph.input("candidates", Type::Int64, &["M", "1"], "items that counting knows something of, each once");
+    graph.input("features", Type::Float, &["M", "3"], "recency, neighbours, and what is added as it is");
+    graph.input("k", Type::Int64, &["1"], "how many items are asked for");
+    graph.floats("item_bias", &[item_bias.len()], item_bias);
+    graph.floats("as_it_is", &[1, 1], &[1.0]);
+    graph.ints("flat", &[-1]);
+    graph.ints("parts", &[1, 2]);
+    let [popularity, others] = graph.nodes("Split", &[gates, "parts"], &[Attribute::Int("axis", 1)]);
+    // ONNX Runtime is as fast with the rows as they are as with a transposed copy.
+    let scores = graph.node("Gemm", &[query, "item_rows"], &[Attribute::Int("transB", 1)]);
+    let scores = graph.node("Reshape", &[&scores, "flat"], &[]);
+    let popularity = graph.node("Reshape", &[&popularity, "flat"], &[]);
+    let bias = graph.node("Mul", &["item_bias", &popularity], &[]);
+    let scores = graph.node("Add", &[&scores, &bias], &[]);
+    let factors = graph.node("Concat", &[&others, "as_it_is"], &[Attribute::Int("axis", 1)]);
+    let factors = graph.node("Transpose", &[&factors], &[Attribute::Ints("perm", &[1, 0])]);
+    let added = graph.node("MatMul", &["features", &factors], &[]);
+    let added = graph.node("Reshape", &[&added, "flat"], &[]);
+    let scores =
+        graph.node("ScatterND", &[&scores, "candidates", &added], &[Attribute::Text("reduction", "add")]);
+    let (best, found) = ("best_scores", "best_items");
+    graph.named_nodes("TopK", &[&scores, "k"], &[best, found], &[Attribute::Int("axis", 0)]);
+    graph.output(found, Type::Int64, &["k"], "item ids, best first");
+    graph.output(best, Type::Float, &["k"], "their scores");
+}
+
+fn write_matrix(graph: &mut Graph, name: &str, matrix: &Matrix) {
+    graph.floats(name, &[matrix.rows(), matrix.columns], &matrix.values);
+}
+
+fn transposed(rows: &[f32], columns: usize) -> Vec<f32> {
+    (0..columns).flat_map(|column| rows.chunks_exact(columns).map(move |row| row[column])).collect()
+}
