@@ -20,7 +20,8 @@ usage: ./build.sh COMMAND
                  browser package and serve the demo page; --full trains to the end, not for minutes
   test           everything that CI checks, with the seconds of each step
   web            build the browser package into pkg/ and print its size
-  bench          time the engine and the package in Chromium; a table, and build/bench.json
+  bench [PART]   PART engine: time the engine, and the package in Chromium; PART peers: other runtimes beside
+                 it; without, both. Tables, build/bench.json, build/peers.json and build/peers.svg
   clean [--all]  remove build outputs; --all removes the caches too (downloads, tools, compiled code)
   help           this text
 
@@ -44,7 +45,7 @@ clean() {
     --all) rm -rf "$CACHE" ;;
     *) die "clean: unknown option '$1', expected --all or nothing" ;;
   esac
-  rm -rf build pkg/wasm pkg/*.js pkg/LICENSE-* pkg/*.tgz runs/demo runs/demo-quick runs/demo-full runs/.demo*.lock "$DEV/node_modules"
+  rm -rf build pkg/wasm pkg/*.js pkg/LICENSE-* pkg/*.tgz runs/demo runs/demo-quick runs/demo-full runs/.demo*.lock "$DEV/node_modules" "$PEERS/node_modules"
   say "clean: build outputs removed${1:+, and $CACHE}"
 }
 
@@ -57,7 +58,7 @@ case "$command" in
     need_web_tools
     build_web
     ;;
-  bench) run_bench ;;
+  bench) run_bench "$@" ;;
   clean) clean "$@" ;;
   help | -h | --help) help ;;
   *)

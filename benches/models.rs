@@ -5,17 +5,16 @@
 #[expect(dead_code, reason = "tests use the rest")]
 #[path = "../tests/common/mod.rs"]
 mod common;
+#[path = "../tests/common/onnx.rs"]
+mod onnx_case;
 
 use common::{ModelShape, Random, unquantized_model};
 use foreclick::companion::onnx;
-use foreclick::engine::cpu::{Cpu, Simd};
-use foreclick::engine::input::{Previous, gap_bucket};
-use foreclick::engine::{Adjustment, Stream};
-use foreclick::event::{EventView, Upcoming};
-use foreclick::format::{ItemTable, Matrix, Model};
+use foreclick::event::EncodedEvent;
+use foreclick::format::Model;
 use foreclick::schema::FilterSeen;
-use pollster::block_on;
-use serde_json::{Value, json};
+use onnx_case::{dequantized, onnx_case};
+use serde_json::Value;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -23,8 +22,6 @@ const ITEMS: [usize; 4] = [1_000, 10_000, 100_000, 1_000_000];
 const HIDDEN: [usize; 2] = [64, 128];
 /// Inputs that the encoder sees: the opening one and the events.
 const HISTORY: [usize; 2] = [50, 200];
-const K: usize = 10;
-/// One event a minute.
 const MINUTE: i64 = 60_000;
 
 fn main() {
@@ -58,46 +55,25 @@ fn write(folder: &Path, items: usize, hidden: usize) {
             model.metadata.architecture.max_len = history;
             let file = folder.join(format!("{name}-{history}-int{bits}.safetensors"));
             std::fs::write(file, model.to_bytes().unwrap()).unwrap();
-            if bits == 8 {
-                let session = session(model, history - 1).to_string();
-                std::fs::write(folder.join(format!("{name}-{history}.json")), session).unwrap();
-            }
+            let session = session(model, history - 1).to_string();
+            std::fs::write(folder.join(format!("{name}-{history}-int{bits}.json")), session).unwrap();
         }
     }
 }
 
-/// The numbers that the int8 file holds, as floats: all runtimes are to give the same answer.
-fn dequantized(model: &Model) -> Model {
-    let mut model = model.clone();
-    if let ItemTable::Int8(rows) = &model.weights.items {
-        model.weights.items = ItemTable::F32(Matrix { columns: rows.columns, values: rows.dequantize() });
-    }
-    model
-}
-
-/// Events for our side, ids and features for ONNX's, and the answer.
+/// Events for our side, and what ONNX's inputs are for them; one a minute.
 fn session(model: Model, events: usize) -> Value {
     let model = Arc::new(model);
     let random = &mut Random(2);
-    let items: Vec<u32> = (0..events).map(|_| random.below(model.vocab.len()) as u32).collect();
-    let mut stream = Stream::new(model.clone(), Cpu::<Simd>::new(model.clone())).unwrap();
-    for (place, &item) in items.iter().enumerate() {
-        stream.observe(EventView { item, time: place as i64 * MINUTE, group: 0, fields: &[] }).unwrap();
-    }
-    let best = block_on(stream.predict(Upcoming { group: 0 }, K, &[])).unwrap();
-    let times: Vec<i64> = (0..events as i64).map(|place| place * MINUTE).collect();
-    let previous = |place: usize| Some(Previous { time: times[place.checked_sub(1)?], same_group: false });
-    let gaps: Vec<usize> = (0..events).map(|place| gap_bucket(previous(place), times[place])).collect();
-    let adjustments = stream.adjustments();
-    let features = |&Adjustment { recency, neighbour, constant, .. }: &Adjustment| [recency, neighbour, constant];
-    json!({
-        "keys": items.iter().map(|&item| model.vocab.key(item)).collect::<Vec<_>>(),
-        "times": times,
-        "items": items,
-        "gaps": gaps,
-        "candidates": adjustments.iter().map(|adjustment| adjustment.item).collect::<Vec<_>>(),
-        "features": adjustments.iter().map(features).collect::<Vec<_>>(),
-        "best": best.ranked.iter().map(|&(item, _)| item).collect::<Vec<_>>(),
-        "scores": best.ranked.iter().map(|&(_, score)| score).collect::<Vec<_>>(),
-    })
+    let mut event = |place: usize| EncodedEvent {
+        item: random.below(model.vocab.len()) as u32,
+        time: place as i64 * MINUTE,
+        group: 0,
+        fields: vec![],
+    };
+    let events: Vec<EncodedEvent> = (0..events).map(&mut event).collect();
+    let mut session = onnx_case(&model, &events);
+    session["keys"] = events.iter().map(|event| model.vocab.key(event.item)).collect();
+    session["times"] = events.iter().map(|event| event.time).collect();
+    session
 }

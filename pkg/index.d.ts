@@ -275,6 +275,8 @@ export interface Diagnostics {
   reason: string;
   /** What the browser tells of the GPU; null before one was found. */
   adapter: string | null;
+  /** Which of its ways to multiply codes the GPU is fastest with, `packed` four at once; null before one was tried. */
+  kernel: "packed" | "unpacked" | null;
   /** Milliseconds for one event and one prediction on the CPU; null before the GPU was tried. */
   cpuMilliseconds: number | null;
   /** The same on the GPU, the way there and back included. */

@@ -103,7 +103,7 @@ impl Event {
         let known = |name: &str| schema.fields.iter().any(|field| field.name == name);
         if let Some((name, _)) = self.fields.iter().find(|(name, _)| !known(name)) {
             let known: Vec<&str> = schema.fields.iter().map(|field| field.name.as_str()).collect();
-            return Err(Error::Event(format!("unknown field {name:?}; this model's fields: {known:?}")));
+            return Err(Error::Event(format!("unknown field \"{name}\"; this model's fields: {}", known.join(", "))));
         }
         let time = match self.time {
             None => NO_TIME,
@@ -146,7 +146,7 @@ fn encode_field(name: &str, kind: &FieldKind, value: Option<&Value>) -> Result<f
             Ok(FieldKind::standardise(f32::from(u8::from(*flag)), *mean, *std))
         }
         (FieldKind::Number { .. }, Some(Value::Text(text))) => {
-            Err(Error::Event(format!("field {name:?} is the text {text:?}, expected a number or null")))
+            Err(Error::Event(format!("field \"{name}\" is the text \"{text}\", expected a number or null")))
         }
     }
 }
@@ -159,7 +159,7 @@ fn whole(name: &str, number: f64) -> Result<String> {
         Ok(whole.to_string())
     } else {
         Err(Error::Event(format!(
-            "field {name:?} is a category and the number not whole; give it as text, like the log"
+            "field \"{name}\" is a category and the number not whole; give it as text, like the log"
         )))
     }
 }

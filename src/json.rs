@@ -95,7 +95,7 @@ impl Json<'_> {
 
     /// The error of a key that does not belong here.
     pub fn unknown(&self, key: &str) -> Error {
-        self.expected(&format!("no key {key:?}"))
+        self.expected(&format!("no key \"{key}\""))
     }
 
     /// Reads a key's value into its place.
@@ -110,7 +110,7 @@ impl Json<'_> {
     }
 
     fn repeated(&self, key: &str) -> Error {
-        self.expected(&format!("key {key:?} once"))
+        self.expected(&format!("key \"{key}\" once"))
     }
 
     /// A value that must have been there.
@@ -118,7 +118,7 @@ impl Json<'_> {
     /// # Errors
     /// [`Error::Format`] names the key that is missing.
     pub fn required<T>(&self, value: Option<T>, key: &str) -> Result<T> {
-        value.ok_or_else(|| self.expected(&format!("a key {key:?} before")))
+        value.ok_or_else(|| self.expected(&format!("a key \"{key}\" before")))
     }
 
     fn skip_space(&mut self) {

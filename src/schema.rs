@@ -124,13 +124,13 @@ impl Schema {
         }
         for (index, field) in self.fields.iter().enumerate() {
             if self.fields[..index].iter().any(|earlier| earlier.name == field.name) {
-                return Err(Error::Schema(format!("two fields are called {:?}; rename one", field.name)));
+                return Err(Error::Schema(format!("two fields are called \"{}\"; rename one", field.name)));
             }
             if let FieldKind::Number { mean, std } = field.kind
                 && !(mean.is_finite() && std.is_finite() && std > 0.0)
             {
                 return Err(Error::Schema(format!(
-                    "field {:?}: mean and std must be finite, and std above 0",
+                    "field \"{}\": mean and std must be finite, and std above 0",
                     field.name
                 )));
             }

@@ -7,14 +7,13 @@
 
 mod common;
 
-use common::{ModelShape, Random, random_events, random_model};
+use common::{ModelShape, Random, random_events, random_model, unquantized_model};
 use foreclick::engine::cpu::{Cpu, Lanes, Scalar, Simd};
 use foreclick::engine::gpu::{DEADLINE, Gpu, GpuContext, GpuModel, MAX_K};
 use foreclick::engine::{Adjustment, Ops, Step, Stream, TopK};
 use foreclick::error::Result;
 use foreclick::event::{EncodedEvent, Upcoming};
-use foreclick::format::{ItemTable, Matrix, Model, TERMS};
-use foreclick::quant::Int8Rows;
+use foreclick::format::{ItemTable, Model, TERMS};
 use foreclick::schema::FilterSeen;
 use foreclick::vocab::ItemId;
 use pollster::block_on;
@@ -71,13 +70,17 @@ fn shapes() -> Vec<ModelShape> {
         ModelShape { filter_seen: FilterSeen::All, ..shape(64, 2, 3, 10, 20_000) },
         ModelShape { has_group: true, filter_seen: FilterSeen::Group, ..shape(128, 4, 2, 15, 4097) },
         ModelShape { feed_forward: 100, ..shape(320, 4, 1, 9, 300) },
+        // The feed-forward layer in several parts, the last smaller.
+        ModelShape { feed_forward: 1100, ..shape(32, 2, 2, 9, 300) },
     ]
 }
 
 async fn cpu_answer<L: Lanes>(stream: &mut Stream<Cpu<L>>, upcoming: Upcoming, k: usize) -> Answer {
     let top = stream.predict(upcoming, k, &[]).await.unwrap();
+    let mut scores = vec![0.0; stream.items()];
+    stream.ops().write_scores(&mut scores);
     let (query, gates) = stream.ops().state();
-    Answer { query: query.to_vec(), gates: *gates, scores: stream.ops().scores().to_vec(), top }
+    Answer { query: query.to_vec(), gates: *gates, scores, top }
 }
 
 async fn gpu_answer(stream: &mut Stream<Gpu>, upcoming: Upcoming, k: usize) -> Answer {
@@ -361,17 +364,55 @@ fn gpu_refuses_models_that_it_does_not_take() {
         Ok(_) => panic!("taken"),
         Err(error) => error.to_string(),
     };
-    let model = random_model(shape(16, 1, 1, 4, 100), 23);
-    let mut unquantized = model.clone();
-    let ItemTable::Int8(rows) = &model.weights.items else { panic!("not int8") };
-    let matrix = Matrix { columns: 16, values: rows.dequantize() };
-    unquantized.weights.items = ItemTable::F32(matrix);
-    assert!(refuse(unquantized).contains("expected int8"));
-    let wide = ModelShape { feed_forward: 4096, ..shape(64, 1, 1, 4, 10) };
-    assert!(refuse(random_model(wide, 1)).contains("workgroup memory"));
-    // One row more than a binding holds.
-    let rows = (128 << 20) / 16 + 1;
-    let mut many = model;
-    many.weights.items = ItemTable::Int8(Int8Rows { columns: 16, codes: vec![0; 16 * rows], scales: vec![0.0; rows] });
-    assert!(refuse(many).contains("134217728"));
+    assert!(refuse(unquantized_model(shape(16, 1, 1, 4, 100), 23)).contains("expected int8 or int4"));
+    // Scales, biases and scores lie in one buffer each.
+    let limits = wgpu::Limits { max_storage_buffer_binding_size: 64 << 10, ..wgpu::Limits::default() };
+    let context = block_on(GpuContext::with_limits(limits)).unwrap();
+    let error = GpuModel::new(context, Arc::new(random_model(shape(16, 1, 1, 4, 20_000), 23))).err().unwrap();
+    assert!(error.to_string().contains("need 80000 bytes, expected at most 65536"), "{error}");
+}
+
+/// A device that shows shaders so little of a buffer that the rows take several.
+#[test]
+#[ignore = "needs a GPU: ./build.sh test runs it"]
+fn gpu_rows_in_shards_give_the_same() {
+    let bytes = 200 << 10;
+    let limits = wgpu::Limits { max_storage_buffer_binding_size: bytes, ..wgpu::Limits::default() };
+    let context = block_on(GpuContext::with_limits(limits)).unwrap();
+    let shape = ModelShape { feed_forward: 40, ..shape(64, 2, 1, 10, 20_000) };
+    for bits in [8, 4] {
+        let model = unquantized_model(shape, 3).quantized(bits);
+        assert!(20_000 * 64 * u64::from(bits) / 8 > 3 * bytes);
+        same_on_both(&context, shape, &Arc::new(model));
+    }
+}
+
+/// In each of the GPU's ways to score.
+fn same_on_both(context: &Arc<GpuContext>, shape: ModelShape, model: &Arc<Model>) {
+    let mut cpu = Stream::new(model.clone(), Cpu::<Scalar>::new(model.clone())).unwrap();
+    let events = random_events(shape, 12, 8);
+    let upcoming = Upcoming { group: events[11].group };
+    events.iter().for_each(|event| cpu.observe(event.view()).unwrap());
+    let expected = block_on(cpu_answer(&mut cpu, upcoming, 10));
+    for variant in 0..2 {
+        let mut ops = gpu_session(context, model).unwrap();
+        assert_eq!(ops.variants(), 2);
+        ops.choose(variant);
+        assert_eq!(ops.kernel(), ["unpacked", "packed"][variant]);
+        let mut gpu = Stream::new(model.clone(), ops).unwrap();
+        events.iter().for_each(|event| gpu.observe(event.view()).unwrap());
+        let got = block_on(gpu_answer(&mut gpu, upcoming, 10));
+        compare(&expected, &got).unwrap_or_else(|what| panic!("{}: {what}", gpu.ops().kernel()));
+    }
+}
+
+#[test]
+#[ignore = "needs a GPU: ./build.sh test runs it"]
+fn gpu_scores_int8_and_int4_in_each_way() {
+    let context = gpu();
+    for shape in shapes() {
+        for bits in [8, 4].into_iter().filter(|&bits| bits == 8 || shape.hidden % 32 == 0) {
+            same_on_both(&context, shape, &Arc::new(unquantized_model(shape, 5).quantized(bits)));
+        }
+    }
 }

@@ -1,11 +1,27 @@
 # shellcheck shell=bash
-# The benchmarks: the engine natively, the package in Chromium; a table on stdout, and build/bench.json.
+# The benchmarks: the engine natively, the package in Chromium, and other runtimes beside it; tables on stdout, and
+# build/bench.json, build/peers.json and build/peers.svg.
 
+PEERS="benches/peers" # package.json and lock file of the other runtimes
+PEER_MODELS="build/bench/peers"
+PEER_SOURCES=(src benches/models.rs tests/common Cargo.lock)
+
+# run_bench [engine|peers]: one part, or both.
 run_bench() {
+  local part=${1:-}
+  case "$part" in
+    "" | engine | peers) ;;
+    *) die "bench: unknown part '$part', expected engine, peers or nothing" ;;
+  esac
   need_web_tools
   build_web >&2
   find_chromium || say "chromium: not found"
-  rm -rf build/bench
+  [ "$part" = peers ] || bench_engine
+  [ "$part" = engine ] || bench_peers
+}
+
+bench_engine() {
+  rm -rf build/bench/criterion
   local load
   load=$(cut -d ' ' -f 1 /proc/loadavg)
   say "bench: the engine (a minute or two; keep the machine quiet)"
@@ -14,4 +30,30 @@ run_bench() {
     cargo bench --locked --no-default-features --features bench --bench engine -- --quiet >&2
   say "bench: the package"
   LOAD="$load" node benches/report.js "${WEB_FILES[@]}"
+}
+
+bench_peers() {
+  if [ -z "${CHROMIUM:-}" ]; then
+    say "skipped: other runtimes, because there is no Chromium; install it, or name one in CHROMIUM"
+    return
+  fi
+  need_peers
+  if ! made peer-models "$PEER_MODELS" "${PEER_SOURCES[@]}"; then
+    say "bench: models for all runtimes (2 GB in $PEER_MODELS)"
+    rm -rf "$PEER_MODELS"
+    cargo bench --locked --bench models -- "$PWD/$PEER_MODELS" >&2
+    mark_made peer-models "${PEER_SOURCES[@]}"
+  fi
+  say "bench: other runtimes beside it (a quarter of an hour; keep the machine quiet)"
+  node "$PEERS/run.js" "$PWD/$PEER_MODELS"
+}
+
+# ONNX Runtime Web and TensorFlow.js, as locked.
+need_peers() {
+  if ! made peers "$PEERS/node_modules/onnxruntime-web/package.json" "$PEERS/package-lock.json"; then
+    say "other runtimes: npm ci in $PEERS"
+    npm ci --prefix "$PEERS" --prefer-offline --no-audit --no-fund --loglevel=error >&2
+    mark_made peers "$PEERS/package-lock.json"
+  fi
+  say "other runtimes: as locked"
 }

@@ -20,6 +20,7 @@ run_tests() {
   step "tests (sample)" cargo test --release --locked -- --ignored sample_
   test_shared
   test_gpu
+  step "tests (ONNX)" cargo test --release --locked --test onnx -- --ignored onnx_
   step "tests (engine alone)" cargo test --release --locked --no-default-features
   step "web package" build_web
   step "demo model" test_model
@@ -60,6 +61,7 @@ need_test_tools() {
   need_shellcheck
   [ "${FORECLICK_GPU_TESTS:-}" = no ] || need_vulkan
   need_chromium
+  need_peers
   need_cargo_deny
   need_sample
 }

@@ -46,6 +46,19 @@ pub trait Ops {
     /// The most that `top_k` can be asked for.
     const MAX_K: usize = usize::MAX;
 
+    /// How many ways it has to score, of which the fastest is to be found by trying.
+    fn variants(&self) -> usize {
+        1
+    }
+
+    /// Scores in that way from now on, one below `variants`.
+    fn choose(&mut self, _variant: usize) {}
+
+    /// The name of the way in use.
+    fn kernel(&self) -> &'static str {
+        "the only one"
+    }
+
     /// One encoder step: from the event's input to the query and the gates, which stay on the device.
     ///
     /// # Errors

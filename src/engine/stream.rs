@@ -162,6 +162,11 @@ impl<O: Ops> Stream<O> {
         self.ops.top_k(k.min(self.model.vocab.len())).await
     }
 
+    /// How many items are scored.
+    pub fn items(&self) -> usize {
+        self.model.vocab.len()
+    }
+
     /// The device's buffers.
     pub fn ops(&self) -> &O {
         &self.ops

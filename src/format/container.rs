@@ -135,7 +135,9 @@ impl<'a> Container<'a> {
         })?;
         check_cover(&tensors, data.len())?;
         let (metadata, described) = metadata.ok_or_else(|| {
-            Error::Format(format!("no metadata entry {METADATA_KEY:?}; expected a file written by `foreclick export`"))
+            Error::Format(format!(
+                "no metadata entry \"{METADATA_KEY}\"; expected a file written by `foreclick export`"
+            ))
         })?;
         Ok((Self { metadata, tensors }, described))
     }
@@ -162,10 +164,10 @@ impl<'a> Container<'a> {
     pub fn require<T: Pod>(&self, name: &str, dtype: Dtype, rows: usize, columns: usize) -> Result<Vec<T>> {
         let tensor = self
             .get(name)
-            .ok_or_else(|| Error::Format(format!("tensor {name:?} is missing; export the model again")))?;
+            .ok_or_else(|| Error::Format(format!("tensor \"{name}\" is missing; export the model again")))?;
         if (tensor.dtype, tensor.rows, tensor.columns) != (dtype, rows, columns) {
             return Err(Error::Format(format!(
-                "tensor {name:?} is {:?} [{}, {}], expected {dtype:?} [{rows}, {columns}]; export the model again",
+                "tensor \"{name}\" is {:?} [{}, {}], expected {dtype:?} [{rows}, {columns}]; export the model again",
                 tensor.dtype, tensor.rows, tensor.columns
             )));
         }
@@ -207,17 +209,17 @@ fn view_tensor<'a>(name: &str, info: TensorInfo, data: &'a [u8]) -> Result<Tenso
     let (rows, columns) = match shape[..] {
         [columns] => (1, columns),
         [rows, columns] => (rows, columns),
-        _ => return Err(Error::Format(format!("tensor {name:?} has {} axes, expected one or two", shape.len()))),
+        _ => return Err(Error::Format(format!("tensor \"{name}\" has {} axes, expected one or two", shape.len()))),
     };
     let &[start, end] = data_offsets.as_slice() else {
-        return Err(Error::Format(format!("tensor {name:?} has {} offsets, expected two", data_offsets.len())));
+        return Err(Error::Format(format!("tensor \"{name}\" has {} offsets, expected two", data_offsets.len())));
     };
     let size = rows.checked_mul(columns).and_then(|count| count.checked_mul(dtype.size()));
     let bytes = if start <= end { data.get(start..end) } else { None };
     match bytes {
         Some(bytes) if Some(bytes.len()) == size => Ok(TensorView { dtype, rows, columns, start, bytes }),
         _ => Err(Error::Format(format!(
-            "tensor {name:?} [{rows}, {columns}] is said to lie at bytes {start}..{end} of {}; the file is cut or damaged, fetch it again",
+            "tensor \"{name}\" [{rows}, {columns}] is said to lie at bytes {start}..{end} of {}; the file is cut or damaged, fetch it again",
             data.len()
         ))),
     }
@@ -228,7 +230,7 @@ fn insert_tensor<'a>(tensors: &mut Vec<(String, TensorView<'a>)>, name: &str, vi
         return Err(Error::Format(format!("more than {MAX_TENSORS} tensors; this is no file of foreclick's")));
     }
     if find(tensors, name).is_some() {
-        return Err(Error::Format(format!("two tensors are called {name:?}; export the model again")));
+        return Err(Error::Format(format!("two tensors are called \"{name}\"; export the model again")));
     }
     // An empty tensor goes before the one that begins at the same byte.
     let order = |view: &TensorView<'_>| (view.start, view.bytes.len());
@@ -247,7 +249,7 @@ fn check_cover(tensors: &[(String, TensorView<'_>)], length: usize) -> Result<()
     for (name, view) in tensors {
         if view.start != covered {
             return Err(Error::Format(format!(
-                "tensor {name:?} begins at byte {}, expected {covered}; export the model again",
+                "tensor \"{name}\" begins at byte {}, expected {covered}; export the model again",
                 view.start
             )));
         }

@@ -153,5 +153,5 @@ fn finite(name: &str, values: Vec<f32>) -> Result<Vec<f32>> {
     if values.iter().all(|value| value.is_finite()) {
         return Ok(values);
     }
-    Err(Error::Format(format!("tensor {name:?} holds NaN or infinity; train again or fetch the file again")))
+    Err(Error::Format(format!("tensor \"{name}\" holds NaN or infinity; train again or fetch the file again")))
 }

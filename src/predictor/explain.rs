@@ -84,7 +84,7 @@ impl<G: Ops> Predictor<G> {
             return Err(Error::Argument(format!("{events} events, expected at most {MAX_EVENTS}")));
         }
         let id = self.model.vocab.id(item).ok_or_else(|| {
-            Error::Argument(format!("the model does not know item {item:?}; explain one that was predicted"))
+            Error::Argument(format!("the model does not know item \"{item}\"; explain one that was predicted"))
         })?;
         let question = self.question(self.model.vocab.len(), exclude, group.as_deref());
 
@@ -105,12 +105,12 @@ impl<G: Ops> Predictor<G> {
         let with = log_probability(&mut prefix, &question, id)?;
         if with == f32::NEG_INFINITY {
             return Err(Error::Argument(format!(
-                "item {item:?} is no candidate now: it was excluded, or the visitor has it already"
+                "item \"{item}\" is no candidate now: it was excluded, or the visitor has it already"
             )));
         }
         Ok(Explanation {
             item: item.to_owned(),
-            score: prefix.ops().scores()[id as usize],
+            score: prefix.ops().score_of(id),
             probability: with.exp(),
             terms: self.terms(&prefix, id),
             events: without.into_iter().filter_map(|(number, without)| self.effect(number, with - without)).collect(),
@@ -169,6 +169,6 @@ impl<G: Ops> Predictor<G> {
 fn log_probability(stream: &mut CpuStream, question: &Question, item: ItemId) -> Result<f32> {
     let Question { group, exclude, .. } = question;
     stream.score(Upcoming { group: *group }, exclude)?;
-    let scores = stream.ops();
-    Ok(scores.scores()[item as usize] - scores.rank(0).log_sum_exp)
+    let scores = stream.ops_mut();
+    Ok(scores.score_of(item) - scores.rank(0, None).log_sum_exp)
 }

@@ -48,6 +48,7 @@ pub struct Predictor<G: Ops = NoGpu> {
     /// Why the backend in use is in use.
     reason: String,
     adapter: Option<String>,
+    kernel: Option<&'static str>,
     times: Option<Times>,
     self_check: SelfCheck,
 }
@@ -131,6 +132,7 @@ impl<G: Ops> Predictor<G> {
             late: 0,
             reason: reason.to_owned(),
             adapter: None,
+            kernel: None,
             times: None,
             self_check: SelfCheck::None,
         })
@@ -261,6 +263,7 @@ impl<G: Ops> Predictor<G> {
             }
         };
         self.self_check = SelfCheck::Passed;
+        self.kernel = Some(stream.ops().kernel());
         self.late = 0;
         self.times = Some(times);
         let Times { cpu, gpu } = times;
@@ -303,6 +306,7 @@ impl<G: Ops> Predictor<G> {
             backend,
             reason: reason.to_owned(),
             adapter: self.adapter.clone(),
+            kernel: self.kernel,
             cpu_milliseconds: self.times.map(|times| times.cpu),
             gpu_milliseconds: self.times.map(|times| times.gpu),
             self_check: self.self_check,
@@ -380,8 +384,6 @@ impl Question {
 fn rank(stream: &mut CpuStream, question: &Question) -> Result<TopK> {
     let Question { group, k, exclude, candidates, .. } = question;
     stream.score(Upcoming { group: *group }, exclude)?;
-    if let Some(candidates) = candidates {
-        stream.ops_mut().keep(candidates);
-    }
-    Ok(stream.ops().rank((*k).min(stream.ops().scores().len())))
+    let k = (*k).min(stream.items());
+    Ok(stream.ops_mut().rank(k, candidates.as_deref()))
 }

@@ -70,6 +70,8 @@ pub struct Diagnostics {
     pub reason: String,
     /// The GPU's name, once one was found.
     pub adapter: Option<String>,
+    /// How the GPU multiplies codes, of the ways that were tried: `unpacked`, or `packed` (four bytes at once).
+    pub kernel: Option<&'static str>,
     /// Milliseconds for one event and one prediction on the CPU, from the trial.
     pub cpu_milliseconds: Option<f64>,
     /// The same on the GPU.

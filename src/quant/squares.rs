@@ -36,7 +36,8 @@ mod simd {
     pub fn whole_parts(codes: &[i8]) -> (i32, &[i8]) {
         let (parts, rest) = codes.as_chunks::<16>();
         // SAFETY: the array holds what is loaded; no alignment is needed.
-        let sums = parts.iter().fold(i32x4_splat(0), |sums, part| add(sums, unsafe { v128_load(part.as_ptr().cast()) }));
+        let sums =
+            parts.iter().fold(i32x4_splat(0), |sums, part| add(sums, unsafe { v128_load(part.as_ptr().cast()) }));
         (across(sums), rest)
     }
 

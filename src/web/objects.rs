@@ -80,21 +80,22 @@ fn members(value: &JsValue, what: &str) -> Read<Vec<(String, JsValue)>> {
 }
 
 fn unknown(name: &str, known: &str) -> String {
-    format!("unknown member {name:?}, expected only {known}")
+    format!("unknown member \"{name}\", expected only {known}")
 }
 
 fn text(name: &str, value: &JsValue) -> Read<String> {
-    value.as_string().ok_or_else(|| format!("{name:?} must be a string"))
+    value.as_string().ok_or_else(|| format!("\"{name}\" must be a string"))
 }
 
 fn texts(name: &str, value: &JsValue) -> Read<Vec<String>> {
-    let list = value.dyn_ref::<Array>().ok_or_else(|| format!("{name:?} must be an array of strings"))?;
-    let element = |element: JsValue| element.as_string().ok_or_else(|| format!("{name:?} must be an array of strings"));
+    let list = value.dyn_ref::<Array>().ok_or_else(|| format!("\"{name}\" must be an array of strings"))?;
+    let element =
+        |element: JsValue| element.as_string().ok_or_else(|| format!("\"{name}\" must be an array of strings"));
     list.iter().map(element).collect()
 }
 
 fn number(name: &str, value: &JsValue) -> Read<f64> {
-    value.as_f64().ok_or_else(|| format!("{name:?} must be a number"))
+    value.as_f64().ok_or_else(|| format!("\"{name}\" must be a number"))
 }
 
 /// More than there is stands for all there is.
@@ -103,7 +104,7 @@ fn count(name: &str, value: &JsValue) -> Read<usize> {
     if number >= 0.0 && number.trunc() == number {
         Ok(number as usize)
     } else {
-        Err(format!("{name:?} must be a whole number, 0 or more"))
+        Err(format!("\"{name}\" must be a whole number, 0 or more"))
     }
 }
 
@@ -111,5 +112,5 @@ fn field(name: &str, value: &JsValue) -> Read<Value> {
     let text = value.as_string().map(Value::Text);
     text.or_else(|| value.as_f64().map(Value::Number))
         .or_else(|| value.as_bool().map(Value::Flag))
-        .ok_or_else(|| format!("field {name:?} must be a number, a string, a boolean or null"))
+        .ok_or_else(|| format!("field \"{name}\" must be a number, a string, a boolean or null"))
 }

@@ -58,7 +58,7 @@ impl Ops for Fake {
         }
         CLOCK.set(CLOCK.get() + self.milliseconds);
         self.good = self.good.checked_sub(1).ok_or_else(|| Error::Gpu("the GPU was lost".into()))?;
-        let mut top = self.cpu.rank(k);
+        let mut top = self.cpu.rank(k, None);
         top.ranked[2].1 += self.error;
         Ok(top)
     }

@@ -45,7 +45,7 @@ impl Scorer for EngineScorer {
             self.stream.catch_up(event.view(), later)?;
         }
         self.stream.score(upcoming, &[])?;
-        out.copy_from_slice(self.stream.ops().scores());
+        self.stream.ops().write_scores(out);
         Ok(())
     }
 }

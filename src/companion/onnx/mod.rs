@@ -251,8 +251,7 @@ fn write_query(graph: &mut Graph, weights: &Weights, state: &str) -> (String, St
     let gates = write_product(graph, "gate_rows", &gates.values, gates.columns, &normed);
     let gates = graph.node("Add", &[&gates, "gate_bias"], &[]);
     let gates = graph.node("Add", &[&gates, &open], &[]);
-    let length =
-        graph.node("ReduceL2", &[&normed], &[Attribute::Ints("axes", &[-1]), Attribute::Int("keepdims", 1)]);
+    let length = graph.node("ReduceL2", &[&normed], &[Attribute::Ints("axes", &[-1]), Attribute::Int("keepdims", 1)]);
     let unit = graph.node("Div", &[&normed, &length], &[]);
     (graph.node("Mul", &[&unit, "scale"], &[]), gates)
 }
@@ -276,8 +275,7 @@ fn write_ranking(graph: &mut Graph, item_bias: &[f32], query: &str, gates: &str)
     let factors = graph.node("Transpose", &[&factors], &[Attribute::Ints("perm", &[1, 0])]);
     let added = graph.node("MatMul", &["features", &factors], &[]);
     let added = graph.node("Reshape", &[&added, "flat"], &[]);
-    let scores =
-        graph.node("ScatterND", &[&scores, "candidates", &added], &[Attribute::Text("reduction", "add")]);
+    let scores = graph.node("ScatterND", &[&scores, "candidates", &added], &[Attribute::Text("reduction", "add")]);
     let (best, found) = ("best_scores", "best_items");
     graph.named_nodes("TopK", &[&scores, "k"], &[best, found], &[Attribute::Int("axis", 0)]);
     graph.output(found, Type::Int64, &["k"], "item ids, best first");

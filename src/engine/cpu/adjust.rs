@@ -1,18 +1,57 @@
 //! What counting adds to single scores, and which items are out.
 
 use super::super::ops::Adjustment;
+use super::top_k::BLOCK;
 use crate::format::TERMS;
 
-/// Changes the scores, `[items]`, in place.
-pub fn run(adjustments: &[Adjustment], gates: &[f32; TERMS], scores: &mut [f32]) {
-    let [_, recency_gate, neighbour_gate] = gates;
-    for adjustment in adjustments {
-        let Adjustment { item, excluded, recency, neighbour, constant } = *adjustment;
-        let score = &mut scores[item as usize];
-        if excluded {
-            *score = f32::NEG_INFINITY;
-        } else {
-            *score += recency_gate * recency + neighbour_gate * neighbour + constant;
+/// No adjustment.
+const NONE: u32 = u32::MAX;
+
+/// Adjustments that are found by the block that their item is in.
+#[derive(Clone)]
+pub struct Adjustments {
+    /// Each with the number of the one before it of the same block.
+    all: Vec<(Adjustment, u32)>,
+    /// The last of each block.
+    last: Vec<u32>,
+}
+
+impl Adjustments {
+    /// None, for a model of so many items.
+    pub fn new(items: usize) -> Self {
+        Self { all: Vec::new(), last: vec![NONE; items.div_ceil(BLOCK)] }
+    }
+
+    /// Forgets all; costs only what there was.
+    pub fn clear(&mut self) {
+        for (adjustment, _) in self.all.drain(..) {
+            self.last[adjustment.item as usize / BLOCK] = NONE;
+        }
+    }
+
+    /// Takes some more.
+    pub fn add(&mut self, adjustments: &[Adjustment]) {
+        for adjustment in adjustments {
+            let last = &mut self.last[adjustment.item as usize / BLOCK];
+            self.all.push((*adjustment, *last));
+            *last = self.all.len() as u32 - 1;
+        }
+    }
+
+    /// Changes the scores of the items from `first` on, all of one block, in place.
+    pub fn apply(&self, gates: &[f32; TERMS], first: usize, scores: &mut [f32]) {
+        let [_, recency_gate, neighbour_gate] = gates;
+        let mut next = self.last[first / BLOCK];
+        while next != NONE {
+            let (Adjustment { item, excluded, recency, neighbour, constant }, before) = self.all[next as usize];
+            if let Some(score) = scores.get_mut((item as usize).wrapping_sub(first)) {
+                if excluded {
+                    *score = f32::NEG_INFINITY;
+                } else {
+                    *score += recency_gate * recency + neighbour_gate * neighbour + constant;
+                }
+            }
+            next = before;
         }
     }
 }

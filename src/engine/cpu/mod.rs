@@ -15,10 +15,13 @@ use super::ops::{Adjustment, Ops, Step, TopK};
 use crate::error::Result;
 use crate::format::{Model, OPEN_BUCKETS, TERMS};
 use crate::quant::quantize_query;
+use crate::vocab::ItemId;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-/// One session on the CPU. Nothing is allocated after it was made.
+/// One session on the CPU. `score` and `adjust` only note what is asked: items are scored in blocks while they are ranked,
+/// so that no vector of all scores goes through memory. Once it has seen as many adjustments as it will, only results
+/// are allocated.
 #[derive(Clone)]
 pub struct Cpu<L: Lanes> {
     model: Arc<Model>,
@@ -26,13 +29,19 @@ pub struct Cpu<L: Lanes> {
     scratch: encode::Scratch,
     /// The unit state times the learned scale, `[hidden]`.
     query: Vec<f32>,
-    query_codes: Vec<i16>,
+    /// The query of the last `score`, `[hidden]`; `encode` may have left another since.
+    asked: Vec<f32>,
+    /// The same as int16 codes.
+    asked_codes: Vec<i16>,
     /// The gates that the encoder's state asks for, `[TERMS]`.
     state_gates: [f32; TERMS],
     /// The same, shifted by the open group's size: set by `score`.
     gates: [f32; TERMS],
-    /// `[items]`; an excluded item is at minus infinity.
-    scores: Vec<f32>,
+    /// What a code is worth.
+    asked_scale: f32,
+    adjustments: adjust::Adjustments,
+    /// Room for some items' scores.
+    block: Vec<f32>,
     lanes: PhantomData<L>,
 }
 
@@ -44,32 +53,59 @@ impl<L: Lanes> Cpu<L> {
             ring: encode::Ring::new(architecture),
             scratch: encode::Scratch::new(architecture),
             query: vec![0.0; architecture.hidden],
-            query_codes: vec![0; architecture.hidden],
+            asked: vec![0.0; architecture.hidden],
+            asked_codes: vec![0; architecture.hidden],
             state_gates: [0.0; TERMS],
             gates: [0.0; TERMS],
-            scores: vec![0.0; model.vocab.len()],
+            asked_scale: 0.0,
+            adjustments: adjust::Adjustments::new(model.vocab.len()),
+            block: vec![0.0; top_k::BLOCK],
             lanes: PhantomData,
             model,
         }
     }
 
-    /// All scores as the last `score` and `adjust` left them, `[items]`; an excluded item is at minus infinity.
-    pub fn scores(&self) -> &[f32] {
-        &self.scores
-    }
-
-    /// The `k` best of these scores.
-    pub fn rank(&self, k: usize) -> TopK {
-        top_k::run::<L>(&self.scores, k)
-    }
-
-    /// Takes all items out whose place in `candidates`, `[items]`, is false.
-    pub fn keep(&mut self, candidates: &[bool]) {
-        for (score, &kept) in self.scores.iter_mut().zip(candidates) {
-            if !kept {
-                *score = f32::NEG_INFINITY;
-            }
+    /// Writes the scores that `score` and `adjust` ask for, `[items]`; an excluded item is at minus infinity.
+    pub fn write_scores(&self, out: &mut [f32]) {
+        for (number, scores) in out.chunks_mut(top_k::BLOCK).enumerate() {
+            self.write_block(number * top_k::BLOCK, scores);
         }
+    }
+
+    /// One item's score.
+    pub fn score_of(&self, item: ItemId) -> f32 {
+        let mut score = [0.0];
+        self.write_block(item as usize, &mut score);
+        score[0]
+    }
+
+    /// The scores from item `first` on, all of one block.
+    fn write_block(&self, first: usize, scores: &mut [f32]) {
+        let query = score::Query {
+            values: &self.asked,
+            codes: &self.asked_codes,
+            scale: self.asked_scale,
+            gate: self.gates[0],
+        };
+        score::run::<L>(&self.model.weights, &query, first..first + scores.len(), scores);
+        self.adjustments.apply(&self.gates, first, scores);
+    }
+
+    /// The `k` best of these scores; of all items, or of those whose place in `kept`, `[items]`, is true.
+    pub fn rank(&mut self, k: usize, kept: Option<&[bool]>) -> TopK {
+        let mut block = std::mem::take(&mut self.block);
+        let top = top_k::run::<L>(self.model.vocab.len(), k, &mut block, |first, scores| {
+            self.write_block(first, scores);
+            if let Some(kept) = kept {
+                for (score, &kept) in scores.iter_mut().zip(&kept[first..]) {
+                    if !kept {
+                        *score = f32::NEG_INFINITY;
+                    }
+                }
+            }
+        });
+        self.block = block;
+        top
     }
 
     /// The query that the last `encode` left, `[hidden]`, and the gates of the last `score`, `[TERMS]`.
@@ -92,19 +128,18 @@ impl<L: Lanes> Ops for Cpu<L> {
         for ((gate, state), shift) in self.gates.iter_mut().zip(self.state_gates).zip(shift) {
             *gate = state + shift;
         }
-        let query_scale = quantize_query(&self.query, &mut self.query_codes);
-        let query =
-            score::Query { values: &self.query, codes: &self.query_codes, scale: query_scale, gate: self.gates[0] };
-        score::run::<L>(weights, &query, &mut self.scores);
+        self.asked.copy_from_slice(&self.query);
+        self.asked_scale = quantize_query(&self.asked, &mut self.asked_codes);
+        self.adjustments.clear();
         Ok(())
     }
 
     fn adjust(&mut self, adjustments: &[Adjustment]) -> Result<()> {
-        adjust::run(adjustments, &self.gates, &mut self.scores);
+        self.adjustments.add(adjustments);
         Ok(())
     }
 
     async fn top_k(&mut self, k: usize) -> Result<TopK> {
-        Ok(self.rank(k))
+        Ok(self.rank(k, None))
     }
 }

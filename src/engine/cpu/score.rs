@@ -1,7 +1,8 @@
-//! Every item's score: the query times its row, plus the popularity gate times its bias.
+//! Items' scores: query times row, plus the popularity gate times bias.
 
 use super::Lanes;
 use crate::format::{ItemTable, Weights};
+use std::ops::Range;
 
 /// A query as it is and as int16 codes.
 #[derive(Clone, Copy)]
@@ -16,16 +17,39 @@ pub struct Query<'a> {
     pub gate: f32,
 }
 
-/// Writes all scores, `[items]`.
-pub fn run<L: Lanes>(weights: &Weights, query: &Query<'_>, scores: &mut [f32]) {
+/// Some quantized rows one after the other, with what belongs to each.
+#[derive(Clone, Copy)]
+pub struct Rows<'a, T> {
+    /// Values a row.
+    pub columns: usize,
+    /// `[rows, columns]`, or half of it where two share a byte.
+    pub codes: &'a [T],
+    /// `[rows]`
+    pub scales: &'a [f32],
+    /// `[rows]`
+    pub biases: &'a [f32],
+}
+
+/// Writes the scores of these items.
+pub fn run<L: Lanes>(weights: &Weights, query: &Query<'_>, items: Range<usize>, scores: &mut [f32]) {
+    let biases = &weights.item_bias[items.clone()];
     match &weights.items {
         ItemTable::F32(matrix) => {
-            L::multiply(&matrix.values, query.values, scores);
-            for (score, bias) in scores.iter_mut().zip(&weights.item_bias) {
+            let columns = matrix.columns;
+            L::multiply(&matrix.values[items.start * columns..items.end * columns], query.values, scores);
+            for (score, bias) in scores.iter_mut().zip(biases) {
                 *score += query.gate * bias;
             }
         }
-        ItemTable::Int8(rows) => L::score_int8(rows, &weights.item_bias, query, scores),
-        ItemTable::Int4(rows) => L::score_int4(rows, &weights.item_bias, query, scores),
+        ItemTable::Int8(rows) => {
+            let columns = rows.columns;
+            let codes = &rows.codes[items.start * columns..items.end * columns];
+            L::score_int8(&Rows { columns, codes, scales: &rows.scales[items], biases }, query, scores);
+        }
+        ItemTable::Int4(rows) => {
+            let (columns, bytes) = (rows.columns, rows.columns / 2);
+            let codes = &rows.codes[items.start * bytes..items.end * bytes];
+            L::score_int4(&Rows { columns, codes, scales: &rows.scales[items], biases }, query, scores);
+        }
     }
 }

@@ -13,6 +13,7 @@ pub struct GpuContext {
     pub(super) device: wgpu::Device,
     pub(super) queue: wgpu::Queue,
     description: String,
+    has_packed_products: bool,
     health: Arc<Health>,
 }
 
@@ -36,11 +37,19 @@ impl GpuContext {
     ///
     /// # Errors
     /// [`Error::Gpu`] when there is none, or it gives no device with WebGPU's default limits.
+    pub async fn new() -> Result<Arc<Self>> {
+        Self::with_limits(wgpu::Limits::default()).await
+    }
+
+    /// The same with other limits than WebGPU's defaults, as a test needs it.
+    ///
+    /// # Errors
+    /// As for [`Self::new`].
     #[cfg_attr(
         target_arch = "wasm32",
         expect(clippy::arc_with_non_send_sync, reason = "threads share it only outside the browser")
     )]
-    pub async fn new() -> Result<Arc<Self>> {
+    pub async fn with_limits(limits: wgpu::Limits) -> Result<Arc<Self>> {
         // Outside a window and a dedicated worker wgpu panics when it finds no GPU, so ask first.
         if cfg!(target_arch = "wasm32") && !wgpu::util::is_browser_webgpu_supported().await {
             return Err(Error::Gpu("this browser, or this kind of worker, offers no WebGPU".into()));
@@ -50,7 +59,7 @@ impl GpuContext {
             Error::Gpu("no GPU was found, expected one with a Vulkan, Metal or DirectX 12 driver".into())
         })?;
         let (device, queue) = adapter
-            .request_device(&wgpu::DeviceDescriptor::default())
+            .request_device(&wgpu::DeviceDescriptor { required_limits: limits, ..wgpu::DeviceDescriptor::default() })
             .await
             .map_err(|error| Error::Gpu(format!("the GPU can't be opened ({error})")))?;
         let health = Arc::new(Health::default());
@@ -64,7 +73,7 @@ impl GpuContext {
         });
         watch_errors(&device, health.clone());
         let description = describe(&adapter.get_info(), &device);
-        Ok(Arc::new(Self { device, queue, description, health }))
+        Ok(Arc::new(Self { device, queue, description, has_packed_products: has_packed_products(), health }))
     }
 
     /// Whether the device was lost: reset, unplugged, taken away. What [`Self::destroy`] does is no loss.
@@ -102,8 +111,8 @@ impl GpuContext {
 
     /// A buffer of zeros for shaders to read or write.
     pub(super) fn buffer(&self, label: &str, bytes: usize, usage: BufferUsages) -> Result<GpuBuffer> {
-        let limit = self.device.limits().max_storage_buffer_binding_size;
-        if bytes as u64 > limit {
+        let limit = self.largest_binding();
+        if bytes > limit {
             return Err(Error::Gpu(format!("{label} need {bytes} bytes, expected at most {limit}")));
         }
         // Empty bindings are not allowed; 16 is the widest alignment in our shaders.
@@ -112,9 +121,19 @@ impl GpuContext {
         Ok(GpuBuffer(self.device.create_buffer(&descriptor)))
     }
 
+    /// Whether shaders may multiply four packed bytes at once.
+    pub(super) fn has_packed_products(&self) -> bool {
+        self.has_packed_products
+    }
+
+    /// The most bytes that a shader sees of one buffer.
+    pub(super) fn largest_binding(&self) -> usize {
+        self.device.limits().max_storage_buffer_binding_size as usize
+    }
+
     /// A buffer that shaders read, filled.
-    pub(super) fn upload(&self, label: &str, contents: &[u8]) -> Result<GpuBuffer> {
-        let buffer = self.buffer(label, contents.len(), BufferUsages::STORAGE | BufferUsages::COPY_DST)?;
+    pub(super) fn upload(&self, label: &str, contents: &[u8], usage: BufferUsages) -> Result<GpuBuffer> {
+        let buffer = self.buffer(label, contents.len(), usage | BufferUsages::COPY_DST)?;
         self.queue.write_buffer(&buffer, 0, contents);
         Ok(buffer)
     }
@@ -200,6 +219,21 @@ fn watch_errors(device: &wgpu::Device, health: Arc<Health>) {
 #[cfg(target_arch = "wasm32")]
 fn property(object: &wasm_bindgen::JsValue, name: &str) -> Option<wasm_bindgen::JsValue> {
     js_sys::Reflect::get(object, &name.into()).ok().filter(|value| !value.is_undefined() && !value.is_null())
+}
+
+/// Natively the compiler has them, whatever the device.
+#[cfg(not(target_arch = "wasm32"))]
+fn has_packed_products() -> bool {
+    true
+}
+
+#[cfg(target_arch = "wasm32")]
+fn has_packed_products() -> bool {
+    let gpu = property(&js_sys::global(), "navigator").and_then(|navigator| property(&navigator, "gpu"));
+    gpu.and_then(|gpu| property(&gpu, "wgslLanguageFeatures")).is_some_and(|features| {
+        let features: js_sys::Set = wasm_bindgen::JsCast::unchecked_into(features);
+        features.has(&"packed_4x8_integer_dot_product".into())
+    })
 }
 
 #[cfg(not(target_arch = "wasm32"))]

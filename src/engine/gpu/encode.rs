@@ -5,7 +5,7 @@ use super::context::{GpuBuffer, GpuContext, dispatch};
 use super::model::GpuModel;
 use super::session::Buffers;
 use super::shape::Shape;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::format::{Block, Matrix, Weights};
 use wgpu::{BindGroup, BufferUsages, ComputePass, ComputePipeline};
 
@@ -15,9 +15,6 @@ pub const SOURCE: &str = include_str!(concat!(env!("OUT_DIR"), "/encode.wgsl"));
 /// How many steps wait at most.
 pub const MAX_STEPS: usize = 64;
 
-/// Workgroup memory that every WebGPU device has, in bytes.
-const WORKGROUP_LIMIT: usize = 16384;
-
 /// What all sessions of a model share.
 pub struct Kernel {
     pipeline: ComputePipeline,
@@ -26,21 +23,20 @@ pub struct Kernel {
 
 impl Kernel {
     pub fn new(context: &GpuContext, shape: &Shape, weights: &Weights) -> Result<Self> {
-        let bytes = shape.encoder_workgroup_bytes();
-        if bytes > WORKGROUP_LIMIT {
-            return Err(Error::Gpu(format!(
-                "the encoder needs {bytes} bytes of workgroup memory, expected at most {WORKGROUP_LIMIT}"
-            )));
-        }
         Ok(Self {
             pipeline: context.pipeline(&shape.source(SOURCE), "encode"),
-            weights: context.upload("encoder weights", bytemuck::cast_slice(&pack(weights)))?,
+            weights: context.upload(
+                "encoder weights",
+                bytemuck::cast_slice(&pack(weights, shape.chunk())),
+                BufferUsages::STORAGE,
+            )?,
         })
     }
 }
 
-/// All encoder weights in the order of `Shape::weight_offsets`; matrices are transposed to `[in, out]`.
-fn pack(weights: &Weights) -> Vec<f32> {
+/// All encoder weights in the order of `Shape::weight_offsets`; matrices are transposed to `[in, out]`. Of the
+/// feed-forward layer's first matrix come `chunk` rows of gates and their partners, then the next.
+fn pack(weights: &Weights, chunk: usize) -> Vec<f32> {
     let mut packed = Vec::new();
     for block in &weights.blocks {
         let Block { attention_norm, qkv, attention_out, feed_forward_norm, up, down } = block;
@@ -48,7 +44,11 @@ fn pack(weights: &Weights) -> Vec<f32> {
         transpose(qkv, &mut packed);
         transpose(attention_out, &mut packed);
         packed.extend_from_slice(feed_forward_norm);
-        transpose(up, &mut packed);
+        let (gates, partners) = up.values.split_at(up.values.len() / 2);
+        for (gates, partners) in gates.chunks(chunk * up.columns).zip(partners.chunks(chunk * up.columns)) {
+            let values = [gates, partners].concat();
+            transpose(&Matrix { columns: up.columns, values }, &mut packed);
+        }
         transpose(down, &mut packed);
     }
     packed.extend_from_slice(&weights.final_norm);

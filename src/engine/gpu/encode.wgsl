@@ -47,7 +47,7 @@ fn encode(@builtin(local_invocation_index) local: u32) {
 
 fn attend(step: u32, block: u32, local: u32) {
     norm(block * BLOCK + ATTENTION_NORM, local);
-    multiply(block * BLOCK + QKV, 3u * HIDDEN, HIDDEN, local);
+    multiply(block * BLOCK + QKV, 3u * HIDDEN, 0u, HIDDEN, local);
     remember(step, block, local);
     let filled = steps[step].filled;
     for (var at = local; at < HEADS * filled; at += WORKGROUP) {
@@ -62,7 +62,7 @@ fn attend(step: u32, block: u32, local: u32) {
     storageBarrier();
     workgroupBarrier();
     mix(block, filled, local);
-    multiply(block * BLOCK + ATTENTION_OUT, HIDDEN, HIDDEN, local);
+    multiply(block * BLOCK + ATTENTION_OUT, HIDDEN, 0u, HIDDEN, local);
     add(local);
 }
 
@@ -123,21 +123,25 @@ fn mix(block: u32, filled: u32, local: u32) {
     workgroupBarrier();
 }
 
+// In parts whose values fit the workgroup's memory.
 fn feed_forward(block: u32, local: u32) {
     norm(block + FEED_FORWARD_NORM, local);
-    multiply(block + UP, 2u * FEED_FORWARD, HIDDEN, local);
-    for (var i = local; i < FEED_FORWARD; i += WORKGROUP) {
-        x[i] = y[i] / (1.0 + exp(-y[i])) * y[FEED_FORWARD + i];
+    for (var first = 0u; first < FEED_FORWARD; first += CHUNK) {
+        let count = min(CHUNK, FEED_FORWARD - first);
+        multiply(block + UP + 2u * first * HIDDEN, 2u * count, 0u, HIDDEN, local);
+        for (var i = local; i < count; i += WORKGROUP) {
+            x[HIDDEN + i] = y[i] / (1.0 + exp(-y[i])) * y[count + i];
+        }
+        workgroupBarrier();
+        multiply(block + DOWN + first * HIDDEN, HIDDEN, HIDDEN, count, local);
+        add(local);
     }
-    workgroupBarrier();
-    multiply(block + DOWN, HIDDEN, FEED_FORWARD, local);
-    add(local);
 }
 
 // The query, its codes and the gates.
 fn finish(local: u32) {
     norm(FINAL_NORM, local);
-    multiply(GATES, TERMS, HIDDEN, local);
+    multiply(GATES, TERMS, 0u, HIDDEN, local);
     for (var i = local; i < TERMS; i += WORKGROUP) {
         state.state_gates[i] = y[i] + weights[GATE_BIAS + i];
     }
@@ -196,14 +200,15 @@ fn norm(first: u32, local: u32) {
     workgroupBarrier();
 }
 
-// y = matrix times x. Where threads outnumber rows, several share one.
-fn multiply(first: u32, rows: u32, columns: u32, local: u32) {
+// y = the matrix at `first` times the `columns` values of x from `start` on. Where threads outnumber rows, several share
+// one.
+fn multiply(first: u32, rows: u32, start: u32, columns: u32, local: u32) {
     let parts = max(1u, WORKGROUP / rows);
     for (var at = local; at < rows * parts; at += WORKGROUP) {
         let row = first + at % rows;
         var sum = 0.0;
         for (var column = at / rows; column < columns; column += parts) {
-            sum += weights[row + column * rows] * x[column];
+            sum += weights[row + column * rows] * x[start + column];
         }
         y[at] = sum;
     }

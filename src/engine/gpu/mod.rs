@@ -19,8 +19,10 @@ pub use readback::DEADLINE;
 pub use session::Gpu;
 pub use shape::{ADJUSTMENT_BYTES, CALL_BYTES, EXCLUDED, MAX_K, PAIR_BYTES, Shape};
 
-/// Each kernel's name and whole source, as compiled for a shape.
-pub fn shaders(shape: &Shape) -> [(&'static str, String); 4] {
-    [("encode", encode::SOURCE), ("score", score::SOURCE), ("adjust", adjust::SOURCE), ("top_k", top_k::SOURCE)]
-        .map(|(name, kernel)| (name, shape.source(kernel)))
+/// Each kernel's name and whole source, as compiled for a shape; `score` in each of its ways.
+pub fn shaders(shape: &Shape) -> Vec<(&'static str, String)> {
+    let kernels = [("encode", encode::SOURCE), ("adjust", adjust::SOURCE), ("top_k", top_k::SOURCE)];
+    let kernels = kernels.map(|(name, kernel)| (name, kernel.to_owned()));
+    let ways = score::variants().map(|(_, kernel)| ("score", kernel));
+    kernels.into_iter().chain(ways).map(|(name, kernel)| (name, shape.source(&kernel))).collect()
 }

@@ -1,5 +1,6 @@
 //! A model on the GPU: weights and pipelines, shared by its sessions.
 
+use super::super::ops::Ops;
 use super::context::GpuContext;
 use super::session::Gpu;
 use super::shape::Shape;
@@ -35,7 +36,7 @@ impl GpuModel {
     )]
     pub fn new(context: Arc<GpuContext>, model: Arc<Model>) -> Result<Arc<Self>> {
         context.check()?;
-        let shape = Shape::new(&model.metadata.architecture, model.vocab.len());
+        let shape = Shape::new(&model.metadata.architecture, model.vocab.len(), model.metadata.bits);
         let model = Arc::new(Self {
             score: score::Kernel::new(&context, &shape, &model.weights)?,
             encode: encode::Kernel::new(&context, &shape, &model.weights)?,
@@ -45,7 +46,11 @@ impl GpuModel {
             shape,
             context,
         });
-        Gpu::new(model.clone())?.warm_up()?;
+        let mut session = Gpu::new(model.clone())?;
+        for variant in 0..session.variants() {
+            session.choose(variant);
+            session.warm_up()?;
+        }
         model.context.check()?;
         Ok(model)
     }

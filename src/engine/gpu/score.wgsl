@@ -1,23 +1,24 @@
-// Every item's score, one thread an item: see the CPU's score. The sum is an exact integer, as there.
+// Every item's score, one thread an item: see the CPU's score. The sum is an exact integer, as there. In front of it
+// stands a file with `keep` and `product`.
 
 @group(0) @binding(0) var<uniform> call: Call;
 @group(0) @binding(1) var<storage, read_write> state: State;
-// int8 codes, 16 a word: [ITEMS, WORDS]
+// The codes of a shard's items, 16 bytes a word: [items, WORDS]
 @group(0) @binding(2) var<storage, read> rows: array<vec4<u32>>;
 @group(0) @binding(3) var<storage, read> scales: array<f32>;
 @group(0) @binding(4) var<storage, read> biases: array<f32>;
 @group(0) @binding(5) var<storage, read_write> scores: array<f32>;
-
-var<workgroup> query: array<vec4<i32>, QUADS>;
+// The shard's first item, and the one after its last.
+@group(0) @binding(6) var<uniform> shard: vec4<u32>;
 
 @compute @workgroup_size(WORKGROUP)
 fn score(@builtin(global_invocation_id) place: vec3<u32>, @builtin(local_invocation_index) local: u32) {
     for (var quad = local; quad < QUADS; quad += WORKGROUP) {
-        query[quad] = state.codes[quad];
+        keep(quad, state.codes[quad]);
     }
     workgroupBarrier();
-    let item = place.x;
-    if item >= ITEMS {
+    let item = shard.x + place.x;
+    if item >= shard.y {
         return;
     }
     if item == 0u {
@@ -28,17 +29,25 @@ fn score(@builtin(global_invocation_id) place: vec3<u32>, @builtin(local_invocat
     }
     var sum = 0;
     for (var word = 0u; word < WORDS; word++) {
-        let codes = rows[item * WORDS + word];
-        sum += dot(unpack(codes.x), query[4u * word]);
-        sum += dot(unpack(codes.y), query[4u * word + 1u]);
-        sum += dot(unpack(codes.z), query[4u * word + 2u]);
-        sum += dot(unpack(codes.w), query[4u * word + 3u]);
+        let codes = rows[place.x * WORDS + word];
+        if BITS == 8u {
+            sum += products(codes, 4u * word);
+        } else {
+            // The low nibbles are 16 codes, the high ones the next 16.
+            sum += products(widen(codes), 8u * word) + products(widen(codes >> vec4<u32>(4u)), 8u * word + 4u);
+        }
     }
     let popularity_gate = state.state_gates[0] + call.open[0];
     scores[item] = f32(sum) * (state.scale * scales[item]) + popularity_gate * biases[item];
 }
 
-// Four int8 codes, lowest byte first.
-fn unpack(codes: u32) -> vec4<i32> {
-    return (vec4<i32>(bitcast<i32>(codes)) << vec4<u32>(24u, 16u, 8u, 0u)) >> vec4<u32>(24u);
+fn products(codes: vec4<u32>, quad: u32) -> i32 {
+    return product(codes.x, quad) + product(codes.y, quad + 1u) + product(codes.z, quad + 2u)
+        + product(codes.w, quad + 3u);
+}
+
+// The low nibbles, less 8 each, as int8: with its third bit turned a nibble is that number in four bits.
+fn widen(nibbles: vec4<u32>) -> vec4<u32> {
+    let turned = (nibbles & vec4<u32>(0x0f0f0f0fu)) ^ vec4<u32>(0x08080808u);
+    return turned | (turned & vec4<u32>(0x08080808u)) * 30u;
 }

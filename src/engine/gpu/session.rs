@@ -55,7 +55,7 @@ impl Gpu {
         };
         Ok(Self {
             encode: encode::Session::new(&model, &shared)?,
-            score: score::Session::new(&model, &shared),
+            score: score::Session::new(0, &model, &shared),
             adjust: adjust::Session::new(&model, &shared)?,
             top_k: top_k::Session::new(&model, &shared)?,
             readback: Readback::new(context, top_k::result_bytes(MAX_K))?,
@@ -146,6 +146,18 @@ impl Gpu {
 
 impl Ops for Gpu {
     const MAX_K: usize = MAX_K;
+
+    fn variants(&self) -> usize {
+        self.model.score.pipelines.len()
+    }
+
+    fn choose(&mut self, variant: usize) {
+        self.score = score::Session::new(variant, &self.model, &self.shared);
+    }
+
+    fn kernel(&self) -> &'static str {
+        self.model.score.pipelines[self.score.variant].0
+    }
 
     fn encode(&mut self, step: &Step<'_>) -> Result<()> {
         // What waits of an earlier prediction must see the state before this step.

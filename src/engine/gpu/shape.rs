@@ -18,8 +18,12 @@ pub const PAIR_BYTES: usize = 8;
 /// What stands for an excluded item: shaders need not know infinities. The prelude says the same.
 pub const EXCLUDED: f32 = -3.0e38;
 
-/// Codes in one 16-byte word, as the item table is read.
+/// Bytes of a word, as the item table is read.
 const WORD: usize = 16;
+
+/// Values of the feed-forward layer that are worked on at once: the largest model's still fit the 16 KB of workgroup
+/// memory that every device has.
+const CHUNK: usize = 512;
 
 /// What a model's shaders depend on: two models of the same shape share their source to the letter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,6 +34,8 @@ pub struct Shape {
     feed_forward: usize,
     max_len: usize,
     items: usize,
+    /// Of an item row's value: 4 or 8.
+    bits: u32,
 }
 
 /// What every shader begins with, after the constants.
@@ -60,15 +66,15 @@ struct State {
 ";
 
 impl Shape {
-    /// The shape of a model with so many items.
-    pub fn new(architecture: &Architecture, items: usize) -> Self {
+    /// The shape of a model with so many items in 4 or 8 bits.
+    pub fn new(architecture: &Architecture, items: usize, bits: u32) -> Self {
         let Architecture { hidden, heads, blocks, feed_forward, max_len, counting: _ } = *architecture;
-        Self { hidden, heads, blocks, feed_forward, max_len, items }
+        Self { hidden, heads, blocks, feed_forward, max_len, items, bits }
     }
 
     /// A shader's whole source: constants, shared structures, then the kernel.
     pub(super) fn source(&self, kernel: &str) -> String {
-        let Self { hidden, heads, blocks, feed_forward, max_len, items } = *self;
+        let Self { hidden, heads, blocks, feed_forward, max_len, items, bits } = *self;
         let mut source = String::new();
         let sizes = [
             ("WORKGROUP", WORKGROUP),
@@ -82,8 +88,10 @@ impl Shape {
             ("FEED_FORWARD", feed_forward),
             ("MAX_LEN", max_len),
             ("ITEMS", items),
+            ("BITS", bits as usize),
+            ("CHUNK", self.chunk()),
             ("WORDS", self.row_bytes() / WORD),
-            ("QUADS", self.row_bytes() / 4),
+            ("QUADS", self.quads()),
             ("INPUTS", self.inputs()),
             ("OUTPUTS", self.outputs()),
         ];
@@ -123,7 +131,17 @@ impl Shape {
 
     /// Bytes of an item's row on the GPU: whole words.
     pub(super) fn row_bytes(&self) -> usize {
-        self.hidden.next_multiple_of(WORD)
+        (self.hidden * self.bits as usize / 8).next_multiple_of(WORD)
+    }
+
+    /// Groups of four of the query's codes, as many as a row in int8 would have.
+    fn quads(&self) -> usize {
+        self.hidden.next_multiple_of(WORD) / 4
+    }
+
+    /// Values of the feed-forward layer that are worked on at once.
+    pub(super) fn chunk(&self) -> usize {
+        self.feed_forward.min(CHUNK)
     }
 
     /// Workgroups that rank all scores.
@@ -168,7 +186,7 @@ impl Shape {
 
     /// Where score's gates begin in `State`, in bytes.
     pub(super) fn gates_at(&self) -> usize {
-        4 * (self.row_bytes() + TERMS)
+        4 * (4 * self.quads() + TERMS)
     }
 
     /// Workgroup memory of the encoder, in bytes.
@@ -176,13 +194,13 @@ impl Shape {
         4 * (self.hidden + self.inputs() + self.outputs())
     }
 
-    /// The longest vector that a matrix is multiplied with, and room for one value a thread.
+    /// The normed state and a chunk, and room for one value a thread.
     fn inputs(&self) -> usize {
-        self.hidden.max(self.feed_forward).max(WORKGROUP)
+        (self.hidden + self.chunk()).max(WORKGROUP)
     }
 
     /// The longest product, and room for one value a thread.
     fn outputs(&self) -> usize {
-        (3 * self.hidden).max(2 * self.feed_forward).max(WORKGROUP)
+        (3 * self.hidden).max(2 * self.chunk()).max(WORKGROUP)
     }
 }

@@ -8,8 +8,8 @@ mod wasm;
 #[cfg(not(target_arch = "wasm32"))]
 pub use native::exp;
 
-use super::score::Query;
-use crate::quant::{BLOCK, Int4Rows, Int8Rows, NIBBLE_OFFSET};
+use super::score::{Query, Rows};
+use crate::quant::{BLOCK, NIBBLE_OFFSET};
 use std::f32::consts::LN_2;
 use std::ops::Range;
 
@@ -19,11 +19,11 @@ pub trait Lanes: 'static {
     fn multiply(matrix: &[f32], x: &[f32], out: &mut [f32]);
     /// `out += sum over rows of weights[row] * matrix[row]` for `[weights.len(), out.len()]`.
     fn add_weighted_rows(matrix: &[f32], weights: &[f32], out: &mut [f32]);
-    /// `scores[row] = <codes[row], query> * (query.scale * scales[row]) + query.gate * biases[row]` for all rows; the
-    /// product sum is an exact integer.
-    fn score_int8(rows: &Int8Rows, biases: &[f32], query: &Query<'_>, scores: &mut [f32]);
+    /// `scores[row] = <codes[row], query> * (query.scale * scales[row]) + query.gate * biases[row]` for all rows, which are
+    /// as many as scores; the product sum is an exact integer.
+    fn score_int8(rows: &Rows<'_, i8>, query: &Query<'_>, scores: &mut [f32]);
     /// The same for int4 rows.
-    fn score_int4(rows: &Int4Rows, biases: &[f32], query: &Query<'_>, scores: &mut [f32]);
+    fn score_int4(rows: &Rows<'_, u8>, query: &Query<'_>, scores: &mut [f32]);
     /// The largest value; minus infinity for none. A NaN may count or not.
     fn largest(values: &[f32]) -> f32;
     /// `sum of exp(value - largest)`, where no value is above `largest`; NaN if a value is NaN.
@@ -49,12 +49,12 @@ impl Lanes for Scalar {
         }
     }
 
-    fn score_int8(rows: &Int8Rows, biases: &[f32], query: &Query<'_>, scores: &mut [f32]) {
-        score_int8_rows(rows, biases, query, scores, 0..scores.len());
+    fn score_int8(rows: &Rows<'_, i8>, query: &Query<'_>, scores: &mut [f32]) {
+        score_int8_rows(rows, query, scores, 0..scores.len());
     }
 
-    fn score_int4(rows: &Int4Rows, biases: &[f32], query: &Query<'_>, scores: &mut [f32]) {
-        score_int4_rows(rows, biases, query, scores, 0..scores.len());
+    fn score_int4(rows: &Rows<'_, u8>, query: &Query<'_>, scores: &mut [f32]) {
+        score_int4_rows(rows, query, scores, 0..scores.len());
     }
 
     fn largest(values: &[f32]) -> f32 {
@@ -67,23 +67,23 @@ impl Lanes for Scalar {
 }
 
 /// Some rows of [`Lanes::score_int8`], one after the other.
-fn score_int8_rows(rows: &Int8Rows, biases: &[f32], query: &Query<'_>, scores: &mut [f32], part: Range<usize>) {
+fn score_int8_rows(rows: &Rows<'_, i8>, query: &Query<'_>, scores: &mut [f32], part: Range<usize>) {
     let Query { values: _, codes: factors, scale, gate } = *query;
     for row in part {
         let codes = &rows.codes[row * rows.columns..(row + 1) * rows.columns];
         let sum: i32 = codes.iter().zip(factors).map(|(&code, &factor)| i32::from(code) * i32::from(factor)).sum();
-        scores[row] = sum as f32 * (scale * rows.scales[row]) + gate * biases[row];
+        scores[row] = sum as f32 * (scale * rows.scales[row]) + gate * rows.biases[row];
     }
 }
 
 /// Some rows of [`Lanes::score_int4`], one after the other.
-fn score_int4_rows(rows: &Int4Rows, biases: &[f32], query: &Query<'_>, scores: &mut [f32], part: Range<usize>) {
+fn score_int4_rows(rows: &Rows<'_, u8>, query: &Query<'_>, scores: &mut [f32], part: Range<usize>) {
     let Query { values: _, codes: factors, scale, gate } = *query;
     for row in part {
         let codes = &rows.codes[row * rows.columns / 2..(row + 1) * rows.columns / 2];
         let blocks = codes.chunks_exact(BLOCK / 2).zip(factors.chunks_exact(BLOCK));
         let sum: i32 = blocks.map(|(codes, factors)| block_sum(codes, factors)).sum();
-        scores[row] = sum as f32 * (scale * rows.scales[row]) + gate * biases[row];
+        scores[row] = sum as f32 * (scale * rows.scales[row]) + gate * rows.biases[row];
     }
 }
 
@@ -116,6 +116,7 @@ pub struct Simd;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::quant::{Int4Rows, Int8Rows};
     use proptest::prelude::*;
 
     fn close(a: &[f32], b: &[f32]) -> bool {
@@ -153,16 +154,18 @@ mod tests {
             let (mut scalar, mut simd) = (vec![0.0; rows], vec![1.0; rows]);
 
             let query = Query { values: &[], codes: &factors[..columns], scale: 3e-5, gate: 0.7 };
-            let table = Int8Rows::quantize(&matrix(columns), columns);
-            Scalar::score_int8(&table, &biases, &query, &mut scalar);
-            Simd::score_int8(&table, &biases, &query, &mut simd);
+            let Int8Rows { columns, codes, scales } = &Int8Rows::quantize(&matrix(columns), columns);
+            let table = Rows { columns: *columns, codes, scales, biases: &biases };
+            Scalar::score_int8(&table, &query, &mut scalar);
+            Simd::score_int8(&table, &query, &mut simd);
             prop_assert_eq!(&scalar, &simd);
 
             let columns = blocks * BLOCK;
             let query = Query { codes: &factors[..columns], ..query };
-            let table = Int4Rows::quantize(&matrix(columns), columns);
-            Scalar::score_int4(&table, &biases, &query, &mut scalar);
-            Simd::score_int4(&table, &biases, &query, &mut simd);
+            let Int4Rows { columns, codes, scales } = &Int4Rows::quantize(&matrix(columns), columns);
+            let table = Rows { columns: *columns, codes, scales, biases: &biases };
+            Scalar::score_int4(&table, &query, &mut scalar);
+            Simd::score_int4(&table, &query, &mut simd);
             prop_assert_eq!(&scalar, &simd);
         }
 
@@ -185,9 +188,9 @@ mod tests {
     fn the_largest_sum_fits() {
         let columns = crate::quant::MAX_COLUMNS;
         let query = Query { values: &[], codes: &vec![32767; columns], scale: 1.0, gate: 0.0 };
-        let int8 = Int8Rows { columns, codes: vec![127; 4 * columns], scales: vec![1.0; 4] };
+        let int8 = Rows { columns, codes: &vec![127; 4 * columns], scales: &[1.0; 4], biases: &[0.0; 4] };
         let mut scores = [0.0; 4];
-        Simd::score_int8(&int8, &[0.0; 4], &query, &mut scores);
+        Simd::score_int8(&int8, &query, &mut scores);
         assert_eq!(scores, [(512 * 127 * 32767) as f32; 4]);
     }
 

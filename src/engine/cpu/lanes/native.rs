@@ -1,8 +1,7 @@
 //! Outside the browser: loops that the compiler turns into SIMD, and AVX2 by hand where it would not.
 
 use super::{LOWEST, Lanes, ROUND, SERIES, Scalar, Simd, score_int4_rows, score_int8_rows};
-use crate::engine::cpu::score::Query;
-use crate::quant::{Int4Rows, Int8Rows};
+use crate::engine::cpu::score::{Query, Rows};
 use std::f32::consts::LOG2_E;
 
 /// Sums kept apart so that the compiler may run them side by side.
@@ -29,12 +28,12 @@ impl Lanes for Simd {
         with_avx2!(add_weighted_rows(matrix, weights, out), else Scalar::add_weighted_rows(matrix, weights, out));
     }
 
-    fn score_int8(rows: &Int8Rows, biases: &[f32], query: &Query<'_>, scores: &mut [f32]) {
-        with_avx2!(score_int8(rows, biases, query, scores), else Scalar::score_int8(rows, biases, query, scores));
+    fn score_int8(rows: &Rows<'_, i8>, query: &Query<'_>, scores: &mut [f32]) {
+        with_avx2!(score_int8(rows, query, scores), else Scalar::score_int8(rows, query, scores));
     }
 
-    fn score_int4(rows: &Int4Rows, biases: &[f32], query: &Query<'_>, scores: &mut [f32]) {
-        with_avx2!(score_int4(rows, biases, query, scores), else Scalar::score_int4(rows, biases, query, scores));
+    fn score_int4(rows: &Rows<'_, u8>, query: &Query<'_>, scores: &mut [f32]) {
+        with_avx2!(score_int4(rows, query, scores), else Scalar::score_int4(rows, query, scores));
     }
 
     fn largest(values: &[f32]) -> f32 {
@@ -116,7 +115,7 @@ fn sum(mut sums: [f32; WIDTH]) -> f32 {
 #[cfg(target_arch = "x86_64")]
 mod avx2 {
     use super::super::offset;
-    use super::{Int4Rows, Int8Rows, Lanes, Query, Scalar, score_int4_rows, score_int8_rows};
+    use super::{Lanes, Query, Rows, Scalar, score_int4_rows, score_int8_rows};
     use std::arch::x86_64::{
         __m128, __m128i, __m256i, _mm_add_epi32, _mm_add_ps, _mm_and_si128, _mm_cvtepi32_ps, _mm_loadu_ps,
         _mm_loadu_si128, _mm_mul_ps, _mm_set1_epi8, _mm_set1_epi32, _mm_set1_ps, _mm_srli_epi16, _mm_storeu_ps,
@@ -146,7 +145,7 @@ mod avx2 {
 
     /// Four rows at a time, which share the last additions.
     #[target_feature(enable = "avx2,fma")]
-    pub fn score_int8(rows: &Int8Rows, biases: &[f32], query: &Query<'_>, scores: &mut [f32]) {
+    pub fn score_int8(rows: &Rows<'_, i8>, query: &Query<'_>, scores: &mut [f32]) {
         let columns = rows.columns;
         let mut done = 0;
         if columns.is_multiple_of(16) {
@@ -161,17 +160,17 @@ mod avx2 {
                         *sum = _mm256_add_epi32(*sum, _mm256_madd_epi16(_mm256_cvtepi8_epi16(codes), factors));
                     }
                 }
-                finish(across(sums), &rows.scales, query, biases, scores, 4 * place);
+                finish(across(sums), rows, query, scores, 4 * place);
                 done = 4 * place + 4;
             }
         }
         let all = scores.len();
-        score_int8_rows(rows, biases, query, scores, done..all);
+        score_int8_rows(rows, query, scores, done..all);
     }
 
     /// Four rows at a time, as with int8.
     #[target_feature(enable = "avx2,fma")]
-    pub fn score_int4(rows: &Int4Rows, biases: &[f32], query: &Query<'_>, scores: &mut [f32]) {
+    pub fn score_int4(rows: &Rows<'_, u8>, query: &Query<'_>, scores: &mut [f32]) {
         let bytes = rows.columns / 2;
         let offset = _mm_set1_epi32(offset(query.codes));
         let (parts, _) = query.codes.as_chunks::<16>();
@@ -191,11 +190,11 @@ mod avx2 {
                     *sum = _mm256_add_epi32(*sum, products);
                 }
             }
-            finish(_mm_sub_epi32(across(sums), offset), &rows.scales, query, biases, scores, 4 * place);
+            finish(_mm_sub_epi32(across(sums), offset), rows, query, scores, 4 * place);
             done = 4 * place + 4;
         }
         let all = scores.len();
-        score_int4_rows(rows, biases, query, scores, done..all);
+        score_int4_rows(rows, query, scores, done..all);
     }
 
     #[target_feature(enable = "avx2")]
@@ -220,10 +219,10 @@ mod avx2 {
 
     /// Scales four sums, adds the popularity term and stores four scores.
     #[target_feature(enable = "avx2")]
-    fn finish(sums: __m128i, scales: &[f32], query: &Query<'_>, biases: &[f32], scores: &mut [f32], start: usize) {
-        let scales = _mm_mul_ps(_mm_set1_ps(query.scale), four(scales, start));
+    fn finish<T>(sums: __m128i, rows: &Rows<'_, T>, query: &Query<'_>, scores: &mut [f32], start: usize) {
+        let scales = _mm_mul_ps(_mm_set1_ps(query.scale), four(rows.scales, start));
         let values = _mm_mul_ps(_mm_cvtepi32_ps(sums), scales);
-        let values = _mm_add_ps(values, _mm_mul_ps(_mm_set1_ps(query.gate), four(biases, start)));
+        let values = _mm_add_ps(values, _mm_mul_ps(_mm_set1_ps(query.gate), four(rows.biases, start)));
         let scores = &mut scores[start..start + 4];
         // SAFETY: the slice holds four floats; no alignment is needed.
         unsafe { _mm_storeu_ps(scores.as_mut_ptr(), values) };

@@ -1,8 +1,8 @@
 //! In the browser: simd128, written out, since the package is compiled for size.
 
 use super::{LOWEST, Lanes, ROUND, SERIES, Simd, offset, score_int4_rows, score_int8_rows};
-use crate::engine::cpu::score::Query;
-use crate::quant::{BLOCK, Int4Rows, Int8Rows};
+use crate::engine::cpu::score::{Query, Rows};
+use crate::quant::BLOCK;
 use std::arch::wasm32::{
     f32x4_add, f32x4_convert_i32x4, f32x4_extract_lane, f32x4_max, f32x4_mul, f32x4_splat, f32x4_sub,
     i16x8_extend_high_u8x16, i16x8_extend_low_u8x16, i16x8_load_extend_i8x8, i32x4_add, i32x4_dot_i16x8, i32x4_shl,
@@ -48,11 +48,11 @@ impl Lanes for Simd {
         }
     }
 
-    fn score_int8(rows: &Int8Rows, biases: &[f32], query: &Query<'_>, scores: &mut [f32]) {
+    fn score_int8(rows: &Rows<'_, i8>, query: &Query<'_>, scores: &mut [f32]) {
         let columns = rows.columns;
         let done = if columns.is_multiple_of(8) { scores.len() / 4 * 4 } else { 0 };
         let factors = query.codes.as_ptr_range();
-        score_fours(&rows.codes[..done * columns], &rows.scales, biases, query, &mut scores[..done], |codes| {
+        score_fours(rows, query, &mut scores[..done], |codes| {
             let [mut a, mut b, mut c, mut d] = [i32x4_splat(0); 4];
             let (mut at, mut factor) = (codes, factors.start);
             while factor < factors.end {
@@ -70,14 +70,14 @@ impl Lanes for Simd {
             across([a, b, c, d])
         });
         let all = scores.len();
-        score_int8_rows(rows, biases, query, scores, done..all);
+        score_int8_rows(rows, query, scores, done..all);
     }
 
-    fn score_int4(rows: &Int4Rows, biases: &[f32], query: &Query<'_>, scores: &mut [f32]) {
+    fn score_int4(rows: &Rows<'_, u8>, query: &Query<'_>, scores: &mut [f32]) {
         let (bytes, done) = (rows.columns / 2, scores.len() / 4 * 4);
         let factors = query.codes.as_ptr_range();
         let offset = i32x4_splat(offset(query.codes));
-        score_fours(&rows.codes[..done * bytes], &rows.scales, biases, query, &mut scores[..done], |codes| {
+        score_fours(rows, query, &mut scores[..done], |codes| {
             let [mut a, mut b, mut c, mut d] = [i32x4_splat(0); 4];
             let (mut at, mut factor) = (codes, factors.start);
             while factor < factors.end {
@@ -96,7 +96,7 @@ impl Lanes for Simd {
             i32x4_sub(across([a, b, c, d]), offset)
         });
         let all = scores.len();
-        score_int4_rows(rows, biases, query, scores, done..all);
+        score_int4_rows(rows, query, scores, done..all);
     }
 
     fn largest(values: &[f32]) -> f32 {
@@ -176,19 +176,13 @@ fn across([a, b, c, d]: [v128; 4]) -> v128 {
 }
 
 /// Scores a multiple of four rows, four at a time, which share the last additions: `sums` gets where four rows' codes
-/// begin and gives their product sums. Scales and biases are at least as many as scores.
+/// begin and gives their product sums. Rows may be more.
 #[inline(always)]
-fn score_fours<T>(
-    codes: &[T],
-    scales: &[f32],
-    biases: &[f32],
-    query: &Query<'_>,
-    scores: &mut [f32],
-    sums: impl Fn(*const T) -> v128,
-) {
+fn score_fours<T>(rows: &Rows<'_, T>, query: &Query<'_>, scores: &mut [f32], sums: impl Fn(*const T) -> v128) {
+    let Rows { columns: _, codes, scales, biases } = *rows;
     let count = scores.len();
-    assert!(count.is_multiple_of(4) && scales.len() >= count && biases.len() >= count);
-    let length = 4 * codes.len() / count.max(1);
+    assert!(count.is_multiple_of(4) && scales.len() >= count && biases.len() == scales.len());
+    let length = 4 * codes.len() / scales.len().max(1);
     let (scale, gate) = (f32x4_splat(query.scale), f32x4_splat(query.gate));
     let mut at = codes.as_ptr();
     let mut row = 0;

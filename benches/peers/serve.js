@@ -1,0 +1,49 @@
+// Serves folders from memory: scripts and WebAssembly packed once, as a site's server has them, so that nobody waits for
+// a compressor.
+import { readFile } from "node:fs/promises";
+import { createServer } from "node:http";
+import { extname, join } from "node:path";
+import { gzipSync } from "node:zlib";
+
+const TYPES = {
+  ".html": "text/html; charset=utf-8",
+  ".js": "text/javascript; charset=utf-8",
+  ".json": "application/json",
+  ".mjs": "text/javascript; charset=utf-8",
+  ".wasm": "application/wasm",
+};
+
+/** Serves folders by the beginning of the path, the longest first; resolves to `{ url, packedSize, close }`. */
+export async function serve(folders) {
+  const prefixes = Object.keys(folders).sort((a, b) => b.length - a.length);
+  const files = new Map();
+  async function file(path) {
+    const prefix = prefixes.find((prefix) => path.startsWith(prefix));
+    const name = join(folders[prefix], path.slice(prefix.length) || "index.html");
+    const type = TYPES[extname(name)];
+    const bytes = await readFile(name);
+    return { type, body: type ? gzipSync(bytes, { level: 9 }) : bytes };
+  }
+  /** Models are read anew each time: all of them would fill the memory. */
+  function keep(path) {
+    if (!files.has(path)) files.set(path, file(path));
+    return files.get(path);
+  }
+  const server = createServer(async ({ url }, response) => {
+    const path = new URL(url, "http://localhost").pathname;
+    try {
+      const { type, body } = path.startsWith("/models/") ? await file(path) : await keep(path);
+      const headers = { "content-type": type ?? "application/octet-stream", "content-length": body.length };
+      response.writeHead(200, type ? { ...headers, "content-encoding": "gzip" } : headers).end(body);
+    } catch (error) {
+      response.writeHead(404).end(String(error));
+    }
+  });
+  await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
+  return {
+    url: `http://127.0.0.1:${server.address().port}/`,
+    /** The bytes of a path as it goes over the wire. */
+    packedSize: async (path) => (await keep(path)).body.length,
+    close: () => server.close(),
+  };
+}

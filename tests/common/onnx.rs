@@ -1,0 +1,68 @@
+//! What ONNX's inputs are for a session, and the engine's answer to it.
+
+use foreclick::engine::cpu::{Cpu, Simd};
+use foreclick::engine::input::{Previous, gap_bucket};
+use foreclick::engine::{Adjustment, Stream};
+use foreclick::event::{EncodedEvent, Upcoming};
+use foreclick::format::{FieldWeights, ItemTable, Matrix, Model};
+use pollster::block_on;
+use serde_json::{Map, Value, json};
+use std::sync::Arc;
+
+const K: usize = 10;
+
+/// The inputs by name, the ten best and their scores. Every event's item must be known. The model is the one that the
+/// ONNX file was written from.
+pub fn onnx_case(model: &Arc<Model>, events: &[EncodedEvent]) -> Value {
+    let group = events.last().map_or(0, |event| event.group);
+    let mut stream = Stream::new(model.clone(), Cpu::<Simd>::new(model.clone())).unwrap();
+    let mut gaps = Vec::new();
+    let mut before: Option<&EncodedEvent> = None;
+    for event in events {
+        let same = |other: &EncodedEvent| model.metadata.schema.has_group && other.group == event.group;
+        let previous = before.map(|other| Previous { time: other.time, same_group: same(other) });
+        gaps.push(gap_bucket(previous, event.time));
+        stream.observe(event.view()).unwrap();
+        before = Some(event);
+    }
+    let best = block_on(stream.predict(Upcoming { group }, K, &[])).unwrap();
+    let in_group = events.iter().rev().take_while(|event| event.group == group).count();
+    let features = |&Adjustment { recency, neighbour, constant, excluded, .. }: &Adjustment| {
+        // JSON has no infinity.
+        [recency, neighbour, if excluded { -1e30 } else { constant }]
+    };
+    let adjustments = stream.adjustments();
+    json!({
+        "items": events.iter().map(|event| event.item).collect::<Vec<_>>(),
+        "gaps": gaps,
+        "fields": fields(model, events),
+        "open_size": if model.metadata.schema.has_group { in_group } else { 0 },
+        "candidates": adjustments.iter().map(|adjustment| adjustment.item).collect::<Vec<_>>(),
+        "features": adjustments.iter().map(features).collect::<Vec<_>>(),
+        "best": best.ranked.iter().map(|&(item, _)| item).collect::<Vec<_>>(),
+        "scores": best.ranked.iter().map(|&(_, score)| score).collect::<Vec<_>>(),
+    })
+}
+
+/// By input name; a number that is missing is null.
+fn fields(model: &Model, events: &[EncodedEvent]) -> Map<String, Value> {
+    let values = |place: usize, kind: &FieldWeights| {
+        let value = |event: &EncodedEvent| match kind {
+            FieldWeights::Category(_) => json!(event.fields[place] as usize),
+            FieldWeights::Number { .. } => json!(event.fields[place]),
+        };
+        let is_whole = matches!(kind, FieldWeights::Category(_));
+        json!({"whole": is_whole, "values": events.iter().map(value).collect::<Vec<_>>()})
+    };
+    let fields = model.weights.fields.iter().enumerate();
+    fields.map(|(place, kind)| (format!("field_{place}"), values(place, kind))).collect()
+}
+
+/// The numbers that a quantized model holds, as floats: all runtimes are to give the same answer.
+pub fn dequantized(model: &Model) -> Model {
+    let mut model = model.clone();
+    if let ItemTable::Int8(rows) = &model.weights.items {
+        model.weights.items = ItemTable::F32(Matrix { columns: rows.columns, values: rows.dequantize() });
+    }
+    model
+}
