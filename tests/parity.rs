@@ -221,10 +221,16 @@ fn gpu_ties_are_ordered_by_item() {
 #[ignore = "needs a GPU: ./build.sh test runs it"]
 fn gpu_sessions_that_are_restored_catch_up_at_once() {
     let context = gpu();
-    let shape = ModelShape { has_group: true, has_fields: true, ..shape(64, 4, 2, 50, 20_000) };
+    // Steps that take each other's places in the ring run one after the other, others side by side.
+    for max_len in [50, 400] {
+        restore(&context, ModelShape { has_group: true, has_fields: true, ..shape(64, 4, 2, max_len, 20_000) });
+    }
+}
+
+fn restore(context: &Arc<GpuContext>, shape: ModelShape) {
     let model = Arc::new(random_model(shape, 7));
     let mut cpu = Stream::new(model.clone(), Cpu::<Simd>::new(model.clone())).unwrap();
-    let mut gpu = Stream::new(model.clone(), gpu_session(&context, &model).unwrap()).unwrap();
+    let mut gpu = Stream::new(model.clone(), gpu_session(context, &model).unwrap()).unwrap();
     let events = random_events(shape, 300, 8);
     for event in &events {
         cpu.observe(event.view()).unwrap();
@@ -233,7 +239,7 @@ fn gpu_sessions_that_are_restored_catch_up_at_once() {
     for event in &events {
         gpu.observe(event.view()).unwrap();
     }
-    println!("300 events took {:?} to hand over", started.elapsed());
+    println!("300 events with a ring of {} took {:?} to hand over", shape.max_len, started.elapsed());
     let upcoming = Upcoming { group: events[299].group };
     let expected = block_on(cpu_answer(&mut cpu, upcoming, 10));
     compare(&expected, &block_on(gpu_answer(&mut gpu, upcoming, 10))).unwrap();

@@ -2,10 +2,12 @@
 # The browser package: Rust to WebAssembly, its JavaScript, and the size budget.
 
 WEB_BUDGET=102400 # bytes of wasm and JavaScript together, gzip -9
-WEB_FILES=(pkg/wasm/foreclick_bg.wasm pkg/wasm/foreclick.js pkg/index.js pkg/shared.js)
+WEB_FILES=(pkg/wasm/foreclick_bg.wasm pkg/index.js)
 # Loaded only by pages that import foreclick/cache or foreclick/worker.
-WEB_OPTIONAL_FILES=(pkg/cache.js pkg/decisions.js pkg/worker.js pkg/worker-thread.js)
-WEB_SOURCES=(src build.rs Cargo.toml Cargo.lock tools/web.sh tools/wasm_target.sh tools/minify.js)
+WEB_OPTIONAL_FILES=(pkg/cache.js pkg/worker.js pkg/worker-thread.js)
+# What npm users can import, and what those files load.
+WEB_ENTRIES=(index cache worker worker-thread)
+WEB_SOURCES=(src build.rs Cargo.toml Cargo.lock tools/web.sh tools/wasm_target.sh)
 
 need_web_tools() {
   need_rust
@@ -35,8 +37,6 @@ compile_web() {
   # No generated types: users get the hand-written pkg/index.d.ts. The .wasm file's address is written in pkg/src/index.js.
   "$TOOLS/bin/wasm-bindgen" --target web --no-typescript --omit-default-module-path \
     --out-dir pkg/wasm --out-name foreclick "$CARGO_TARGET_DIR/$WASM/web/foreclick.wasm"
-  say "web package: minifying"
-  node tools/minify.js pkg/wasm/foreclick.js
   "$DEV/node_modules/.bin/wasm-opt" -Os --converge --low-memory-unused --reorder-functions-by-name --strip-debug --strip-producers --strip-target-features \
     --enable-simd --enable-bulk-memory --enable-nontrapping-float-to-int --enable-sign-ext \
     --enable-mutable-globals --enable-reference-types --enable-multivalue \
@@ -45,11 +45,12 @@ compile_web() {
   cp LICENSE-MIT LICENSE-APACHE pkg/
 }
 
-# The hand-written scripts, as they are shipped.
+# The scripts, each in one file.
 write_scripts() {
-  local source
-  for source in pkg/src/*.js; do
-    node tools/minify.js "$source" "pkg/${source##*/}"
+  local entry
+  rm -f pkg/*.js
+  for entry in "${WEB_ENTRIES[@]}"; do
+    node tools/bundle.js "pkg/src/$entry.js" "pkg/$entry.js"
   done
 }
 

@@ -1,7 +1,7 @@
 // foreclick for the page: fetches the model, starts WebAssembly, hands plain objects to and fro.
 // Every member is documented in index.d.ts.
 import { checked, checkSessions, copy, failure, get, obtain } from "./shared.js";
-import startWasm, { WebPredictor } from "./wasm/foreclick.js";
+import startWasm, { WebPredictor } from "../wasm/foreclick.js";
 
 const BACKENDS = ["auto", "cpu", "gpu"];
 // The GPU has its own, shorter deadlines. Past these it can only have died inside WebAssembly.

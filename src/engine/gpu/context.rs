@@ -156,10 +156,15 @@ impl GpuContext {
 
     /// Binds buffers to a pipeline's bindings 0, 1, 2 and so on.
     pub(super) fn bind(&self, pipeline: &ComputePipeline, buffers: &[&Buffer]) -> BindGroup {
+        let numbered: Vec<(usize, &Buffer)> = buffers.iter().copied().enumerate().collect();
+        self.bind_some(pipeline, &numbered)
+    }
+
+    /// Binds buffers to the bindings of these numbers: just those that the pipeline uses.
+    pub(super) fn bind_some(&self, pipeline: &ComputePipeline, buffers: &[(usize, &Buffer)]) -> BindGroup {
         let entries: Vec<BindGroupEntry<'_>> = buffers
             .iter()
-            .enumerate()
-            .map(|(place, buffer)| BindGroupEntry { binding: place as u32, resource: buffer.as_entire_binding() })
+            .map(|(binding, buffer)| BindGroupEntry { binding: *binding as u32, resource: buffer.as_entire_binding() })
             .collect();
         let layout = pipeline.get_bind_group_layout(0);
         self.device.create_bind_group(&BindGroupDescriptor { label: None, layout: &layout, entries: &entries })

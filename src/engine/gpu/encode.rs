@@ -1,4 +1,5 @@
-//! Events through the encoder: see `encode.wgsl`. Steps wait for each other and run in one dispatch.
+//! Events through the encoder: see `encode.wgsl`. Steps wait for each other: a few run one after the other in one
+//! dispatch, a history that is restored runs side by side, two dispatches a block.
 
 use super::super::ops::Step;
 use super::context::{GpuBuffer, GpuContext, dispatch};
@@ -15,16 +16,32 @@ pub const SOURCE: &str = include_str!(concat!(env!("OUT_DIR"), "/encode.wgsl"));
 /// How many steps wait at most.
 pub const MAX_STEPS: usize = 64;
 
+/// From so many steps on they run side by side.
+const MANY_STEPS: usize = 8;
+
 /// What all sessions of a model share.
 pub struct Kernel {
-    pipeline: ComputePipeline,
+    encode: ComputePipeline,
+    project_all: ComputePipeline,
+    attend_all: ComputePipeline,
+    conclude: ComputePipeline,
     weights: GpuBuffer,
+    /// Each block's number.
+    parts: Vec<GpuBuffer>,
 }
 
 impl Kernel {
     pub fn new(context: &GpuContext, shape: &Shape, weights: &Weights) -> Result<Self> {
+        let source = shape.source(SOURCE);
+        let compile = |entry| context.pipeline(&source, entry);
+        let part =
+            |block| context.upload("block", bytemuck::cast_slice(&[block as u32, 0, 0, 0]), BufferUsages::UNIFORM);
         Ok(Self {
-            pipeline: context.pipeline(&shape.source(SOURCE), "encode"),
+            encode: compile("encode"),
+            project_all: compile("project_all"),
+            attend_all: compile("attend_all"),
+            conclude: compile("conclude"),
+            parts: (0..weights.blocks.len()).map(part).collect::<Result<_>>()?,
             weights: context.upload(
                 "encoder weights",
                 bytemuck::cast_slice(&pack(weights, shape.chunk())),
@@ -66,25 +83,49 @@ fn transpose(matrix: &Matrix, packed: &mut Vec<f32>) {
 
 /// One session's share.
 pub struct Session {
-    bind_group: BindGroup,
+    encode: BindGroup,
+    /// The two halves of each block.
+    blocks: Vec<[BindGroup; 2]>,
+    conclude: BindGroup,
     steps: GpuBuffer,
     /// The steps that wait, as the shader's `Step`s.
     waiting: Vec<u32>,
     step_words: usize,
-    /// The ring and the attention's scratch: only the bind group uses them, but they must live as long.
-    _kept: [GpuBuffer; 2],
+    /// The ring and scratch: only the bind groups use them, but they must live as long.
+    _kept: [GpuBuffer; 4],
 }
 
 impl Session {
     pub fn new(model: &GpuModel, shared: &Buffers) -> Result<Self> {
         let Buffers { call, state, scores: _ } = shared;
-        let (context, shape, kernel) = (&model.context, &model.shape, &model.encode);
+        let (context, shape) = (&model.context, &model.shape);
+        let Kernel { encode, project_all, attend_all, conclude, weights, parts } = &model.encode;
         let step_bytes = shape.step_bytes();
         let steps = context.buffer("steps", MAX_STEPS * step_bytes, BufferUsages::STORAGE | BufferUsages::COPY_DST)?;
-        let ring = context.buffer("keys and values", 4 * shape.ring_floats(), BufferUsages::STORAGE)?;
-        let logits = context.buffer("attention", 4 * shape.logit_floats(), BufferUsages::STORAGE)?;
-        let bind_group = context.bind(&kernel.pipeline, &[call, &kernel.weights, &steps, &ring, &logits, state]);
-        Ok(Self { bind_group, steps, waiting: Vec::new(), step_words: step_bytes / 4, _kept: [ring, logits] })
+        let room = |label, floats| context.buffer(label, 4 * floats, BufferUsages::STORAGE);
+        let ring = room("keys and values", shape.ring_floats())?;
+        let logits = room("attention", MAX_STEPS * shape.logit_floats())?;
+        let residuals = room("residuals", MAX_STEPS * shape.hidden())?;
+        let queries = room("queries", MAX_STEPS * shape.hidden())?;
+        // By the numbers of the shader's bindings.
+        let all = [(1, &**weights), (2, &*steps), (3, &*ring), (4, &*logits), (7, &*residuals), (8, &*queries)];
+        let block = |part: &GpuBuffer| {
+            let halves = [(project_all, [1, 2, 3, 7, 8].as_slice()), (attend_all, &[1, 2, 3, 4, 7, 8])];
+            halves.map(|(pipeline, used)| {
+                let mut buffers: Vec<_> = all.into_iter().filter(|(binding, _)| used.contains(binding)).collect();
+                buffers.push((6, part));
+                context.bind_some(pipeline, &buffers)
+            })
+        };
+        Ok(Self {
+            encode: context.bind(encode, &[call, weights, &steps, &ring, &logits, state]),
+            blocks: parts.iter().map(block).collect(),
+            conclude: context.bind_some(conclude, &[(0, call), (1, weights), (5, state), (7, &residuals)]),
+            steps,
+            waiting: Vec::new(),
+            step_words: step_bytes / 4,
+            _kept: [ring, logits, residuals, queries],
+        })
     }
 
     /// How many steps wait.
@@ -103,13 +144,25 @@ impl Session {
         self.waiting.extend(input.iter().chain(rotation).map(|value| value.to_bits()));
     }
 
-    /// Sends the waiting steps ahead of the dispatch.
-    pub fn write(&mut self, queue: &wgpu::Queue) {
+    /// Sends the waiting steps ahead of the dispatches and records these.
+    pub fn record(&mut self, kernel: &Kernel, queue: &wgpu::Queue, pass: &mut ComputePass<'_>) {
         queue.write_buffer(&self.steps, 0, bytemuck::cast_slice(&self.waiting));
+        let count = self.waiting();
+        if count >= MANY_STEPS && self.fills_free_places() {
+            for [project, attend] in &self.blocks {
+                dispatch(pass, &kernel.project_all, project, count);
+                dispatch(pass, &kernel.attend_all, attend, count);
+            }
+            dispatch(pass, &kernel.conclude, &self.conclude, 1);
+        } else {
+            dispatch(pass, &kernel.encode, &self.encode, 1);
+        }
         self.waiting.clear();
     }
 
-    pub fn record(&self, kernel: &Kernel, pass: &mut ComputePass<'_>) {
-        dispatch(pass, &kernel.pipeline, &self.bind_group, 1);
+    /// Whether no step takes the place in the ring of one that is still looked at: each finds one place more filled.
+    fn fills_free_places(&self) -> bool {
+        let filled = |step: usize| self.waiting[step * self.step_words + 1] as usize;
+        filled(self.waiting() - 1) - filled(0) == self.waiting() - 1
     }
 }

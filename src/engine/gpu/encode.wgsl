@@ -14,9 +14,15 @@ struct Step {
 @group(0) @binding(2) var<storage, read> steps: array<Step>;
 // Keys [BLOCKS, HIDDEN, MAX_LEN], then values [BLOCKS, MAX_LEN, HIDDEN].
 @group(0) @binding(3) var<storage, read_write> ring: array<f32>;
-// [HEADS, MAX_LEN]
+// [steps, HEADS, MAX_LEN]; steps one after the other share the first.
 @group(0) @binding(4) var<storage, read_write> logits: array<f32>;
+// Only encode and conclude have this one,
 @group(0) @binding(5) var<storage, read_write> state: State;
+// and only what works on many steps at once these: the block, and between its two kernels each step's residual and
+// query, [steps, HIDDEN].
+@group(0) @binding(6) var<uniform> part: vec4<u32>;
+@group(0) @binding(7) var<storage, read_write> residuals: array<f32>;
+@group(0) @binding(8) var<storage, read_write> queries: array<f32>;
 
 const RMS_EPSILON: f32 = 1e-6;
 const QUERY_LIMIT: f32 = 32767.0;
@@ -38,17 +44,67 @@ fn encode(@builtin(local_invocation_index) local: u32) {
         }
         workgroupBarrier();
         for (var block = 0u; block < BLOCKS; block++) {
-            attend(step, block, local);
+            project(step, block, local);
+            attend(step, 0u, block, local);
             feed_forward(block * BLOCK, local);
         }
     }
     finish(local);
 }
 
-fn attend(step: u32, block: u32, local: u32) {
+// The first half of a block for many steps, a workgroup each: keys, values and queries. They find the ring empty, so
+// that none takes the place of a key that another still looks at.
+@compute @workgroup_size(WORKGROUP)
+fn project_all(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+    let step = group.x;
+    for (var i = local; i < HIDDEN; i += WORKGROUP) {
+        if part.x == 0u {
+            residuals[step * HIDDEN + i] = steps[step].input[i];
+        }
+        residual[i] = residuals[step * HIDDEN + i];
+    }
+    workgroupBarrier();
+    project(step, part.x, local);
+    for (var i = local; i < HIDDEN; i += WORKGROUP) {
+        queries[step * HIDDEN + i] = y[i];
+    }
+}
+
+// The second half: each step looks at the keys and values up to its own.
+@compute @workgroup_size(WORKGROUP)
+fn attend_all(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+    let step = group.x;
+    for (var i = local; i < HIDDEN; i += WORKGROUP) {
+        residual[i] = residuals[step * HIDDEN + i];
+        y[i] = queries[step * HIDDEN + i];
+    }
+    workgroupBarrier();
+    attend(step, step * HEADS * MAX_LEN, part.x, local);
+    feed_forward(part.x * BLOCK, local);
+    for (var i = local; i < HIDDEN; i += WORKGROUP) {
+        residuals[step * HIDDEN + i] = residual[i];
+    }
+}
+
+// What encode ends with, after the last of many steps.
+@compute @workgroup_size(WORKGROUP)
+fn conclude(@builtin(local_invocation_index) local: u32) {
+    for (var i = local; i < HIDDEN; i += WORKGROUP) {
+        residual[i] = residuals[(call.steps - 1u) * HIDDEN + i];
+    }
+    workgroupBarrier();
+    finish(local);
+}
+
+// y = the query; the ring takes key and value.
+fn project(step: u32, block: u32, local: u32) {
     norm(block * BLOCK + ATTENTION_NORM, local);
     multiply(block * BLOCK + QKV, 3u * HIDDEN, 0u, HIDDEN, local);
     remember(step, block, local);
+}
+
+// Of y, with the logits from `first_logit` on.
+fn attend(step: u32, first_logit: u32, block: u32, local: u32) {
     let filled = steps[step].filled;
     for (var at = local; at < HEADS * filled; at += WORKGROUP) {
         let first = at / filled * HEAD_SIZE;
@@ -57,11 +113,11 @@ fn attend(step: u32, block: u32, local: u32) {
         for (var i = first; i < first + HEAD_SIZE; i++) {
             sum += y[i] * ring[(block * HIDDEN + i) * MAX_LEN + place];
         }
-        logits[at / filled * MAX_LEN + place] = sum;
+        logits[first_logit + at / filled * MAX_LEN + place] = sum;
     }
     storageBarrier();
     workgroupBarrier();
-    mix(block, filled, local);
+    mix(first_logit, block, filled, local);
     multiply(block * BLOCK + ATTENTION_OUT, HIDDEN, 0u, HIDDEN, local);
     add(local);
 }
@@ -91,11 +147,11 @@ fn remember(step: u32, block: u32, local: u32) {
 }
 
 // x = the values, mixed by the softmax of the logits. Where threads outnumber values, several share one.
-fn mix(block: u32, filled: u32, local: u32) {
+fn mix(first_logit: u32, block: u32, filled: u32, local: u32) {
     let parts = max(1u, WORKGROUP / HIDDEN);
     for (var at = local; at < HIDDEN * parts; at += WORKGROUP) {
         let i = at % HIDDEN;
-        let row = i / HEAD_SIZE * MAX_LEN;
+        let row = first_logit + i / HEAD_SIZE * MAX_LEN;
         var largest = logits[row];
         for (var place = 1u; place < filled; place++) {
             largest = max(largest, logits[row + place]);

@@ -121,8 +121,7 @@ impl Gpu {
         let mut commands = context.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
         let mut pass = commands.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
         if steps > 0 {
-            encode.write(&context.queue);
-            encode.record(&model.encode, &mut pass);
+            encode.record(&model.encode, &context.queue, &mut pass);
         }
         if std::mem::take(scores_wait) {
             score.record(&model.score, &mut pass);
