@@ -222,7 +222,7 @@ fn gpu_ties_are_ordered_by_item() {
 fn gpu_sessions_that_are_restored_catch_up_at_once() {
     let context = gpu();
     // Steps that take each other's places in the ring run one after the other, others side by side.
-    for max_len in [50, 400] {
+    for max_len in [50, 200, 400] {
         restore(&context, ModelShape { has_group: true, has_fields: true, ..shape(64, 4, 2, max_len, 20_000) });
     }
 }

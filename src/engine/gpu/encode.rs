@@ -14,7 +14,7 @@ use wgpu::{BindGroup, BufferUsages, ComputePass, ComputePipeline};
 pub const SOURCE: &str = include_str!(concat!(env!("OUT_DIR"), "/encode.wgsl"));
 
 /// How many steps wait at most.
-pub const MAX_STEPS: usize = 64;
+const MAX_STEPS: usize = 64;
 
 /// From so many steps on they run side by side.
 const MANY_STEPS: usize = 8;
@@ -91,6 +91,8 @@ pub struct Session {
     /// The steps that wait, as the shader's `Step`s.
     waiting: Vec<u32>,
     step_words: usize,
+    /// How many of them may run one after the other.
+    in_a_row: usize,
     /// The ring and scratch: only the bind groups use them, but they must live as long.
     _kept: [GpuBuffer; 4],
 }
@@ -124,6 +126,7 @@ impl Session {
             steps,
             waiting: Vec::new(),
             step_words: step_bytes / 4,
+            in_a_row: shape.steps_in_a_row(),
             _kept: [ring, logits, residuals, queries],
         })
     }
@@ -133,7 +136,14 @@ impl Session {
         self.waiting.len() / self.step_words
     }
 
-    /// Appends a step; at most [`MAX_STEPS`] may wait.
+    /// Whether the waiting steps must be sent before this one can wait with them.
+    pub fn is_full_for(&self, step: &Step<'_>) -> bool {
+        let count = self.waiting();
+        let is_free = count > 0 && step.filled == self.filled(0) + count;
+        count == MAX_STEPS || (!is_free && count >= self.in_a_row)
+    }
+
+    /// Appends a step.
     pub fn push(&mut self, step: &Step<'_>) {
         let Step { input, rotation, slot, filled } = *step;
         if filled == 1 {
@@ -162,7 +172,11 @@ impl Session {
 
     /// Whether no step takes the place in the ring of one that is still looked at: each finds one place more filled.
     fn fills_free_places(&self) -> bool {
-        let filled = |step: usize| self.waiting[step * self.step_words + 1] as usize;
-        filled(self.waiting() - 1) - filled(0) == self.waiting() - 1
+        self.filled(self.waiting() - 1) - self.filled(0) == self.waiting() - 1
+    }
+
+    /// Places of the ring that a waiting step finds filled, its own included.
+    fn filled(&self, step: usize) -> usize {
+        self.waiting[step * self.step_words + 1] as usize
     }
 }

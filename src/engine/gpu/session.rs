@@ -160,7 +160,7 @@ impl Ops for Gpu {
 
     fn encode(&mut self, step: &Step<'_>) -> Result<()> {
         // What waits of an earlier prediction must see the state before this step.
-        if self.scores_wait || self.adjust.waiting() > 0 || self.encode.waiting() == encode::MAX_STEPS {
+        if self.scores_wait || self.adjust.waiting() > 0 || self.encode.is_full_for(step) {
             self.submit(None)?;
         }
         self.encode.push(step);

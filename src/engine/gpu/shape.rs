@@ -38,6 +38,9 @@ pub struct Shape {
     bits: u32,
 }
 
+/// Rounds of all loops that a workgroup's threads may take, as they are estimated.
+const ROUNDS: usize = 30_000;
+
 /// What every shader begins with, after the constants.
 const PRELUDE: &str = "
 const EXCLUDED: f32 = -3.0e38;
@@ -147,6 +150,15 @@ impl Shape {
     /// Workgroups that rank all scores.
     pub(super) fn tiles(&self) -> usize {
         self.items.div_ceil(TILE)
+    }
+
+    /// Steps of the encoder that one workgroup takes one after the other. Mesa's software driver ends all loops of a
+    /// shader after 65,535 rounds, and what they were to compute is wrong then; no driver likes to be held up for long.
+    pub(super) fn steps_in_a_row(&self) -> usize {
+        let Self { hidden, blocks, feed_forward, max_len, .. } = *self;
+        let products = (4 * hidden + 3 * feed_forward) * hidden / WORKGROUP;
+        let attention = max_len * (WORKGROUP + 2 * hidden) / WORKGROUP;
+        (ROUNDS / (blocks * (products + attention + 100))).max(1)
     }
 
     /// The number of items.
