@@ -224,7 +224,7 @@ mod tests {
         }
 
         #[test]
-        fn a_half_is_the_nearest(value in -70000.0f32..70000.0, exponent in 0i32..30) {
+        fn a_half_is_the_nearest(value in -65504.0f32..65504.0, exponent in 0i32..30) {
             let value = value * 0.5f32.powi(exponent);
             let half = half_from_f32(value);
             let error = |half: u16| (f64::from(f32_from_half(half)) - f64::from(value)).abs();
