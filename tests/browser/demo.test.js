@@ -170,7 +170,7 @@ for (const [name, viewport, colorScheme] of [
     const width = await visit.page.evaluate(() => document.documentElement.scrollWidth);
     assert.ok(width <= viewport.width, `${width} pixels wide, expected at most ${viewport.width}`);
     const blank = await browser.newPage();
-    assert.equal(await colours(blank, await blank.screenshot()), 1, "the measure itself must see a blank page");
+    assert.equal(await colours(blank, await shoot(blank)), 1, "the measure itself must see a blank page");
     const screenshot = await shoot(visit.page, `${ROOT}build/screenshots/demo-${name}-${colorScheme}.png`);
     assert.ok((await colours(blank, screenshot)) > 40);
     await blank.close();

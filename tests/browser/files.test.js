@@ -153,12 +153,12 @@ test("tensors with impossible contents are refused", async () => {
   await refuse(
     [
       ["NaN weights", at("blocks.0.qkv.scale", nan)],
-      ["a NaN bias", at("items.bias", nan)],
-      ["falling offsets", at("vocab.offsets", [9, 9, 9, 9])],
-      ["keys out of order", at("vocab.bytes", [0x7a])],
-      ["keys that are no text", at("vocab.bytes", [0xff])],
+      ["NaN biases", at("items.bias.scale", nan)],
+      ["keys of no letters", at("vocab.sizes", [1, 0, 0, 0])],
+      ["letters that are no text", at("vocab.letters", [0xff])],
+      ["keys out of order", at("vocab.high", [0, 0])],
       ["a neighbour out of range", at("neighbours.items", [0xff, 0xff])],
-      ["neighbours out of range", at("neighbours.offsets", [0xff, 0xff, 0xff, 0x7f])],
+      ["neighbours out of range", at("neighbours.counts", [0xff, 0xff])],
     ],
     /^format: model file: /,
   );

@@ -18,13 +18,14 @@ const SHOWN_EVENTS: usize = 400;
 
 /// Write a run's quantized model file, if it loses little enough.
 #[derive(Debug, Args)]
+#[command(after_long_help = onnx::INTERFACE)]
 pub struct Export {
     /// The run's folder, such as runs/NAME
     run: PathBuf,
     /// Where to write the model file [default: the run's model.safetensors only]
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
-    /// Also write the trained model, not quantized, as ONNX, for other runtimes. Its inputs are described in the file
+    /// Also write the trained model, not quantized, as ONNX, for other runtimes; `--help` says what its inputs are
     /// [default: nothing]
     #[arg(long, value_name = "FILE")]
     onnx: Option<PathBuf>,

@@ -19,19 +19,22 @@ const MAX_BYTES: usize = i32::MAX as usize;
 const ABOUT: &str = "One prediction of a foreclick model. The sequence's events come as ids, oldest first; what \
                      counting adds to single candidates comes as features of each.";
 
-/// Writes a model, as trained or halved, as ONNX.
-///
-/// Inputs, where L events, oldest first, precede the prediction:
-/// - `items` int64 `[L]`: item ids, which are the keys' ranks in byte order
-/// - `gaps` int64 `[L]`: 0 for the first event, 1 in the same group as the one before, else 2 + log2(1 + seconds since)
-/// - `field_N` for the schema's field N: int64 `[L]`, 1 + the value's place in the schema's list, 0 for none of them; or
-///   float `[L]`, (value - mean) / std, NaN where missing
-/// - `open_size` int64 `[1]`: events in the group that the next event will belong to
-/// - `candidates` int64 `[M, 1]` and `features` float `[M, 3]`: items met before or neighbours, each once, with ln(1 +
-///   recency / epsilon), ln(1 + neighbour sum / epsilon) and what is added as it is, minus infinity to leave an item out
-/// - `k` int64 `[1]`
-///
-/// Outputs: `best_items` int64 `[k]` and `best_scores` float `[k]`, best first.
+/// The graph's inputs and outputs.
+pub const INTERFACE: &str = "\
+An ONNX file's inputs, where L events, oldest first, precede the prediction:
+  items       int64 [L]     item ids, which are the keys' ranks in byte order
+  gaps        int64 [L]     0 for the first event, 1 in the same group as the one before, else
+                            2 + floor(log2(1 + seconds since the one before)), at most 31
+  field_N     int64 [L]     the schema's field N, a category: 1 + the value's place, 0 for others
+              float [L]     or a number: (value - mean) / std, NaN where missing
+  open_size   int64 [1]     events in the group that the next event will belong to, 0 without groups
+  candidates  int64 [M, 1]  items met before and neighbours, each once; none will do
+  features    float [M, 3]  of each: ln(1 + recency / epsilon), ln(1 + neighbour sum / epsilon), and
+                            what is added as it is, -1e30 to leave the item out
+  k           int64 [1]     how many items are asked for
+Outputs: best_items int64 [k] and best_scores float [k], best first.";
+
+/// Writes a model as trained as ONNX, with the inputs and outputs of [`INTERFACE`].
 ///
 /// # Errors
 /// When the model is quantized, or exceeds the 2 GiB of a protobuf message.

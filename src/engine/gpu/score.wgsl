@@ -49,5 +49,5 @@ fn products(codes: vec4<u32>, quad: u32) -> i32 {
 // The low nibbles, less 8 each, as int8: with its third bit turned a nibble is that number in four bits.
 fn widen(nibbles: vec4<u32>) -> vec4<u32> {
     let turned = (nibbles & vec4<u32>(0x0f0f0f0fu)) ^ vec4<u32>(0x08080808u);
-    return turned | (turned & vec4<u32>(0x08080808u)) * 30u;
+    return turned | ((turned & vec4<u32>(0x08080808u)) * 30u);
 }
