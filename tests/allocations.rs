@@ -1,7 +1,6 @@
 //! Once a session is warm, an event allocates nothing and a prediction only its result.
 #![expect(clippy::unwrap_used, reason = "helpers of tests may panic as tests do")]
 
-#[expect(dead_code, reason = "other tests use the rest")]
 mod common;
 
 use common::{ModelShape, random_events, random_model};
