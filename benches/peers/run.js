@@ -33,7 +33,8 @@ const ROWS = [
 const SIZES = (process.env.SIZES?.split(",").map(Number) ?? [1_000, 10_000, 100_000, 1_000_000]).flatMap((items) =>
   [64, 128].flatMap((hidden) => [50, 200].map((history) => ({ items, hidden, history }))),
 );
-const LOADS = { cpu: 3, gpu: 1 };
+const LOADS = { cpu: 5, gpu: 1 };
+const SETTLE = 2_000;
 const LIMIT = 60_000;
 
 const server = await serve(FOLDERS);
@@ -70,6 +71,7 @@ async function measureRow({ name, runtime, backend, bits = 8, file }, { items, h
   // Each in a browser of its own: some take it down with them.
   const browser = await launchChromium({ gpu: "any" });
   try {
+    await settle(browser);
     const loads = [];
     for (let round = 0; round < LOADS[backend]; round++) {
       const measured = await inNewPage(browser, task, round < LOADS[backend] - 1);
@@ -85,6 +87,14 @@ async function measureRow({ name, runtime, backend, bits = 8, file }, { items, h
   const { predict, failed } = found;
   console.error(`peers: ${name}, ${items} x ${hidden}, history ${history}: ${failed ?? `${predict.p50.toFixed(3)} ms`}`);
   return found;
+}
+
+/** A browser that has just started is busy with itself. */
+async function settle(browser) {
+  const page = await browser.newPage();
+  await page.goto(server.url);
+  await page.waitForTimeout(SETTLE);
+  await page.close();
 }
 
 async function inNewPage(browser, task, onlyLoad) {
