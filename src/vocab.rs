@@ -71,7 +71,9 @@ impl Vocab {
     /// Takes what a file has of `items` keys.
     ///
     /// # Errors
-    /// [`Error::Format`] unless there are so many keys, strictly ascending and in UTF-8.
+    /// [`Error::Format`] unless there are so many keys, in UTF-8 and strictly ascending: texts as such, packed keys by
+    /// their numbers. (Numbers that no key of ours has, as of letters after an end, are not looked for: they cost a load
+    /// time and can only give a foreign file's item a name that leads to another item or to none.)
     pub fn from_stored(stored: Stored, items: usize) -> Result<Self> {
         match stored {
             Stored::Packed(packed) => Numbers::unpack(&packed, items).map(Keys::Numbers),

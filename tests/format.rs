@@ -145,6 +145,50 @@ fn nan_in_a_tensor_is_refused() {
     assert!(Model::from_bytes(&model.to_bytes().unwrap()).unwrap_err().to_string().contains("\"start\""));
 }
 
+/// Millions of rows of nothing take no byte in a file, but room in memory.
+#[test]
+fn rows_of_nothing_are_refused() {
+    for rows in ["1e30", "4000000000", "2"] {
+        let tensors = format!("\"items.weight\":{{\"dtype\":\"I8\",\"shape\":[{rows},0],\"data_offsets\":[0,0]}}");
+        let metadata = random_model(shape(5), 1).metadata;
+        let text = serde_json::to_string(&serde_json::to_string(&metadata).unwrap()).unwrap();
+        let header = format!("{{\"__metadata__\":{{\"foreclick\":{text}}},{tensors}}}");
+        let file = [&(header.len() as u64).to_le_bytes(), header.as_bytes()].concat();
+        let error = Model::from_bytes(&file).unwrap_err();
+        assert!(error.to_string().contains("\"items.weight\""), "{error}");
+    }
+}
+
+#[test]
+fn neighbours_are_there_whole_or_not_at_all() {
+    let file = file();
+    let end = header_end(&file);
+    let header = std::str::from_utf8(&file[..end]).unwrap();
+    for name in ["items", "counts", "weights", "scales"] {
+        let header = header.replacen(
+            &format!("\"neighbours.{name}\""),
+            &format!("\"neighbours.{}\"", "x".repeat(name.len())),
+            1,
+        );
+        let error = Model::from_bytes(&[header.as_bytes(), &file[end..]].concat()).unwrap_err();
+        assert!(error.to_string().contains("neighbours"), "{name}: {error}");
+    }
+}
+
+#[test]
+fn a_scale_that_makes_infinities_is_refused() {
+    let whole = file();
+    let start = header_end(&whole);
+    for name in ["items.bias", "gap", "blocks.0.qkv"] {
+        let scale = Container::open(&whole).unwrap().get(&format!("{name}.scale")).unwrap().to_vec::<f32>();
+        let mut file = whole.clone();
+        let place = (start..file.len()).find(|&at| file[at..].starts_with(bytemuck::cast_slice(&scale))).unwrap();
+        file[place..place + 4].copy_from_slice(&3e38f32.to_le_bytes());
+        let error = Model::from_bytes(&file).unwrap_err();
+        assert!(error.to_string().contains(&format!("\"{name}\" holds NaN or infinity")), "{error}");
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(400))]
     #[test]

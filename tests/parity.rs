@@ -255,6 +255,39 @@ fn restore(context: &Arc<GpuContext>, shape: ModelShape) {
 }
 
 /// Every item is out, then the session begins again.
+/// Steps so long that few or none fit one dispatch on a driver that ends long loops, in all the ways they are sent.
+#[test]
+#[ignore = "needs a GPU: ./build.sh test runs it"]
+fn gpu_steps_of_large_encoders_are_right_however_many_wait() {
+    let context = gpu();
+    for (shape, counts) in [
+        (ModelShape { feed_forward: 1024, ..shape(256, 4, 4, 64, 300) }, [1, 3, 68]),
+        (ModelShape { feed_forward: 2048, ..shape(512, 8, 4, 5, 300) }, [0, 2, 7]),
+    ] {
+        let model = Arc::new(random_model(shape, 7));
+        let gpu_model = GpuModel::new(context.clone(), model.clone()).unwrap();
+        for count in counts {
+            let mut events = random_events(shape, 2 * count + 5, 8);
+            events.retain(|event| event.view().is_known());
+            assert!(events.len() > count);
+            let mut cpu = Stream::new(model.clone(), Cpu::<Simd>::new(model.clone())).unwrap();
+            let mut gpu = Stream::new(model.clone(), Gpu::new(gpu_model.clone()).unwrap()).unwrap();
+            // So many at once, then one alone.
+            for part in [&events[..count], &events[count..=count]] {
+                for event in part {
+                    cpu.observe(event.view()).unwrap();
+                    gpu.observe(event.view()).unwrap();
+                }
+                let upcoming = Upcoming { group: 9 };
+                let expected = block_on(cpu_answer(&mut cpu, upcoming, 10));
+                let got = block_on(gpu_answer(&mut gpu, upcoming, 10));
+                compare(&expected, &got)
+                    .unwrap_or_else(|what| panic!("{} values, {count} events: {what}", shape.hidden));
+            }
+        }
+    }
+}
+
 #[test]
 #[ignore = "needs a GPU: ./build.sh test runs it"]
 fn gpu_without_a_candidate_and_after_a_reset() {

@@ -214,10 +214,14 @@ fn view_tensor<'a>(name: &str, info: TensorInfo, data: &'a [u8]) -> Result<Tenso
     let &[start, end] = data_offsets.as_slice() else {
         return Err(Error::Format(format!("tensor \"{name}\" has {} offsets, expected two", data_offsets.len())));
     };
+    // Rows of nothing would be any number of rows, without a byte to show for them.
+    let rows_are_there = rows <= 1 || columns > 0;
     let size = rows.checked_mul(columns).and_then(|count| count.checked_mul(dtype.size()));
     let bytes = if start <= end { data.get(start..end) } else { None };
     match bytes {
-        Some(bytes) if Some(bytes.len()) == size => Ok(TensorView { dtype, rows, columns, start, bytes }),
+        Some(bytes) if Some(bytes.len()) == size && rows_are_there => {
+            Ok(TensorView { dtype, rows, columns, start, bytes })
+        }
         _ => Err(Error::Format(format!(
             "tensor \"{name}\" [{rows}, {columns}] is said to lie at bytes {start}..{end} of {}; the file is cut or damaged, fetch it again",
             data.len()

@@ -92,10 +92,10 @@ impl Reader<'_> {
     }
 
     fn neighbours(&self, items: usize) -> Result<Neighbours> {
-        let Some(ids) = self.file.get("neighbours.items") else {
+        if !self.file.names().any(|name| name.starts_with("neighbours.")) {
             return Ok(Neighbours { offsets: vec![0; items + 1], scales: vec![0.0; items], ..Neighbours::default() });
-        };
-        let pairs = ids.columns;
+        }
+        let pairs = self.file.get("neighbours.items").map_or(0, |ids| ids.columns);
         let counts: Vec<u16> = self.file.require("neighbours.counts", Dtype::U16, 1, items)?;
         let mut offsets = vec![0u32];
         for count in counts {
@@ -131,8 +131,8 @@ impl Reader<'_> {
         match bits {
             ..=8 => {
                 let codes = self.file.require(name, Dtype::I8, rows, columns)?;
-                let scales = self.vector(&format!("{name}.scale"), rows)?;
-                Ok(Matrix { columns, values: Int8Rows { columns, codes, scales }.dequantize() })
+                let scales = self.file.require(&format!("{name}.scale"), Dtype::F32, 1, rows)?;
+                Ok(Matrix { columns, values: finite(name, Int8Rows { columns, codes, scales }.dequantize())? })
             }
             16 => {
                 let halves: Vec<u16> = self.file.require(name, Dtype::F16, rows, columns)?;

@@ -65,16 +65,21 @@ pub async fn run<G: Ops>(model: Arc<Model>, device: G, clock: Clock) -> Result<T
     Ok(Trial { stream, times })
 }
 
-/// One session from its beginning: what is predicted inside the last group, and for a new one.
-async fn play<O: Ops>(stream: &mut Stream<O>, events: &[EncodedEvent]) -> Result<[TopK; 2]> {
+/// One session from its beginning. First all events but the last at once, as a history is restored; what is predicted
+/// for a new group. Then the last alone, as a page has it, which devices may run otherwise; what is predicted inside its
+/// group.
+async fn play<O: Ops>(stream: &mut Stream<O>, events: &[EncodedEvent]) -> Result<Vec<TopK>> {
     stream.reset()?;
-    for event in events {
-        stream.observe(event.view())?;
+    let mut predictions = Vec::new();
+    if let Some((last, earlier)) = events.split_last() {
+        for event in earlier {
+            stream.observe(event.view())?;
+        }
+        predictions.push(stream.predict(Upcoming { group: last.group + 1 }, K, &[]).await?);
+        stream.observe(last.view())?;
+        predictions.push(stream.predict(Upcoming { group: last.group }, K, &[]).await?);
     }
-    let open = events.last().map_or(0, |event| event.group);
-    let inside = stream.predict(Upcoming { group: open }, K, &[]).await?;
-    let after = stream.predict(Upcoming { group: open + 1 }, K, &[]).await?;
-    Ok([inside, after])
+    Ok(predictions)
 }
 
 /// Rank by rank. Two items whose scores are as good as equal may have changed places.

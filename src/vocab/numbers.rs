@@ -48,14 +48,16 @@ impl Numbers {
         if longest > usize::from(u8::MAX) || !keys.iter().all(|key| key.is_ascii()) {
             return None;
         }
-        let place = |place: usize| {
-            let mut letters: Vec<u8> = keys.iter().filter_map(|key| key.as_bytes().get(place).copied()).collect();
-            letters.sort_unstable();
-            letters.dedup();
-            Place { letters, ended: u64::from(place >= shortest) }
-        };
-        let mut numbers = Self { places: (0..longest).map(place).collect(), values: Vec::new() };
-        numbers.range()?;
+        let mut numbers = Self { places: Vec::new(), values: Vec::new() };
+        for place in 0..longest {
+            let mut occurs = [false; 128];
+            keys.iter()
+                .filter_map(|key| key.as_bytes().get(place))
+                .for_each(|&letter| occurs[usize::from(letter)] = true);
+            let letters = (0..128).filter(|&letter| occurs[usize::from(letter)]).collect();
+            numbers.places.push(Place { letters, ended: u64::from(place >= shortest) });
+            numbers.range()?;
+        }
         numbers.values = keys.iter().map(|key| numbers.number(key.as_bytes())).collect::<Option<_>>()?;
         Some(numbers)
     }
@@ -135,19 +137,27 @@ impl Numbers {
             places.push(Place { letters: own.to_vec(), ended: u64::from(index >= usize::from(*shortest)) });
             letters = others;
         }
+        if !letters.is_empty() || high.last() == Some(&0) {
+            return Err("there is more than was asked for");
+        }
         let mut numbers = Self { places, values: Vec::new() };
         let range = numbers.range().ok_or("keys are too long")?;
         let width = low_bytes(range, items);
         if low.len() != items * width {
             return Err("numbers are missing");
         }
-        numbers.values.reserve_exact(items.min(8 * high.len()));
+        numbers.values.try_reserve_exact(items.min(8 * high.len())).map_err(|_| "there is no memory for them")?;
         for bit in (0..8 * high.len()).filter(|bit| high[bit / 8] >> (bit % 8) & 1 == 1) {
             let rank = numbers.values.len();
             let low = low.get(rank * width..(rank + 1) * width).ok_or("there are too many")?;
             let low = low.iter().rev().fold(0, |number, &byte| number << 8 | u64::from(byte));
-            let value = ((bit - rank) as u64) << (8 * width) | low;
-            if value >= range || numbers.values.last().is_some_and(|&last| last >= value) {
+            let above = (bit - rank) as u64;
+            let value = above << (8 * width) | low;
+            // Of a larger part bits would be lost.
+            if above > high_part(range, width)
+                || value >= range
+                || numbers.values.last().is_some_and(|&last| last >= value)
+            {
                 return Err("numbers are not ascending");
             }
             numbers.values.push(value);
@@ -201,7 +211,7 @@ mod tests {
         for items in [0, 3, 5, 1 << 30] {
             assert!(Numbers::unpack(&packed, items).is_err(), "{items}");
         }
-        let changes: [fn(&mut Packed); 10] = [
+        let changes: [fn(&mut Packed); 12] = [
             |packed| packed.sizes.clear(),
             |packed| packed.sizes[1] = 0,
             |packed| packed.sizes[1] = 200,
@@ -212,6 +222,8 @@ mod tests {
             |packed| packed.low.fill(0),
             |packed| packed.high.push(1),
             |packed| packed.high.fill(0xff),
+            |packed| packed.high.push(0),
+            |packed| packed.letters.push(b'z'),
         ];
         for (number, change) in changes.iter().enumerate() {
             let mut packed = packed.clone();

@@ -34,6 +34,11 @@ struct Fake {
     good: usize,
     /// Added to the third score.
     error: f32,
+    /// Whether that is added only where a step came after a prediction.
+    only_live: bool,
+    /// Whether it has predicted in this session, and whether a step came since.
+    answered: bool,
+    live: bool,
 }
 
 impl Ops for Fake {
@@ -41,6 +46,8 @@ impl Ops for Fake {
 
     fn encode(&mut self, step: &Step<'_>) -> Result<()> {
         STEPS.set(STEPS.get() + 1);
+        self.answered &= step.filled > 1;
+        self.live = self.answered;
         self.cpu.encode(step)
     }
 
@@ -59,7 +66,10 @@ impl Ops for Fake {
         CLOCK.set(CLOCK.get() + self.milliseconds);
         self.good = self.good.checked_sub(1).ok_or_else(|| Error::Gpu("the GPU was lost".into()))?;
         let mut top = self.cpu.rank(k, None);
-        top.ranked[2].1 += self.error;
+        if self.live || !self.only_live {
+            top.ranked[2].1 += self.error;
+        }
+        self.answered = true;
         Ok(top)
     }
 }
@@ -68,8 +78,12 @@ impl Ops for Fake {
 const TRIAL: usize = 14;
 
 fn try_out(model: &Arc<Model>, milliseconds: f64, good: usize, error: f32) -> Result<Trial<Fake>> {
-    let fake = Fake { cpu: Cpu::new(model.clone()), milliseconds, good, error };
-    now(trial::run(model.clone(), fake, clock))
+    now(trial::run(model.clone(), fake(model, milliseconds, good, error), clock))
+}
+
+fn fake(model: &Arc<Model>, milliseconds: f64, good: usize, error: f32) -> Fake {
+    let cpu = Cpu::new(model.clone());
+    Fake { cpu, milliseconds, good, error, only_live: false, answered: false, live: false }
 }
 
 /// A predictor that has a fake GPU, which fails after so many predictions.
@@ -93,6 +107,15 @@ fn a_gpu_that_computes_the_same_passes_and_a_wrong_one_does_not() {
     assert!(wrong.to_string().contains("rank 3"), "{wrong}");
     assert!(try_out(&model, 0.0, TRIAL, f32::NAN).is_err());
     assert!(try_out(&model, 0.0, TRIAL - 1, 0.0).is_err(), "the last prediction fails");
+}
+
+/// A page's events come one by one, which is not how a history is restored.
+#[test]
+fn a_gpu_that_is_wrong_about_single_events_alone_does_not_pass() {
+    let model = Arc::new(model());
+    let wrong = Fake { only_live: true, ..fake(&model, 0.0, TRIAL, 0.05) };
+    let error = now(trial::run(model.clone(), wrong, clock)).err().unwrap();
+    assert!(error.to_string().contains("prediction 1 is wrong"), "{error}");
 }
 
 #[test]

@@ -1,5 +1,5 @@
 //! Events through the encoder: see `encode.wgsl`. Steps wait for each other: a few run one after the other in one
-//! dispatch, a history that is restored runs side by side, two dispatches a block.
+//! dispatch; a history that is restored, or a step too long for one dispatch, runs side by side, two dispatches a block.
 
 use super::super::ops::Step;
 use super::context::{GpuBuffer, GpuContext, dispatch};
@@ -17,7 +17,7 @@ pub const SOURCE: &str = include_str!(concat!(env!("OUT_DIR"), "/encode.wgsl"));
 const MAX_STEPS: usize = 64;
 
 /// From so many steps on they run side by side.
-const MANY_STEPS: usize = 8;
+pub const MANY_STEPS: usize = 8;
 
 /// What all sessions of a model share.
 pub struct Kernel {
@@ -91,7 +91,7 @@ pub struct Session {
     /// The steps that wait, as the shader's `Step`s.
     waiting: Vec<u32>,
     step_words: usize,
-    /// How many of them may run one after the other.
+    /// How many of them may run one after the other; 0 where one is too long already.
     in_a_row: usize,
     /// The ring and scratch: only the bind groups use them, but they must live as long.
     _kept: [GpuBuffer; 4],
@@ -139,7 +139,7 @@ impl Session {
     /// Whether the waiting steps must be sent before this one can wait with them.
     pub fn is_full_for(&self, step: &Step<'_>) -> bool {
         let count = self.waiting();
-        let is_free = count > 0 && step.filled == self.filled(0) + count;
+        let is_free = count == 0 || step.filled == self.filled(0) + count;
         count == MAX_STEPS || (!is_free && count >= self.in_a_row)
     }
 
@@ -158,7 +158,7 @@ impl Session {
     pub fn record(&mut self, kernel: &Kernel, queue: &wgpu::Queue, pass: &mut ComputePass<'_>) {
         queue.write_buffer(&self.steps, 0, bytemuck::cast_slice(&self.waiting));
         let count = self.waiting();
-        if count >= MANY_STEPS && self.fills_free_places() {
+        if (count >= MANY_STEPS || count > self.in_a_row) && self.fills_free_places() {
             for [project, attend] in &self.blocks {
                 dispatch(pass, &kernel.project_all, project, count);
                 dispatch(pass, &kernel.attend_all, attend, count);

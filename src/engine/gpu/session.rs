@@ -2,6 +2,7 @@
 
 use super::super::ops::{Adjustment, Ops, Step, TopK};
 use super::context::GpuBuffer;
+use super::encode::MANY_STEPS;
 use super::model::GpuModel;
 use super::readback::Readback;
 use super::shape::{CALL_BYTES, EXCLUDED, MAX_K};
@@ -101,8 +102,14 @@ impl Gpu {
 
     /// Has the device run every kernel once, on zeros.
     pub(super) fn warm_up(&mut self) -> Result<()> {
-        let zeros = vec![0.0; self.model.shape.hidden()];
-        let rotation = &zeros[..self.model.shape.head_size()];
+        let shape = self.model.shape;
+        let zeros = vec![0.0; shape.hidden()];
+        let rotation = &zeros[..shape.head_size()];
+        // Many steps run side by side, one alone does not.
+        for filled in 1..=MANY_STEPS.min(shape.max_len()) {
+            self.encode(&Step { input: &zeros, rotation, slot: filled - 1, filled })?;
+        }
+        self.submit(None)?;
         self.encode(&Step { input: &zeros, rotation, slot: 0, filled: 1 })?;
         self.score(0)?;
         self.adjust(&[Adjustment { item: 0, excluded: false, recency: 0.0, neighbour: 0.0, constant: 0.0 }])?;

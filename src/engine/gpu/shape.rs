@@ -153,12 +153,13 @@ impl Shape {
     }
 
     /// Steps of the encoder that one workgroup takes one after the other. Mesa's software driver ends all loops of a
-    /// shader after 65,535 rounds, and what they were to compute is wrong then; no driver likes to be held up for long.
+    /// shader after 65,535 rounds, and what they were to compute is wrong then; no driver likes to be held up for long. 0
+    /// where even one is too long: it must go block by block.
     pub(super) fn steps_in_a_row(&self) -> usize {
         let Self { hidden, blocks, feed_forward, max_len, .. } = *self;
         let products = (4 * hidden + 3 * feed_forward) * hidden / WORKGROUP;
         let attention = max_len * (WORKGROUP + 2 * hidden) / WORKGROUP;
-        (ROUNDS / (blocks * (products + attention + 100))).max(1)
+        ROUNDS / (blocks * (products + attention + 100))
     }
 
     /// The number of items.
@@ -169,6 +170,11 @@ impl Shape {
     /// Values in the encoder's state.
     pub(super) fn hidden(&self) -> usize {
         self.hidden
+    }
+
+    /// Places in the ring of keys and values.
+    pub(super) fn max_len(&self) -> usize {
+        self.max_len
     }
 
     /// Values in a head.
