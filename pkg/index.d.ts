@@ -252,6 +252,8 @@ export interface Explanation {
     repetition: number;
     /** How often it is found beside the latest items. */
     neighbours: number;
+    /** What this visitor took before in moments like this one: beside what the open group holds, or after the latest item. */
+    habit: number;
   };
   /** The latest events, oldest first, without those that changed nothing. */
   events: EventEffect[];

@@ -330,7 +330,7 @@ async fn odd_order(ops: &mut impl Ops) -> Result<Vec<TopK>> {
     let inputs: Vec<Vec<f32>> = (0..5).map(|_| random.vector(32, 1.0)).collect();
     let rotation: Vec<f32> = [1.0, 0.0].repeat(8);
     let step = |place: usize| Step { input: &inputs[place], rotation: &rotation, slot: place, filled: place + 1 };
-    let adjustment = |item, excluded, constant| Adjustment { item, excluded, recency: 0.5, neighbour: 0.1, constant };
+    let adjustment = |item, excluded, constant| Adjustment { item, excluded, features: [0.5, 0.1, 0.3, 0.2], constant };
     let mut answers = vec![];
     ops.encode(&step(0))?;
     ops.encode(&step(1))?;

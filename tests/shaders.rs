@@ -50,7 +50,7 @@ fn every_variant_is_valid() {
 fn an_invalid_shader_is_noticed() {
     let (name, source) = shaders(&shapes()[0])[1].clone();
     assert_eq!(name, "adjust");
-    let wrong = source.replace("scores[adjustment.item] =", "scores[adjustment.recency] =");
+    let wrong = source.replace("scores[adjustment.item] =", "scores[adjustment.constant] =");
     assert_ne!(wrong, source);
     let valid = naga::front::wgsl::parse_str(&wrong)
         .is_ok_and(|module| Validator::new(ValidationFlags::all(), Capabilities::empty()).validate(&module).is_ok());

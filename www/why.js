@@ -14,10 +14,11 @@ const LEAST_EFFECT = 0.01;
 export function showWhy(product, explanation, { catalogue, past, when }) {
   byId("why-title").textContent = `Why ${product.name.charAt(0).toLowerCase()}${product.name.slice(1)}?`;
   byId("why-place").textContent = `${product.department}, no. ${product.id}`;
-  const { taste, repetition, neighbours, popularity } = explanation.terms;
+  const { taste, repetition, habit, neighbours, popularity } = explanation.terms;
   const terms = [
     ["Taste", taste, "fits the sequence so far"],
     ["Repetition", repetition, past],
+    ["Habit", habit, "bought in baskets like this one"],
     ["Company", neighbours, "goes with the basket"],
     ["Popularity", popularity, "bought by everyone"],
   ];

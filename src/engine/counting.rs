@@ -1,13 +1,29 @@
-//! What counting knows of a sequence: the items met before, when and how often, and the neighbours of the latest.
+//! What counting knows of a sequence: the items met before, when, how often and beside what, and the neighbours of the
+//! latest.
 //!
 //! Repetition and co-occurrence are features of single candidates, so they enter the score beside the encoder's
 //! query. Training, evaluation and the browser all run this one piece of code.
 
+mod habits;
+
 use crate::event::EventView;
-use crate::format::{Architecture, Context, Counting, Model, Neighbours, REPEAT_COUNTS, REPEAT_LASTS};
+use crate::format::{Architecture, Context, Counting, FEATURES, Model, Neighbours, REPEAT_COUNTS, REPEAT_LASTS};
 use crate::schema::{FilterSeen, Schema};
 use crate::vocab::ItemId;
+use habits::{Habits, Number};
 use std::collections::VecDeque;
+
+/// The feature that tells how lately and often the item was met: the sum of decay^(groups ago).
+pub const RECENCY: usize = 0;
+/// The feature that tells how often it is found beside the items of the context.
+pub const NEIGHBOURS: usize = 1;
+/// The same of the context's latest item alone.
+pub const NEAREST: usize = 2;
+/// The feature that tells what this visitor took before in moments like this one: see `counting/habits.rs`.
+pub const HABIT: usize = 3;
+
+/// A habit enters as `ln(1 + habit / this)`.
+const HABIT_EPSILON: f32 = 0.05;
 
 /// How many of the latest events are a context where groups do not exist.
 pub const CONTEXT_EVENTS: usize = 10;
@@ -56,10 +72,8 @@ pub struct Candidate {
     pub item: ItemId,
     /// Its cell in the repeat table, or `None` for an item not met before.
     pub repeat_cell: Option<u16>,
-    /// `ln(1 + recency / recency_epsilon)`; 0 for an item not met before.
-    pub recency: f32,
-    /// `ln(1 + neighbour sum / neighbour_epsilon)`; 0 without neighbours in the context.
-    pub neighbour: f32,
+    /// Each as `ln(1 + sum / epsilon)`; 0 where there is nothing to tell.
+    pub features: [f32; FEATURES],
     /// Whether it is no candidate at all, because the visitor has met it.
     pub excluded: bool,
 }
@@ -72,6 +86,8 @@ struct Own {
     last_group: u32,
     /// The sum of decay^(groups between) as of `last_group`.
     recency: f32,
+    /// Its latest event.
+    latest: Number,
 }
 
 /// One sequence so far, counted.
@@ -88,14 +104,13 @@ pub struct History {
     open_events: usize,
     /// The last items, newest first.
     latest: VecDeque<ItemId>,
+    habits: Habits,
     own: Vec<Own>,
     /// Each item's place in `own`, or `NO_SLOT`: `[items]`.
     own_slot: Vec<u32>,
     candidates: Vec<Candidate>,
     /// Each item's place in `candidates` while they are gathered, or `NO_SLOT`: `[items]`.
     candidate_slot: Vec<u32>,
-    /// Neighbour sums beside `candidates`.
-    sums: Vec<f32>,
 }
 
 impl History {
@@ -109,11 +124,11 @@ impl History {
             open: Vec::new(),
             open_events: 0,
             latest: VecDeque::with_capacity(CONTEXT_EVENTS),
+            habits: Habits::default(),
             own: Vec::new(),
             own_slot: vec![NO_SLOT; items],
             candidates: Vec::new(),
             candidate_slot: vec![NO_SLOT; items],
-            sums: Vec::new(),
         }
     }
 
@@ -127,6 +142,7 @@ impl History {
         self.open.clear();
         self.open_events = 0;
         self.latest.clear();
+        self.habits.reset();
     }
 
     /// Whether an event or a prediction with this group number would open a new group.
@@ -154,6 +170,7 @@ impl History {
             self.open_group = Some(event.group);
             self.open.clear();
             self.open_events = 0;
+            self.habits.open_group();
         }
         self.open_events += 1;
         if !self.holds(event) {
@@ -170,9 +187,11 @@ impl History {
         let slot = &mut self.own_slot[item as usize];
         if *slot == NO_SLOT {
             *slot = self.own.len() as u32;
-            self.own.push(Own { item, count: 0, last_group: self.groups, recency: 0.0 });
+            self.own.push(Own { item, count: 0, last_group: self.groups, recency: 0.0, latest: Number::NONE });
         }
         let own = &mut self.own[*slot as usize];
+        let is_new = own.count == 0 || own.last_group != self.groups;
+        own.latest = self.habits.observe(item, own.latest, is_new);
         own.recency = own.recency * power(self.rules.counting.decay, self.groups - own.last_group) + 1.0;
         own.last_group = self.groups;
         own.count += 1;
@@ -185,34 +204,36 @@ impl History {
         for candidate in self.candidates.drain(..) {
             self.candidate_slot[candidate.item as usize] = NO_SLOT;
         }
-        self.sums.clear();
         let opens = self.opens_group(upcoming_group);
-        self.add_own_items(self.groups + u32::from(opens));
+        self.add_own_items(opens);
         self.exclude_open_group(opens);
         self.add_neighbours(opens, neighbours);
-        let epsilon = self.rules.counting.neighbour_epsilon;
-        for (candidate, sum) in self.candidates.iter_mut().zip(&self.sums) {
-            candidate.neighbour = (sum / epsilon).ln_1p();
+        self.add_followers();
+        let Counting { recency_epsilon, neighbour_epsilon, .. } = self.rules.counting;
+        let epsilons = [recency_epsilon, neighbour_epsilon, neighbour_epsilon, HABIT_EPSILON];
+        for candidate in &mut self.candidates {
+            for (value, epsilon) in candidate.features.iter_mut().zip(epsilons).filter(|(value, _)| **value > 0.0) {
+                *value = (*value / epsilon).ln_1p();
+            }
         }
         &self.candidates
     }
 
-    fn add_own_items(&mut self, now: u32) {
-        let Counting { decay, recency_epsilon, .. } = self.rules.counting;
-        let excluded = self.rules.filter_seen == FilterSeen::All;
+    fn add_own_items(&mut self, opens: bool) {
+        let Rules { counting, filter_seen, .. } = &self.rules;
+        let excluded = *filter_seen == FilterSeen::All;
+        let has_habits = counting.context == Context::OpenGroup && !opens;
+        let now = self.groups + u32::from(opens);
         for own in &self.own {
             let groups_ago = now - own.last_group;
-            let recency = own.recency * power(decay, groups_ago);
+            let mut features = [0.0; FEATURES];
+            features[RECENCY] = own.recency * power(counting.decay, groups_ago);
+            if has_habits && groups_ago > 0 {
+                features[HABIT] = self.habits.beside_open(own.latest);
+            }
             let cell = bucket(&LAST_STARTS, groups_ago) * REPEAT_COUNTS + bucket(&COUNT_STARTS, own.count);
             self.candidate_slot[own.item as usize] = self.candidates.len() as u32;
-            self.sums.push(0.0);
-            self.candidates.push(Candidate {
-                item: own.item,
-                repeat_cell: Some(cell as u16),
-                recency: (recency / recency_epsilon).ln_1p(),
-                neighbour: 0.0,
-                excluded,
-            });
+            self.candidates.push(Candidate { item: own.item, repeat_cell: Some(cell as u16), features, excluded });
         }
     }
 
@@ -227,35 +248,42 @@ impl History {
 
     fn add_neighbours(&mut self, opens: bool, neighbours: &Neighbours) {
         match self.rules.counting.context {
-            Context::OpenGroup if opens => {}
+            Context::OpenGroup if opens => return,
             Context::OpenGroup => {
                 for place in 0..self.open.len() {
-                    self.add_neighbours_of(self.open[place], 1.0, neighbours);
+                    self.add_neighbours_of(self.open[place], NEIGHBOURS, 1.0, neighbours);
                 }
             }
             Context::LastEvents => {
                 for place in 0..self.latest.len() {
-                    self.add_neighbours_of(self.latest[place], 1.0 / (place + 1) as f32, neighbours);
+                    self.add_neighbours_of(self.latest[place], NEIGHBOURS, 1.0 / (place + 1) as f32, neighbours);
                 }
             }
         }
+        if let Some(&nearest) = self.latest.front() {
+            self.add_neighbours_of(nearest, NEAREST, 1.0, neighbours);
+        }
     }
 
-    fn add_neighbours_of(&mut self, item: ItemId, weight: f32, neighbours: &Neighbours) {
+    fn add_neighbours_of(&mut self, item: ItemId, feature: usize, weight: f32, neighbours: &Neighbours) {
         for (neighbour, share) in neighbours.row(item as usize) {
             let slot = &mut self.candidate_slot[neighbour as usize];
             if *slot == NO_SLOT {
                 *slot = self.candidates.len() as u32;
-                self.sums.push(0.0);
-                self.candidates.push(Candidate {
-                    item: neighbour,
-                    repeat_cell: None,
-                    recency: 0.0,
-                    neighbour: 0.0,
-                    excluded: false,
-                });
+                let features = [0.0; FEATURES];
+                self.candidates.push(Candidate { item: neighbour, repeat_cell: None, features, excluded: false });
             }
-            self.sums[*slot as usize] += weight * share;
+            self.candidates[*slot as usize].features[feature] += weight * share;
+        }
+    }
+
+    /// Own items that came after the latest one before.
+    fn add_followers(&mut self) {
+        let Self { rules, habits, candidates, candidate_slot, .. } = self;
+        if rules.counting.context == Context::LastEvents {
+            habits.after_latest(|item, weight| {
+                candidates[candidate_slot[item as usize] as usize].features[HABIT] += weight;
+            });
         }
     }
 }
@@ -299,9 +327,9 @@ mod tests {
         let mut history = History::new(rules(true, FilterSeen::Group, Context::OpenGroup));
         observe(&mut history, &[(2, 0), (0, 1), (2, 2)]);
         // Item 2 was met in the open group (1) and two groups before it (0.25).
-        assert!((find(history.candidates(2, &neighbours()), 2).recency - 1.25f32.ln_1p()).abs() < 1e-6);
+        assert!((find(history.candidates(2, &neighbours()), 2).features[RECENCY] - 1.25f32.ln_1p()).abs() < 1e-6);
         // Another group later both have halved.
-        assert!((find(history.candidates(3, &neighbours()), 2).recency - 0.625f32.ln_1p()).abs() < 1e-6);
+        assert!((find(history.candidates(3, &neighbours()), 2).features[RECENCY] - 0.625f32.ln_1p()).abs() < 1e-6);
     }
 
     #[test]
@@ -310,9 +338,9 @@ mod tests {
         observe(&mut history, &[(2, 0), (0, 1)]);
         let open = history.candidates(1, &neighbours()).to_vec();
         assert!(find(&open, 0).excluded && !find(&open, 2).excluded);
-        assert!((find(&open, 3).neighbour - 0.2f32.ln_1p()).abs() < 1e-6);
+        assert!((find(&open, 3).features[NEIGHBOURS] - 0.2f32.ln_1p()).abs() < 1e-6);
         let next = history.candidates(2, &neighbours()).to_vec();
-        assert!(next.iter().all(|candidate| !candidate.excluded && candidate.neighbour == 0.0));
+        assert!(next.iter().all(|candidate| !candidate.excluded && candidate.features[NEIGHBOURS] == 0.0));
         assert_eq!((history.open_size(1), history.open_size(2)), (1, 0));
     }
 
@@ -321,10 +349,10 @@ mod tests {
         let mut history = History::new(rules(false, FilterSeen::All, Context::LastEvents));
         observe(&mut history, &[(0, 0), (2, 0)]);
         let found = history.candidates(0, &neighbours()).to_vec();
-        assert!((find(&found, 1).neighbour - 0.5f32.ln_1p()).abs() < 1e-6);
+        assert!((find(&found, 1).features[NEIGHBOURS] - 0.5f32.ln_1p()).abs() < 1e-6);
         assert!(find(&found, 0).excluded && find(&found, 2).excluded && !find(&found, 1).excluded);
         // Each event is a group: item 0 lies two groups back.
-        assert!((find(&found, 0).recency - 0.25f32.ln_1p()).abs() < 1e-6);
+        assert!((find(&found, 0).features[RECENCY] - 0.25f32.ln_1p()).abs() < 1e-6);
     }
 
     #[test]
@@ -344,7 +372,7 @@ mod tests {
         let mut history = History::new(rules(true, FilterSeen::None, Context::OpenGroup));
         observe(&mut history, &[(0, 0), (2, 0), (0, 0)]);
         let found = history.candidates(0, &neighbours()).to_vec();
-        assert!((find(&found, 3).neighbour - 0.2f32.ln_1p()).abs() < 1e-6);
+        assert!((find(&found, 3).features[NEIGHBOURS] - 0.2f32.ln_1p()).abs() < 1e-6);
         assert_eq!(history.open_size(0), 3);
     }
 

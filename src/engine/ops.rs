@@ -1,6 +1,7 @@
 //! The four kernels, one method each; the CPU and the GPU implement them.
 
 use crate::error::Result;
+use crate::format::FEATURES;
 use crate::vocab::ItemId;
 use std::future::Future;
 
@@ -24,10 +25,8 @@ pub struct Adjustment {
     pub item: ItemId,
     /// Whether it leaves the candidates.
     pub excluded: bool,
-    /// Times the recency gate.
-    pub recency: f32,
-    /// Times the neighbour gate.
-    pub neighbour: f32,
+    /// Each times its gate.
+    pub features: [f32; FEATURES],
     /// Added as it is.
     pub constant: f32,
 }

@@ -5,7 +5,7 @@ use super::input::{self, Previous};
 use super::ops::{Adjustment, Ops, Step, TopK};
 use crate::error::{Error, Result};
 use crate::event::{EventView, Upcoming};
-use crate::format::Model;
+use crate::format::{FEATURES, Model};
 use crate::schema::FilterSeen;
 use crate::vocab::ItemId;
 use std::sync::Arc;
@@ -127,10 +127,10 @@ impl<O: Ops> Stream<O> {
         let candidates = self.history.candidates(upcoming.group, &weights.neighbours);
         self.adjustments.clear();
         self.adjustments.extend(candidates.iter().map(|candidate| {
-            let Candidate { item, repeat_cell, recency, neighbour, excluded } = *candidate;
+            let Candidate { item, repeat_cell, features, excluded } = *candidate;
             let constant = repeat_cell
                 .map_or(0.0, |cell| weights.repeat.values[usize::from(cell)] + weights.item_repeat[item as usize]);
-            Adjustment { item, excluded, recency, neighbour, constant }
+            Adjustment { item, excluded, features, constant }
         }));
         self.exclude(exclude);
         self.ops.score(open_size)?;
@@ -142,13 +142,9 @@ impl<O: Ops> Stream<O> {
         for &item in known {
             match self.adjustments.iter_mut().find(|adjustment| adjustment.item == item) {
                 Some(adjustment) => adjustment.excluded = true,
-                None => self.adjustments.push(Adjustment {
-                    item,
-                    excluded: true,
-                    recency: 0.0,
-                    neighbour: 0.0,
-                    constant: 0.0,
-                }),
+                None => {
+                    self.adjustments.push(Adjustment { item, excluded: true, features: [0.0; FEATURES], constant: 0.0 })
+                }
             }
         }
     }

@@ -9,6 +9,6 @@ mod write;
 pub use container::{Container, Dtype, TensorView, Writer};
 pub use model::{FORMAT_VERSION, Metadata, Model};
 pub use weights::{
-    Architecture, Block, Context, Counting, FieldWeights, GAP_BUCKETS, ItemTable, Matrix, Neighbours, OPEN_BUCKETS,
-    REPEAT_COUNTS, REPEAT_LASTS, TERMS, Weights,
+    Architecture, Block, Context, Counting, FEATURES, FieldWeights, GAP_BUCKETS, ItemTable, Matrix, Neighbours,
+    OPEN_BUCKETS, REPEAT_COUNTS, REPEAT_LASTS, TERMS, Weights,
 };

@@ -13,8 +13,10 @@ pub const OPEN_BUCKETS: usize = 16;
 pub const REPEAT_LASTS: usize = 12;
 /// Columns of the repeat table: how often the item was met.
 pub const REPEAT_COUNTS: usize = 8;
-/// The gated terms: popularity, own recency, neighbours.
-pub const TERMS: usize = 3;
+/// What counting says of a candidate: see [`crate::engine::counting`].
+pub const FEATURES: usize = 4;
+/// The gated terms: popularity, then the features.
+pub const TERMS: usize = 1 + FEATURES;
 
 /// The sizes of a model; one with the same sizes can hold its weights.
 #[derive(Debug, Clone, PartialEq, Serialize)]

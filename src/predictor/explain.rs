@@ -5,10 +5,12 @@
 
 use super::session::Follower;
 use super::{CpuStream, Predictor, Question};
+use crate::engine::counting::{HABIT, NEAREST, NEIGHBOURS, RECENCY};
 use crate::engine::cpu::Cpu;
 use crate::engine::{Adjustment, Ops, Stream};
 use crate::error::{Error, Result};
 use crate::event::Upcoming;
+use crate::format::FEATURES;
 use crate::vocab::ItemId;
 use serde::Serialize;
 
@@ -58,6 +60,8 @@ pub struct Terms {
     pub repetition: f32,
     /// What is often found beside the items in the context.
     pub neighbours: f32,
+    /// What this visitor took before in moments like this one.
+    pub habit: f32,
 }
 
 /// What one event did for the item.
@@ -152,16 +156,18 @@ impl<G: Ops> Predictor<G> {
 
     fn terms(&self, stream: &CpuStream, item: ItemId) -> Terms {
         let weights = &self.model.weights;
-        let (query, &[popularity_gate, recency_gate, neighbour_gate]) = stream.ops().state();
+        let (query, &[popularity_gate, ref gates @ ..]) = stream.ops().state();
         let mut row = vec![0.0; query.len()];
         weights.items.copy_row(item as usize, &mut row);
-        let none = Adjustment { item, excluded: false, recency: 0.0, neighbour: 0.0, constant: 0.0 };
+        let none = Adjustment { item, excluded: false, features: [0.0; FEATURES], constant: 0.0 };
         let adjustment = stream.adjustments().iter().find(|adjustment| adjustment.item == item).unwrap_or(&none);
+        let gated = |feature: usize| gates[feature] * adjustment.features[feature];
         Terms {
             taste: query.iter().zip(&row).map(|(a, b)| a * b).sum(),
             popularity: popularity_gate * weights.item_bias[item as usize],
-            repetition: recency_gate * adjustment.recency + adjustment.constant,
-            neighbours: neighbour_gate * adjustment.neighbour,
+            repetition: gated(RECENCY) + adjustment.constant,
+            neighbours: gated(NEIGHBOURS) + gated(NEAREST),
+            habit: gated(HABIT),
         }
     }
 }

@@ -34,7 +34,7 @@ test("clicks re-rank and are explained, while the network stays silent", async (
   assert.notDeepEqual(await ranking(page), first, "three products must change the ranking");
 
   await explained(page);
-  assert.equal(await page.locator("#terms .term").count(), 4);
+  assert.equal(await page.locator("#terms .term").count(), 5);
   assert.ok((await page.locator("#events .event").count()) > 0, "an event must count");
   const sum = percentOf(await page.locator("#sum").innerText());
   const listed = (await page.locator("#ranking .percent").allInnerTexts()).map(percentOf).reduce((a, b) => a + b);

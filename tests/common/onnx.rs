@@ -27,9 +27,9 @@ pub fn onnx_case(model: &Arc<Model>, events: &[EncodedEvent]) -> Value {
     }
     let best = block_on(stream.predict(Upcoming { group }, K, &[])).unwrap();
     let in_group = events.iter().rev().take_while(|event| event.group == group).count();
-    let features = |&Adjustment { recency, neighbour, constant, excluded, .. }: &Adjustment| {
+    let features = |&Adjustment { features, constant, excluded, .. }: &Adjustment| {
         // JSON has no infinity.
-        [recency, neighbour, if excluded { -1e30 } else { constant }]
+        [features.as_slice(), &[if excluded { -1e30 } else { constant }]].concat()
     };
     let adjustments = stream.adjustments();
     json!({

@@ -6,7 +6,9 @@
 mod proto;
 
 use crate::engine::cpu::RMS_EPSILON;
-use crate::format::{Architecture, Block, FieldWeights, ItemTable, Matrix, Model, OPEN_BUCKETS, Weights};
+use crate::format::{
+    Architecture, Block, FEATURES, FieldWeights, ItemTable, Matrix, Model, OPEN_BUCKETS, TERMS, Weights,
+};
 use anyhow::{Result, ensure};
 use proto::{Attribute, Graph, Type};
 
@@ -261,12 +263,13 @@ fn write_query(graph: &mut Graph, weights: &Weights, state: &str) -> (String, St
 
 fn write_ranking(graph: &mut Graph, item_bias: &[f32], query: &str, gates: &str) {
     graph.input("candidates", Type::Int64, &["M", "1"], "items that counting knows something of, each once");
-    graph.input("features", Type::Float, &["M", "3"], "recency, neighbours, and what is added as it is");
+    let columns = TERMS.to_string();
+    graph.input("features", Type::Float, &["M", &columns], "what is gated, in its order, and what is added as it is");
     graph.input("k", Type::Int64, &["1"], "how many items are asked for");
     graph.floats("item_bias", &[item_bias.len()], item_bias);
     graph.floats("as_it_is", &[1, 1], &[1.0]);
     graph.ints("flat", &[-1]);
-    graph.ints("parts", &[1, 2]);
+    graph.ints("parts", &[1, FEATURES as i64]);
     let [popularity, others] = graph.nodes("Split", &[gates, "parts"], &[Attribute::Int("axis", 1)]);
     // ONNX Runtime is as fast with the rows as they are as with a transposed copy.
     let scores = graph.node("Gemm", &[query, "item_rows"], &[Attribute::Int("transB", 1)]);

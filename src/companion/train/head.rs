@@ -10,7 +10,7 @@
 use super::optimizer::RowGradients;
 use super::vector::{add_scaled, dot, exp, multiply};
 use crate::engine::counting::Candidate;
-use crate::format::{ItemTable, Matrix, OPEN_BUCKETS, TERMS, Weights};
+use crate::format::{FEATURES, ItemTable, Matrix, OPEN_BUCKETS, TERMS, Weights};
 use crate::vocab::ItemId;
 
 /// Positions whose logits over the shared negatives are held at a time.
@@ -225,7 +225,7 @@ impl Head {
         let logits = &mut self.logits[place * count..(place + 1) * count];
         let own = &examples.candidates[position.candidates.clone()];
         let bare_target =
-            Candidate { item: position.target, repeat_cell: None, recency: 0.0, neighbour: 0.0, excluded: false };
+            Candidate { item: position.target, repeat_cell: None, features: [0.0; FEATURES], excluded: false };
         let listed = own.iter().any(|candidate| candidate.item == position.target);
         let candidates = || {
             own.iter()
@@ -277,10 +277,9 @@ impl Head {
             add_scaled(&mut row[..hidden], query, error);
             row[hidden] += error * state.gates[0];
             state.gate_gradients[0] += error * weights.item_bias[item];
-            state.gate_gradients[2] += error * candidate.neighbour;
+            add_scaled(&mut state.gate_gradients[1..], &candidate.features, error);
             if let Some(cell) = candidate.repeat_cell {
                 row[hidden + 1] += error;
-                state.gate_gradients[1] += error * candidate.recency;
                 gradient.repeat.values[usize::from(cell)] += error;
             }
         }
@@ -326,8 +325,7 @@ impl Head {
 #[inline(always)]
 fn terms(weights: &Weights, candidate: &Candidate, gates: &[f32; TERMS]) -> f32 {
     let item = candidate.item as usize;
-    let repeat = candidate.repeat_cell.map_or(0.0, |cell| {
-        gates[1] * candidate.recency + weights.repeat.values[usize::from(cell)] + weights.item_repeat[item]
-    });
-    gates[0] * weights.item_bias[item] + repeat + gates[2] * candidate.neighbour
+    let constant =
+        candidate.repeat_cell.map_or(0.0, |cell| weights.repeat.values[usize::from(cell)] + weights.item_repeat[item]);
+    gates[0] * weights.item_bias[item] + dot(&gates[1..], &candidate.features) + constant
 }

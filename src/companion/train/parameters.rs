@@ -8,9 +8,9 @@ use crate::format::{
 use crate::schema::{FieldKind, Schema};
 use rand::{Rng, RngExt};
 
-/// The gates at first: popularity, recency, neighbours. This and the two below are about what a log-linear model
+/// The gates at first: popularity, recency, neighbours, the nearest's, habit. This and the two below are about what a log-linear model
 /// without an encoder learned on the sample.
-const FIRST_GATES: [f32; TERMS] = [0.7, 1.2, 0.5];
+const FIRST_GATES: [f32; TERMS] = [0.7, 1.2, 0.5, 0.0, 0.0];
 /// What is added for an item met before, at first.
 const FIRST_REPEAT: f32 = 1.0;
 /// How much of its popularity an item met before loses at first: whoever buys it anyway needs no crowd to say so.

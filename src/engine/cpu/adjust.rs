@@ -2,7 +2,7 @@
 
 use super::super::ops::Adjustment;
 use super::top_k::BLOCK;
-use crate::format::TERMS;
+use crate::format::{FEATURES, TERMS};
 
 /// No adjustment.
 const NONE: u32 = u32::MAX;
@@ -40,18 +40,21 @@ impl Adjustments {
 
     /// Changes the scores of the items from `first` on, all of one block, in place.
     pub fn apply(&self, gates: &[f32; TERMS], first: usize, scores: &mut [f32]) {
-        let [_, recency_gate, neighbour_gate] = gates;
         let mut next = self.last[first / BLOCK];
         while next != NONE {
-            let (Adjustment { item, excluded, recency, neighbour, constant }, before) = self.all[next as usize];
+            let (Adjustment { item, excluded, features, constant }, before) = self.all[next as usize];
             if let Some(score) = scores.get_mut((item as usize).wrapping_sub(first)) {
                 if excluded {
                     *score = f32::NEG_INFINITY;
                 } else {
-                    *score += recency_gate * recency + neighbour_gate * neighbour + constant;
+                    *score += gated(gates, features) + constant;
                 }
             }
             next = before;
         }
     }
+}
+
+fn gated(gates: &[f32; TERMS], features: [f32; FEATURES]) -> f32 {
+    gates[1..].iter().zip(features).map(|(gate, feature)| gate * feature).sum()
 }

@@ -63,8 +63,13 @@ impl Session {
         }
         self.waiting.clear();
         self.waiting.extend(adjustments.iter().map(|adjustment| {
-            let Adjustment { item, excluded, recency, neighbour, constant } = *adjustment;
-            [item, u32::from(excluded), recency.to_bits(), neighbour.to_bits(), constant.to_bits()]
+            let Adjustment { item, excluded, features, constant } = *adjustment;
+            let mut words = [0; ADJUSTMENT_BYTES / 4];
+            words[..3].copy_from_slice(&[item, u32::from(excluded), constant.to_bits()]);
+            for (word, feature) in words[3..].iter_mut().zip(features) {
+                *word = feature.to_bits();
+            }
+            words
         }));
         Ok(())
     }

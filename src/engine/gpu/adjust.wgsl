@@ -3,9 +3,8 @@
 struct Adjustment {
     item: u32,
     excluded: u32,
-    recency: f32,
-    neighbour: f32,
     constant: f32,
+    features: array<f32, FEATURES>,
 }
 
 @group(0) @binding(0) var<uniform> call: Call;
@@ -19,8 +18,10 @@ fn adjust(@builtin(global_invocation_id) place: vec3<u32>) {
         return;
     }
     let adjustment = adjustments[place.x];
-    let gained =
-        state.gates[1] * adjustment.recency + state.gates[2] * adjustment.neighbour + adjustment.constant;
+    var gained = adjustment.constant;
+    for (var feature = 0u; feature < FEATURES; feature++) {
+        gained += state.gates[1u + feature] * adjustments[place.x].features[feature];
+    }
     // So far below zero, what is gained is lost in rounding: an item once out stays out.
     scores[adjustment.item] = select(scores[adjustment.item] + gained, EXCLUDED, adjustment.excluded != 0u);
 }

@@ -24,7 +24,7 @@ fn score(@builtin(global_invocation_id) place: vec3<u32>, @builtin(local_invocat
     if item == 0u {
         // Kept for adjust, even if another step of the encoder comes between.
         for (var term = 0u; term < TERMS; term++) {
-            state.gates[term] = state.state_gates[term] + call.open[term];
+            state.gates[term] = state.state_gates[term] + call.open[term / 4u][term % 4u];
         }
     }
     var sum = 0;
@@ -37,7 +37,7 @@ fn score(@builtin(global_invocation_id) place: vec3<u32>, @builtin(local_invocat
             sum += products(widen(codes), 8u * word) + products(widen(codes >> vec4<u32>(4u)), 8u * word + 4u);
         }
     }
-    let popularity_gate = state.state_gates[0] + call.open[0];
+    let popularity_gate = state.state_gates[0] + call.open[0][0];
     scores[item] = f32(sum) * (state.scale * scales[item]) + popularity_gate * biases[item];
 }
 

@@ -5,10 +5,10 @@ use super::context::GpuBuffer;
 use super::encode::MANY_STEPS;
 use super::model::GpuModel;
 use super::readback::Readback;
-use super::shape::{CALL_BYTES, EXCLUDED, MAX_K};
+use super::shape::{CALL_BYTES, EXCLUDED, MAX_K, OPEN_ROOM};
 use super::{adjust, encode, score, top_k};
 use crate::error::{Error, Result};
-use crate::format::{OPEN_BUCKETS, TERMS};
+use crate::format::{FEATURES, OPEN_BUCKETS, TERMS};
 use std::sync::Arc;
 use wgpu::BufferUsages;
 
@@ -112,7 +112,7 @@ impl Gpu {
         self.submit(None)?;
         self.encode(&Step { input: &zeros, rotation, slot: 0, filled: 1 })?;
         self.score(0)?;
-        self.adjust(&[Adjustment { item: 0, excluded: false, recency: 0.0, neighbour: 0.0, constant: 0.0 }])?;
+        self.adjust(&[Adjustment { item: 0, excluded: false, features: [0.0; FEATURES], constant: 0.0 }])?;
         self.submit(Some(1))
     }
 
@@ -122,8 +122,10 @@ impl Gpu {
         let GpuModel { context, .. } = &**model;
         context.check()?;
         let (steps, adjustments) = (encode.waiting(), adjust.waiting());
-        let numbers = [steps, adjustments, k.unwrap_or(0), 0, 0].map(|number| number as u32);
-        let call: Vec<u32> = open.iter().map(|gate| gate.to_bits()).chain(numbers).collect();
+        let mut call = [0; CALL_BYTES / 4];
+        let (gates, numbers) = call.split_at_mut(OPEN_ROOM);
+        gates.iter_mut().zip(&*open).for_each(|(word, gate)| *word = gate.to_bits());
+        numbers[..3].copy_from_slice(&[steps, adjustments, k.unwrap_or(0)].map(|number| number as u32));
         context.queue.write_buffer(&shared.call, 0, bytemuck::cast_slice(&call));
         let mut commands = context.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
         let mut pass = commands.begin_compute_pass(&wgpu::ComputePassDescriptor::default());

@@ -1,6 +1,6 @@
 //! The sizes that shaders are compiled for, and how their data lie in memory.
 
-use crate::format::{Architecture, TERMS};
+use crate::format::{Architecture, FEATURES, TERMS};
 use std::fmt::Write;
 
 /// Threads a workgroup: what every WebGPU device allows.
@@ -10,9 +10,11 @@ pub const TILE: usize = 4096;
 /// The most candidates that can be asked for.
 pub const MAX_K: usize = 100;
 /// Bytes of the shaders' `Call`.
-pub const CALL_BYTES: usize = 32;
+pub const CALL_BYTES: usize = 4 * (OPEN_ROOM + 4);
+/// Gates that `Call` has room for.
+pub const OPEN_ROOM: usize = TERMS.next_multiple_of(4);
 /// Bytes of the shaders' `Adjustment`.
-pub const ADJUSTMENT_BYTES: usize = 20;
+pub const ADJUSTMENT_BYTES: usize = 4 * (3 + FEATURES);
 /// Bytes of the shaders' `Pair`.
 pub const PAIR_BYTES: usize = 8;
 /// What stands for an excluded item: shaders need not know infinities. The prelude says the same.
@@ -47,8 +49,8 @@ const EXCLUDED: f32 = -3.0e38;
 
 // What changes from call to call.
 struct Call {
-    // What the open group's size adds to the gates.
-    open: vec3<f32>,
+    // What the open group's size adds to the gates, four a vector.
+    open: array<vec4<f32>, (TERMS + 3) / 4>,
     steps: u32,
     adjustments: u32,
     k: u32,
@@ -84,6 +86,7 @@ impl Shape {
             ("TILE", TILE),
             ("TILES", self.tiles()),
             ("TERMS", TERMS),
+            ("FEATURES", FEATURES),
             ("HIDDEN", hidden),
             ("HEADS", heads),
             ("HEAD_SIZE", self.head_size()),
