@@ -249,6 +249,9 @@ pub struct EvaluateConfig {
     /// Which items are no candidates: "none", "group" (those of the open group), "all" (every seen one).
     /// Default "none".
     pub filter_seen: FilterSeen,
+    /// Events with fewer than this many before them in their sequence are not ranked: published figures of sessions leave
+    /// out each one's first. Default 0.
+    pub min_history: usize,
     /// At most so many validation events are ranked, drawn by the seed. Default 20000.
     pub max_validation_events: usize,
     /// At most so many test events are ranked, drawn by the seed. Default: all.
@@ -258,7 +261,7 @@ pub struct EvaluateConfig {
 
 impl Default for EvaluateConfig {
     fn default() -> Self {
-        Self { filter_seen: FilterSeen::None, max_validation_events: 20_000, max_test_events: None }
+        Self { filter_seen: FilterSeen::None, min_history: 0, max_validation_events: 20_000, max_test_events: None }
     }
 }
 

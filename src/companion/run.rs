@@ -148,7 +148,7 @@ impl RunFolder {
              another [train] hidden"
         );
         let mut exported = trained.quantized(bits.into());
-        let targets = places(dataset, Part::Validation);
+        let targets = places(dataset, Part::Validation, config.evaluate.min_history);
         let targets = sample(&targets, config.evaluate.max_validation_events, config.split.seed);
         let before = evaluate(dataset, &targets, Detail::Full, || EngineScorer::new(&trained))?;
         let shipped = Arc::new(Model::from_bytes(&exported.to_bytes()?)?);

@@ -269,7 +269,7 @@ fn an_explanation_is_what_leaving_events_out_gives() {
             assert_eq!(explanation.score, predicted.score);
             assert!((explanation.probability - predicted.probability).abs() <= 1e-5 * predicted.probability);
             let terms = explanation.terms;
-            let sum = terms.taste + terms.popularity + terms.repetition + terms.neighbours;
+            let sum = terms.taste + terms.popularity + terms.repetition + terms.neighbours + terms.habit;
             assert!((sum - predicted.score).abs() < 1e-3, "{terms:?} make {sum}, expected {}", predicted.score);
 
             let explained = &taken[taken.len().saturating_sub(MAX_EVENTS)..];

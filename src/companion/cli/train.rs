@@ -136,7 +136,7 @@ impl Train {
             folder.make()?;
         }
         folder.describe(config, cleaning)?;
-        let validation = places(dataset, Part::Validation);
+        let validation = places(dataset, Part::Validation, config.evaluate.min_history);
         let validation = sample(&validation, config.evaluate.max_validation_events, config.split.seed);
         let run = Run {
             dataset,

@@ -1,6 +1,6 @@
 //! Measures a model beside the counting baselines, and says under which protocol.
 
-use super::baselines::{Baselines, MixWeights, evaluate_baselines};
+use super::baselines::{Baselines, FIT_EVENTS, MixWeights, evaluate_baselines};
 use super::bootstrap::{Difference, paired};
 use super::engine::EngineScorer;
 use super::outcome::{Detail, Outcome, top_overlap};
@@ -30,6 +30,8 @@ pub struct Protocol {
     pub candidates: String,
     /// Which candidates are left out.
     pub filter_seen: FilterSeen,
+    /// How many events a target has before it in its sequence, at least.
+    pub min_history: usize,
     /// How equal times and equal scores are treated.
     pub ties: &'static str,
     /// Draws the order of equal times and every sample.
@@ -99,7 +101,7 @@ pub fn measure(
     models: &Models,
 ) -> Result<Evaluation> {
     let seed = config.split.seed;
-    let all = places(dataset, part);
+    let all = places(dataset, part, config.evaluate.min_history);
     let most =
         if part == Part::Test { config.evaluate.max_test_events } else { Some(config.evaluate.max_validation_events) };
     let targets = most.map_or(all.clone(), |most| sample(&all, most, seed));
@@ -110,7 +112,8 @@ pub fn measure(
     };
     let (trained, exported) = (run(&models.f32)?, run(&models.exported)?);
     let Some(shown) = exported.as_ref().or(trained.as_ref()) else { bail!("no model to measure") };
-    let Baselines { outcomes, mix_weights } = evaluate_baselines(learned, dataset, &targets, seed)?;
+    let validation = sample(&places(learned, Part::Validation, config.evaluate.min_history), FIT_EVENTS, seed);
+    let Baselines { outcomes, mix_weights } = evaluate_baselines(learned, dataset, &targets, &validation)?;
     let named = [("f32", &trained), ("exported", &exported)];
     Ok(Evaluation {
         protocol: protocol(config, dataset, part, shown),
@@ -173,6 +176,7 @@ fn protocol(config: &Config, dataset: &Dataset, part: Part, outcome: &Outcome) -
         part: if part == Part::Test { "test" } else { "validation" },
         candidates: format!("all {} items{left_out}", dataset.vocab.len()),
         filter_seen,
+        min_history: config.evaluate.min_history,
         ties: "equal times in an order drawn by the seed; equal scores count against the target",
         seed: config.split.seed,
         events: outcome.ranks.len(),
@@ -185,7 +189,8 @@ fn protocol(config: &Config, dataset: &Dataset, part: Part, outcome: &Outcome) -
 
 impl fmt::Display for Evaluation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Protocol { log, part, candidates, events, sequences, ties, seed, baselines, misses, .. } = &self.protocol;
+        let Protocol { log, part, candidates, min_history, events, sequences, ties, seed, baselines, misses, .. } =
+            &self.protocol;
         if let Some(log) = log {
             writeln!(f, "on {log}")?;
         }
@@ -193,11 +198,14 @@ impl fmt::Display for Evaluation {
             f,
             "{part}: {events} targets ({misses} unreachable) of {sequences} sequences, each ranked among {candidates}"
         )?;
+        if *min_history > 0 {
+            writeln!(f, "targets with fewer than {min_history} events before them in their sequence are left out")?;
+        }
         writeln!(f, "ties: {ties} ({seed}); baselines: {baselines}\n")?;
         writeln!(
             f,
-            "{:<20} {:>9} {:>9} {:>9}  ours minus it, ndcg@10 [95% interval]",
-            "", "ndcg@10", "hr@10", "mrr@10"
+            "{:<20} {:>9} {:>9} {:>9} {:>9}  ours minus it, ndcg@10 [95% interval]",
+            "", "ndcg@10", "hr@10", "hr@20", "mrr@20"
         )?;
         for (name, metrics) in &self.metrics {
             line(f, name, metrics, None)?;
@@ -220,8 +228,8 @@ fn line(
     metrics: &RankingMetrics,
     difference: Option<&Difference>,
 ) -> fmt::Result {
-    let [_, _, mrr, _] = metrics.mrr;
-    write!(f, "{name:<20} {:>9.5} {:>9.5} {mrr:>9.5}", metrics.ndcg_at_10(), metrics.hr_at_10())?;
+    let ([.., hr], [.., mrr]) = (metrics.hr, metrics.mrr);
+    write!(f, "{name:<20} {:>9.5} {:>9.5} {hr:>9.5} {mrr:>9.5}", metrics.ndcg_at_10(), metrics.hr_at_10())?;
     if let Some(Difference { difference, low, high }) = difference {
         write!(f, "  {difference:+.5} [{low:+.5}, {high:+.5}]")?;
     }

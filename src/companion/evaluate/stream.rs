@@ -13,10 +13,14 @@ use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// Where the events of a part lie, ascending: `[targets]`.
-pub fn places(dataset: &Dataset, part: Part) -> Vec<usize> {
-    let parts = dataset.sequences.parts.iter().enumerate();
-    parts.filter(|&(_, &own)| own == part).map(|(place, _)| place).collect()
+/// The targets of a part that have at least `min_history` events before them in their sequence, ascending.
+pub fn places(dataset: &Dataset, part: Part, min_history: usize) -> Vec<usize> {
+    let sequences = &dataset.sequences;
+    let of_sequence = |sequence| {
+        let range = sequences.range(sequence);
+        (range.start + min_history).min(range.end)..range.end
+    };
+    (0..sequences.len()).flat_map(of_sequence).filter(|&place| sequences.parts[place] == part).collect()
 }
 
 /// At most `count` of `places`, picked evenly by the seed, ascending.
@@ -196,8 +200,17 @@ mod tests {
     }
 
     fn ranks(dataset: &Dataset) -> Vec<u32> {
-        let places = places(dataset, Part::Test);
+        let places = places(dataset, Part::Test, 0);
         evaluate(dataset, &places, Detail::Ranks, new_last).unwrap().ranks
+    }
+
+    #[test]
+    fn targets_may_need_a_history() {
+        let events = [Event::train(0, 0), Event::test(1, 0), Event::test(2, 0)];
+        let log = dataset(3, FilterSeen::None, false, &[&events, &events[1..]]);
+        assert_eq!(places(&log, Part::Test, 0), [1, 2, 3, 4]);
+        assert_eq!(places(&log, Part::Test, 1), [1, 2, 4]);
+        assert!(places(&log, Part::Test, 9).is_empty());
     }
 
     #[test]
@@ -216,7 +229,7 @@ mod tests {
     fn unknown_targets_are_misses_in_the_denominator() {
         let events = [Event::train(0, 0), Event::test(0, 0), Event::test(UNKNOWN_ITEM, 0), Event::test(0, 0)];
         let log = dataset(2, FilterSeen::None, false, &[&events]);
-        let targets = places(&log, Part::Test);
+        let targets = places(&log, Part::Test, 0);
         let outcome = evaluate(&log, &targets, Detail::Full, new_last).unwrap();
         assert_eq!(outcome.ranks, [1, MISS, 1]);
         assert_eq!(outcome.metrics().hr_at_10(), 2.0 / 3.0);
@@ -235,7 +248,7 @@ mod tests {
             })
             .collect();
         let log = dataset(11, FilterSeen::None, false, &sequences.iter().map(Vec::as_slice).collect::<Vec<_>>());
-        let all = places(&log, Part::Test);
+        let all = places(&log, Part::Test, 0);
         let whole = evaluate(&log, &all, Detail::Full, new_last).unwrap();
         assert!(whole.sequences.is_sorted());
         let some = sample(&all, 9, 5);

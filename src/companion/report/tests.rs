@@ -50,6 +50,7 @@ fn evaluation() -> Evaluation {
             part: "test",
             candidates: "all 13343 items, but those already in the open group".into(),
             filter_seen: FilterSeen::Group,
+            min_history: 0,
             ties: "equal times in an order drawn by the seed; equal scores count against the target",
             seed: 1,
             events: 108_598,

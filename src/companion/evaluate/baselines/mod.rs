@@ -15,8 +15,8 @@ mod tests;
 
 pub use mix::MixWeights;
 
-use super::{Detail, Outcome, evaluate, places, sample};
-use crate::companion::data::{Dataset, Part};
+use super::{Detail, Outcome, evaluate};
+use crate::companion::data::Dataset;
 use anyhow::Result;
 use cooccurrence::Cooccurrence;
 use markov::LastItem;
@@ -29,7 +29,7 @@ use popularity::Popularity;
 pub const MIX: &str = "mix";
 
 /// Validation events that the mix's weights are picked on.
-const FIT_EVENTS: usize = 2500;
+pub const FIT_EVENTS: usize = 2500;
 
 /// What counting reaches.
 pub struct Baselines {
@@ -40,11 +40,16 @@ pub struct Baselines {
 }
 
 /// Counts on what was `learned` from and measures all baselines on the targets of `dataset`, which may be another log
-/// with the same items. `seed` draws the validation events that the mix is fitted on.
+/// with the same items. The mix is fitted on `validation`, places of what was learned from.
 ///
 /// # Errors
 /// As [`evaluate`].
-pub fn evaluate_baselines(learned: &Dataset, dataset: &Dataset, targets: &[usize], seed: u64) -> Result<Baselines> {
+pub fn evaluate_baselines(
+    learned: &Dataset,
+    dataset: &Dataset,
+    targets: &[usize],
+    validation: &[usize],
+) -> Result<Baselines> {
     let has_group = learned.schema.has_group;
     let training_items = popularity::training_places(learned).map(|place| learned.sequences.items[place]);
     let counts = popularity::count(training_items, learned.vocab.len());
@@ -54,8 +59,7 @@ pub fn evaluate_baselines(learned: &Dataset, dataset: &Dataset, targets: &[usize
     let neighbours = cooccurrence::count(learned);
 
     let parts = Parts { has_group, neighbours: &neighbours, popularity: &counts };
-    let validation = sample(&places(learned, Part::Validation), FIT_EVENTS, seed);
-    let mix_weights = mix::fit(learned, &validation, parts)?;
+    let mix_weights = mix::fit(learned, validation, parts)?;
 
     let ranks = Detail::Ranks;
     let outcomes = vec![

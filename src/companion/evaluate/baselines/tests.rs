@@ -1,7 +1,9 @@
 //! Hand-counted examples.
 
 use super::*;
+use crate::companion::data::Part;
 use crate::companion::evaluate::Scorer;
+use crate::companion::evaluate::places;
 use crate::companion::evaluate::testing::{Event, dataset};
 use crate::event::{EventView, NO_TIME, Upcoming};
 use crate::schema::FilterSeen;
@@ -192,14 +194,14 @@ fn the_fit_finds_what_helps_and_all_baselines_are_measured() {
         })
         .collect();
     let log = dataset(42, FilterSeen::None, false, &sequences.iter().map(Vec::as_slice).collect::<Vec<_>>());
-    let targets = places(&log, Part::Test);
-    let Baselines { outcomes, mix_weights } = evaluate_baselines(&log, &log, &targets, 1).unwrap();
+    let (targets, validation) = (places(&log, Part::Test, 0), places(&log, Part::Validation, 0));
+    let Baselines { outcomes, mix_weights } = evaluate_baselines(&log, &log, &targets, &validation).unwrap();
     let ndcg = |name| outcomes.iter().find(|&&(own, _)| own == name).unwrap().1.metrics().ndcg_at_10();
     assert_eq!(outcomes.len(), 7);
     assert_eq!(ndcg("own_recency"), 1.0);
     assert_eq!(ndcg("mix"), 1.0);
     assert!(ndcg("popularity") < 0.5);
     assert!(mix_weights.recency > 0.0);
-    let again = evaluate_baselines(&log, &log, &targets, 1).unwrap();
+    let again = evaluate_baselines(&log, &log, &targets, &validation).unwrap();
     assert_eq!(again.outcomes, outcomes);
 }
