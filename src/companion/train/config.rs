@@ -19,8 +19,10 @@ pub struct TrainConfig {
     pub feed_forward: usize,
     /// How many events back the encoder looks. Default 64.
     pub max_len: usize,
-    /// The share of values dropped at the input and after each layer while training. Default 0.2.
-    pub dropout: f32,
+    /// The share of values dropped at the input and after each layer while training. Default: 0.5 where sequences have
+    /// fewer than 20 training events on average, else 0.2.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dropout: Option<f32>,
     /// The most passes over the training events. Default 20.
     pub epochs: usize,
     /// Stop after this many epochs without a better validation NDCG@10. Default 3.
@@ -61,7 +63,7 @@ impl Default for TrainConfig {
             blocks: 2,
             feed_forward: 128,
             max_len: 64,
-            dropout: 0.2,
+            dropout: None,
             epochs: 20,
             patience: 3,
             batch_events: 1024,
@@ -119,7 +121,7 @@ impl TrainConfig {
             Error::Schema(text) => Error::Argument(format!("train.{}", text.trim_start_matches("counting."))),
             other => other,
         })?;
-        share("dropout", self.dropout)?;
+        share("dropout", self.dropout.unwrap_or_default())?;
         share("warmup", self.warmup)?;
         for (name, value, least, most) in [
             ("epochs", self.epochs, 1, 100_000),
@@ -143,6 +145,11 @@ impl TrainConfig {
             return Err(Error::Argument(format!("train.weight_decay is {}, expected 0 or more", self.weight_decay)));
         }
         Ok(())
+    }
+
+    /// The share of dropped values for so many training events a sequence: short sequences are soon known by heart.
+    pub fn dropout_for(&self, mean_length: f64) -> f32 {
+        self.dropout.unwrap_or(if mean_length < 20.0 { 0.5 } else { 0.2 })
     }
 
     /// The number of training threads.

@@ -6,10 +6,10 @@ use super::encoder::Encoder;
 use super::examples::{Window, epoch_batches};
 use super::journal::Journal;
 use super::meter::Meter;
-use super::neighbours::{self, FOLDS, Rule};
+use super::neighbours::{self, FOLDS};
 use super::optimizer::{Optimizer, Update, learning_rate};
 use super::parameters::initial;
-use super::pick::pick_rule;
+use super::pick::{Start, pick_start};
 use super::worker::{Plan, Worker};
 use crate::companion::data::Dataset;
 use crate::engine::counting::Rules;
@@ -63,8 +63,8 @@ pub struct Outcome {
 pub fn train(run: &Run<'_>, mut validate: impl FnMut(&Model) -> Result<f64>) -> Result<Outcome> {
     run.config.validate()?;
     let mut journal = Journal::open(run.folder)?;
-    let rule = pick_rule(run, &mut journal, &mut validate)?;
-    let mut state = State::new(run, rule)?;
+    let start = pick_start(run, &mut journal, &mut validate)?;
+    let mut state = State::new(run, start)?;
     let mut meter = Meter::new(run.config.epochs as u64 * state.steps_per_epoch, state.progress.step);
     if neighbours::most(run.dataset, run.config) < run.config.neighbours {
         meter.say(&format!("fewer than {FOLDS} sequences: the model trains and ships without neighbours"));
@@ -109,12 +109,13 @@ struct State {
     optimizer: Optimizer,
     workers: Vec<Worker>,
     folds: Vec<Neighbours>,
+    dropout: f32,
     progress: Progress,
     steps_per_epoch: u64,
 }
 
 impl State {
-    fn new(run: &Run<'_>, rule: Rule) -> Result<Self> {
+    fn new(run: &Run<'_>, start: Start) -> Result<Self> {
         let Run { dataset, config, .. } = *run;
         let architecture = config.architecture(&dataset.schema);
         let counts = dataset.training_counts();
@@ -123,9 +124,10 @@ impl State {
         }
         let context = architecture.counting.context;
         let most = neighbours::most(dataset, config);
-        let table = |left_out| neighbours::count(dataset, context, rule, most, left_out);
+        let table = |left_out| neighbours::count(dataset, context, start.rule, most, left_out);
         let folds = (0..FOLDS).map(|fold| table(Some(fold))).collect();
         let mut weights = initial(&architecture, &dataset.schema, &counts, table(None), config.seed);
+        start.apply(&mut weights);
         let mut optimizer = Optimizer::new(&weights);
         let mut progress = Progress {
             epoch: 0,
@@ -147,7 +149,9 @@ impl State {
         let worker = |_| Worker::new(encoder.clone(), rules.clone(), &weights);
         let workers = (0..config.thread_count()).map(worker).collect();
         let steps_per_epoch = epoch_batches(dataset, config.max_len, config.batch_events, config.seed, 0).len() as u64;
-        Ok(Self { architecture, weights, optimizer, workers, folds, progress, steps_per_epoch })
+        let trained: f64 = counts.iter().copied().map(f64::from).sum();
+        let dropout = config.dropout_for(trained / dataset.sequences.len() as f64);
+        Ok(Self { architecture, weights, optimizer, workers, folds, dropout, progress, steps_per_epoch })
     }
 
     /// Goes through the rest of an epoch; false when it was stopped before its end.
@@ -180,7 +184,7 @@ impl State {
     }
 
     fn step(&mut self, run: &Run<'_>, batch: &[Window]) -> Result<Step> {
-        let plan = Plan { dataset: run.dataset, config: run.config, folds: &self.folds };
+        let plan = Plan { dataset: run.dataset, config: run.config, dropout: self.dropout, folds: &self.folds };
         let (weights, step) = (&self.weights, self.progress.step);
         let shards = batch.chunks(batch.len().div_ceil(self.workers.len()));
         let busy = shards.len();

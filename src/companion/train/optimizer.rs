@@ -12,6 +12,13 @@ const BETA_1: f32 = 0.9;
 const BETA_2: f32 = 0.999;
 const EPSILON: f32 = 1e-8;
 
+/// How many times the learning rate item vectors move at: of unit length and each met rarely, they would hardly turn.
+/// Beauty's encoder alone reached a validation NDCG@10 of .009 after four epochs at one, of .039 at five.
+const VECTOR_RATE: f32 = 5.0;
+
+/// How many times the learning rate the query's length moves at: it is kept as a logarithm and begins small.
+pub const SCALE_RATE: f32 = 10.0;
+
 /// Values of an item's row beside its vector: bias and repeat.
 pub const ROW_EXTRAS: usize = 2;
 
@@ -140,10 +147,11 @@ impl Optimizer {
         let moments = dense_mut(&mut self.first).into_iter().zip(dense_mut(&mut self.second));
         for ((weight, gradient), (first, second)) in dense_mut(weights).into_iter().zip(gradients).zip(moments) {
             let decay = if weight.decays { 1.0 - update.learning_rate * update.weight_decay } else { 1.0 };
+            let rate = update.learning_rate * weight.rate;
             for (place, weight) in weight.values.iter_mut().enumerate() {
                 let (first, second) = (&mut first.values[place], &mut second.values[place]);
                 let step = adam(first, second, factor * gradient.values[place], [BETA_1, BETA_2], bias);
-                *weight = *weight * decay - update.learning_rate * step;
+                *weight = *weight * decay - rate * step;
             }
         }
     }
@@ -169,7 +177,7 @@ impl Optimizer {
             for (place, gradient) in gradient.iter().enumerate() {
                 let step = rate * adam(&mut first[place], &mut second[place], *gradient, decays, bias);
                 match place.checked_sub(hidden) {
-                    None => vector[place] -= step,
+                    None => vector[place] -= VECTOR_RATE * step,
                     Some(0) => item_bias[item] -= step,
                     Some(_) => item_repeat[item] -= step,
                 }

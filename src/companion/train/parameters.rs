@@ -1,5 +1,6 @@
 //! The weights while they are learned: first values, and one order for all that is not an item row.
 
+use super::optimizer::SCALE_RATE;
 use super::random::{Purpose, stream};
 use crate::format::{
     Architecture, Block, FieldWeights, GAP_BUCKETS, ItemTable, Matrix, Neighbours, OPEN_BUCKETS, REPEAT_COUNTS,
@@ -10,7 +11,9 @@ use rand::{Rng, RngExt};
 
 /// The gates at first: popularity, recency, neighbours, the nearest's, habit. This and the two below are about what a log-linear model
 /// without an encoder learned on the sample.
-const FIRST_GATES: [f32; TERMS] = [0.7, 1.2, 0.5, 0.0, 0.0];
+const FIRST_GATES: [f32; TERMS] = [FIRST_POPULARITY_GATE, 1.2, 0.5, 0.0, 0.0];
+/// Of these, the first.
+pub const FIRST_POPULARITY_GATE: f32 = 0.7;
 /// What is added for an item met before, at first.
 const FIRST_REPEAT: f32 = 1.0;
 /// How much of its popularity an item met before loses at first: whoever buys it anyway needs no crowd to say so.
@@ -92,6 +95,8 @@ pub struct Dense<'a> {
     pub values: &'a mut [f32],
     /// Whether weight decay pulls it to zero.
     pub decays: bool,
+    /// How many times the learning rate it moves at.
+    pub rate: f32,
 }
 
 /// Every parameter but the item rows, always in the same order.
@@ -112,7 +117,7 @@ pub fn dense_mut(weights: &mut Weights) -> Vec<Dense<'_>> {
         log_scale,
         repeat,
     } = weights;
-    let keep = |values| Dense { values, decays: false };
+    let keep = |values| Dense { values, decays: false, rate: 1.0 };
     let mut all = vec![
         keep(start),
         keep(&mut gap.values),
@@ -120,7 +125,7 @@ pub fn dense_mut(weights: &mut Weights) -> Vec<Dense<'_>> {
         keep(&mut gates.values),
         keep(gate_bias),
         keep(&mut gate_open.values),
-        keep(std::slice::from_mut(log_scale)),
+        Dense { values: std::slice::from_mut(log_scale), decays: false, rate: SCALE_RATE },
         keep(&mut repeat.values),
     ];
     for field in fields {
@@ -132,7 +137,7 @@ pub fn dense_mut(weights: &mut Weights) -> Vec<Dense<'_>> {
     for Block { attention_norm, qkv, attention_out, feed_forward_norm, up, down } in blocks {
         all.extend([keep(attention_norm), keep(feed_forward_norm)]);
         for matrix in [qkv, attention_out, up, down] {
-            all.push(Dense { values: &mut matrix.values, decays: true });
+            all.push(Dense { values: &mut matrix.values, decays: true, rate: 1.0 });
         }
     }
     all

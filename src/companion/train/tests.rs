@@ -7,7 +7,7 @@ use super::journal::Journal;
 use super::loops::{Run, train};
 use super::neighbours::{self, FOLDS, Rule};
 use super::parameters::{dense_mut, initial, normalise};
-use super::pick::pick_rule;
+use super::pick::{POPULARITY_GATES, pick_start};
 use super::worker::{Plan, Worker};
 use crate::companion::data::{Dataset, ItemTable as Columns, Part, Sequences};
 use crate::engine::Stream;
@@ -69,7 +69,7 @@ fn config(full_softmax_items: usize) -> TrainConfig {
         hidden: 8,
         feed_forward: 12,
         max_len: 24,
-        dropout: 0.0,
+        dropout: Some(0.0),
         negatives: 16,
         full_softmax_items,
         threads: 2,
@@ -133,7 +133,7 @@ fn the_trained_loss_is_what_the_engine_ships() {
         let config = config(1000);
         let weights = weights(&dataset, &config);
         let folds = vec![weights.neighbours.clone(); FOLDS];
-        let plan = Plan { dataset: &dataset, config: &config, folds: &folds };
+        let plan = Plan { dataset: &dataset, config: &config, dropout: 0.0, folds: &folds };
         let mut worker = worker(&dataset, &config, &weights);
         worker.run(&plan, &weights, &whole_sequences(&dataset), 0, 0);
 
@@ -174,7 +174,7 @@ fn gradients_equal_finite_differences() {
         let config = config(full_softmax_items);
         let mut weights = weights(&dataset, &config);
         let folds = vec![weights.neighbours.clone(); FOLDS];
-        let plan = Plan { dataset: &dataset, config: &config, folds: &folds };
+        let plan = Plan { dataset: &dataset, config: &config, dropout: 0.0, folds: &folds };
         let windows = whole_sequences(&dataset);
         let mut worker = worker(&dataset, &config, &weights);
         let loss = |weights: &Weights, worker: &mut Worker| {
@@ -214,7 +214,7 @@ fn item_gradients_equal_finite_differences() {
     let config = config(0);
     let mut weights = weights(&dataset, &config);
     let folds = vec![weights.neighbours.clone(); FOLDS];
-    let plan = Plan { dataset: &dataset, config: &config, folds: &folds };
+    let plan = Plan { dataset: &dataset, config: &config, dropout: 0.0, folds: &folds };
     let windows = whole_sequences(&dataset);
     let mut worker = worker(&dataset, &config, &weights);
     for item in [0u32, 11, 39] {
@@ -271,22 +271,29 @@ fn an_epoch_predicts_every_event_once_in_steps_of_about_the_asked_size() {
 fn the_rule_that_validates_best_is_picked_and_written_down() {
     for (has_group, rules) in [(true, 2), (false, 4)] {
         let dataset = dataset(has_group, FilterSeen::None);
-        for best in 0..rules {
+        for best in 0..rules * POPULARITY_GATES.len() {
             let folder = tempfile::tempdir().unwrap();
             let mut journal = Journal::open(folder.path()).unwrap();
             let config = config(0);
             let run = run(&dataset, &config, folder.path(), false, &|| false);
             let mut tables = Vec::new();
-            let rule = pick_rule(&run, &mut journal, |model| {
-                tables.push(model.weights.neighbours.clone());
-                Ok(if tables.len() == best + 1 { 0.5 } else { 0.25 })
+            let mut tried = 0;
+            let start = pick_start(&run, &mut journal, |model| {
+                if tried % POPULARITY_GATES.len() == 0 {
+                    tables.push(model.weights.neighbours.clone());
+                }
+                assert_eq!(model.weights.gate_bias[0], POPULARITY_GATES[tried % POPULARITY_GATES.len()]);
+                tried += 1;
+                Ok(if tried == best + 1 { 0.5 } else { 0.25 })
             });
             let context = config.architecture(&dataset.schema).counting.context;
-            assert_eq!(rule.unwrap(), neighbours::rules(context)[best]);
+            let start = start.unwrap();
+            assert_eq!(start.rule, neighbours::rules(context)[best / POPULARITY_GATES.len()]);
+            assert_eq!(start.popularity_gate, POPULARITY_GATES[best % POPULARITY_GATES.len()]);
             assert_eq!(tables.len(), rules);
             assert!(tables.windows(2).all(|pair| pair[0] != pair[1]), "two rules count alike");
             let lines = std::fs::read_to_string(folder.path().join("metrics.jsonl")).unwrap();
-            assert_eq!(lines.matches("\"lift\"").count(), rules);
+            assert_eq!(lines.matches("\"lift\"").count(), tried);
         }
     }
 }
@@ -313,7 +320,7 @@ fn run<'a>(
 fn run_in(folder: &std::path::Path, dataset: &Dataset, resume: bool, stop_after: Option<usize>) -> Vec<u8> {
     let steps = AtomicUsize::new(0);
     let stop = || stop_after == Some(steps.fetch_add(1, Ordering::Relaxed));
-    let config = TrainConfig { dropout: 0.1, epochs: 3, ..config(0) };
+    let config = TrainConfig { dropout: Some(0.1), epochs: 3, ..config(0) };
     let run = run(dataset, &config, folder, resume, &stop);
     let outcome = train(&run, |model| Ok(f64::from(model.weights.log_scale))).unwrap();
     assert_eq!(outcome.interrupted, stop_after.is_some());

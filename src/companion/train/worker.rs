@@ -18,6 +18,8 @@ use rand::RngExt;
 pub struct Plan<'a> {
     pub dataset: &'a Dataset,
     pub config: &'a TrainConfig,
+    /// The share of values dropped.
+    pub dropout: f32,
     /// Neighbour tables, each without one fold of the sequences.
     pub folds: &'a [Neighbours],
 }
@@ -59,7 +61,7 @@ impl Worker {
 
     /// Learns from a shard's windows in step `step`; `part` is the shard's number.
     pub fn run(&mut self, plan: &Plan<'_>, weights: &Weights, windows: &[Window], step: u64, part: u64) {
-        let Plan { dataset, config, folds } = *plan;
+        let Plan { dataset, config, dropout, folds } = *plan;
         self.clear();
         self.shard.gather(dataset, weights, windows, &mut self.history, |sequence| &folds[sequence % FOLDS]);
         self.examples = self.shard.positions.len();
@@ -69,7 +71,7 @@ impl Worker {
         let mut rng = stream(config.seed, Purpose::Step, step, part);
         self.draw_negatives(config, &mut rng);
         let input = std::mem::take(&mut self.shard.input);
-        let pass = self.encoder.forward(weights, input, windows.len(), Some((config.dropout, &mut rng)));
+        let pass = self.encoder.forward(weights, input, windows.len(), Some((dropout, &mut rng)));
         let states = pass.states();
         let mut states_gradient = vec![0.0; states.len()];
         let examples = Examples {
