@@ -43,8 +43,8 @@ pub struct Export {
     /// publish those of your own visitors
     #[arg(long, default_value_t = 0, requires = "items", value_name = "N")]
     sequences: usize,
-    /// Bits of a weight: 4 (item rows; all else 8), 8 or 16 [default: those of the run's model.safetensors; without
-    /// one, export.bits of the run's config.toml]
+    /// Bits of a weight: 4 (item rows; all else 8), 8, or 16, which only the CPU runs [default: those of the run's
+    /// model.safetensors; without one, export.bits of the run's config.toml]
     #[arg(long, value_parser = read_bits)]
     bits: Option<u8>,
     /// The largest share of NDCG@10 that quantization may cost [default: export.max_loss of the run's config.toml]
