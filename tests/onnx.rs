@@ -15,7 +15,7 @@ use foreclick::format::{Context, Model};
 use foreclick::schema::FilterSeen;
 use onnx_case::{dequantized, onnx_case};
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
@@ -75,7 +75,7 @@ fn keep_last(case: &mut Value, events: usize) {
 }
 
 /// What `foreclick export --help` says of the features, written down once more.
-fn features_by_the_text(model: &Model, events: &[EncodedEvent], group: u32) -> BTreeMap<u32, [f64; 3]> {
+fn features_by_the_text(model: &Model, events: &[EncodedEvent], group: u32) -> BTreeMap<u32, [f64; 5]> {
     let counting = &model.metadata.architecture.counting;
     let (schema, weights) = (&model.metadata.schema, &model.weights);
     let mut numbers = Vec::new();
@@ -85,6 +85,10 @@ fn features_by_the_text(model: &Model, events: &[EncodedEvent], group: u32) -> B
     }
     let opens = !schema.has_group || events.last().is_none_or(|event| event.group != group);
     let next = numbers.last().map_or(0, |last| last + i32::from(opens));
+
+    let items_of = |group: i32| {
+        events.iter().zip(&numbers).filter(|&(_, &number)| number == group).map(|(event, _)| event.item).collect()
+    };
 
     let mut context: Vec<(u32, f64)> = Vec::new();
     match counting.context {
@@ -100,13 +104,18 @@ fn features_by_the_text(model: &Model, events: &[EncodedEvent], group: u32) -> B
                 .extend(events.iter().rev().take(10).enumerate().map(|(k, event)| (event.item, 1.0 / (k + 1) as f64)));
         }
     }
-    let mut sums = BTreeMap::<u32, f64>::new();
+    let (mut sums, mut nearest) = (BTreeMap::<u32, f64>::new(), BTreeMap::<u32, f64>::new());
+    let open: BTreeSet<u32> = items_of(next);
     for (item, factor) in context {
         let item = item as usize;
         let (offsets, scale) = (&weights.neighbours.offsets, f64::from(weights.neighbours.scales[item]));
         for pair in offsets[item] as usize..offsets[item + 1] as usize {
             let share = f64::from(weights.neighbours.weights[pair]) / 255.0 * scale;
-            *sums.entry(weights.neighbours.items[pair]).or_default() += factor * share;
+            let neighbour = weights.neighbours.items[pair];
+            *sums.entry(neighbour).or_default() += factor * share;
+            if events.last().is_some_and(|event| event.item as usize == item) {
+                nearest.insert(neighbour, share);
+            }
         }
     }
     let candidates: Vec<u32> = events.iter().map(|event| event.item).chain(sums.keys().copied()).collect();
@@ -119,9 +128,34 @@ fn features_by_the_text(model: &Model, events: &[EncodedEvent], group: u32) -> B
             let column = [2, 3, 4, 6, 9, 14, 22].iter().filter(|&&start| start <= met.len()).count();
             f64::from(weights.repeat.row(row)[column]) + f64::from(weights.item_repeat[item as usize])
         });
-        let sum = sums.get(&item).copied().unwrap_or(0.0);
+        let habit: f64 = match counting.context {
+            Context::OpenGroup if open.contains(&item) => 0.0,
+            Context::OpenGroup => {
+                let earlier = (0..next).map(items_of).filter(|group: &BTreeSet<u32>| group.contains(&item));
+                let like = |group: BTreeSet<u32>| {
+                    let both = group.intersection(&open).count();
+                    if both == 0 { 0.0 } else { both as f64 / ((group.len() * open.len()) as f64).sqrt() }
+                };
+                earlier.map(like).sum()
+            }
+            Context::LastEvents => {
+                let (last, latest) = (events.len().saturating_sub(1), events.last().map(|event| event.item));
+                let after = (0..last).filter(|&place| Some(events[place].item) == latest);
+                let weigh = |place: usize| (1..10).filter(move |d| place + d <= last).map(move |d| (place + d, d));
+                let followers = after.flat_map(weigh).filter(|&(place, _)| events[place].item == item);
+                followers.map(|(_, d)| 1.0 / d as f64).sum()
+            }
+        };
+        let of = |sums: &BTreeMap<u32, f64>| sums.get(&item).copied().unwrap_or(0.0);
         let (recency_epsilon, sum_epsilon) = (counting.recency_epsilon, counting.neighbour_epsilon);
-        [(recency / f64::from(recency_epsilon)).ln_1p(), (sum / f64::from(sum_epsilon)).ln_1p(), as_it_is]
+        let logarithm = |value: f64, epsilon: f32| (value / f64::from(epsilon)).ln_1p();
+        [
+            logarithm(recency, recency_epsilon),
+            logarithm(of(&sums), sum_epsilon),
+            logarithm(of(&nearest), sum_epsilon),
+            logarithm(habit, 0.05),
+            as_it_is,
+        ]
     };
     candidates.into_iter().map(|item| (item, describe(item))).collect()
 }
@@ -152,8 +186,8 @@ fn the_features_are_as_the_help_says() {
             let told = features_by_the_text(&model, events, group);
             assert_eq!(stream.adjustments().len(), told.len());
             for adjustment in stream.adjustments() {
-                let engine = [adjustment.recency, adjustment.neighbour, adjustment.constant];
-                for (&by_text, by_engine) in told[&adjustment.item].iter().zip(engine) {
+                let engine = adjustment.features.iter().chain([&adjustment.constant]);
+                for (&by_text, &by_engine) in told[&adjustment.item].iter().zip(engine) {
                     assert!((by_text - f64::from(by_engine)).abs() < 1e-4, "{told:?}: {adjustment:?}");
                 }
             }

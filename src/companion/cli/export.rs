@@ -22,8 +22,8 @@ const SHOWN_EVENTS: usize = 400;
 /// Write a run's quantized model file, if it loses little enough.
 ///
 /// A file that loses too much is refused, with exit status 1, and the one that was there stays. The files of --onnx and
-/// --items do not depend on that and are written first. With them, a model.safetensors that the run has already stays as
-/// it is unless --out, --bits or --max-loss asks for a new one.
+/// --items do not depend on that and are written first. With them, a model.safetensors that the run has already stays
+/// as it is unless --out, --bits or --max-loss asks for a new one.
 #[derive(Debug, Args)]
 #[command(after_long_help = onnx::INTERFACE)]
 pub struct Export {

@@ -34,9 +34,11 @@ An ONNX file's inputs, where L events of known items, oldest first, precede the 
   open_size   int64 [1]     events in the group that the next event will belong to, 0 without groups
   candidates  int64 [M, 1]  each once: the items met before, all that have a sum (see below), and
                             items to leave out; none (M = 0) will do
-  features    float [M, 3]  of each candidate:
+  features    float [M, 5]  of each candidate:
                             ln(1 + recency / recency_epsilon), 0 for an item not met before
                             ln(1 + sum / neighbour_epsilon)
+                            ln(1 + nearest / neighbour_epsilon)
+                            ln(1 + habit / 0.05)
                             repeat[row, column] + items.repeat[item] for an item met before, else 0;
                             -1e30 to leave the item out
   k           int64 [1]     how many items are asked for: no more than the model has
@@ -50,6 +52,13 @@ Groups are counted as they begin, that of the next event too; without groups eac
   sum         with the context open_group: the shares that the items of the next event's group, each
               once, have for the candidate; with last_events: the same of the last ten events, the
               k-th newest divided by k
+  nearest     the share that the last event's item has for the candidate; 0 with open_group where the
+              next event begins a group
+  habit       with open_group, where the next event's group has items and the candidate, met before, is
+              none of them: the sum of common / sqrt(its items * the next group's items) over the
+              earlier groups that hold the candidate, each item once; with last_events: of each earlier
+              event of the last event's item 1/d for a candidate d events after it, d at most 9; of the
+              last 2,048 events alone
   share       neighbours.weights / 255 * neighbours.scales[item]; an item's neighbours are
               neighbours.counts[item] of neighbours.items and neighbours.weights, after those of the
               items before it
@@ -86,8 +95,8 @@ pub fn write(model: &Model) -> Result<Vec<u8>> {
 fn check_size(bytes: usize) -> Result<()> {
     ensure!(
         bytes <= MAX_BYTES,
-        "the ONNX file has {bytes} bytes, expected at most {MAX_BYTES}, as protobuf allows; train with a smaller [train] \
-         hidden, or fewer items"
+        "the ONNX file has {bytes} bytes, expected at most {MAX_BYTES}, as protobuf allows; train with a smaller \
+         [train] hidden, or fewer items"
     );
     Ok(())
 }
