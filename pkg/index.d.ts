@@ -44,9 +44,9 @@ export class Predictor implements Disposable {
    *
    * @param source Its address, the answer to a request for it, or its bytes.
    * @throws {ForeclickError} `fetch` where it can't be had, `format` where it is no model or is damaged, `version`
-   * where it is from a newer foreclick, `schema` where it contradicts itself, `integrity` where it is another file, `wasm` where WebAssembly can't start,
-   * `argument` for another source or option. An abort rejects with the signal's reason, an `onProgress` that throws
-   * with what it threw.
+   * where it has the format of an older or newer foreclick, `schema` where it contradicts itself, `integrity` where it
+   * is another file, `wasm` where WebAssembly can't start, `argument` for another source or option. An abort rejects
+   * with the signal's reason, an `onProgress` that throws with what it threw.
    */
   static load(source: string | URL | Response | ArrayBuffer | ArrayBufferView, options?: LoadOptions): Promise<Predictor>;
 
@@ -133,7 +133,7 @@ export interface LoadOptions {
    * What computes predictions. Default `"auto"`: the CPU answers at once; the GPU is started in the background, must
    * give the CPU's answers to made-up sessions, and is used if it is faster. `"cpu"` never touches the GPU. `"gpu"`
    * waits for the GPU and uses it even if it is slower. A GPU that is missing, wrong or lost is no error with any of
-   * them: the CPU answers, and `diagnostics().reason` tells why.
+   * them: the CPU answers, and `diagnostics().reason` tells why. A model file of 16 bits is the CPU's alone.
    */
   backend?: "auto" | "cpu" | "gpu" | undefined;
   /**
@@ -246,7 +246,10 @@ export interface Explanation {
   terms: {
     /** How well it fits the sequence so far. */
     taste: number;
-    /** How much everyone takes it. */
+    /**
+     * How much everyone takes it. In files of 4 and 8 bits relative to the middle between the most and the least
+     * popular item: it and `score` differ from the 16-bit file's by a number that is the same for all items.
+     */
     popularity: number;
     /** When and how often this visitor took it; 0 for an item not met before. */
     repetition: number;
@@ -326,9 +329,10 @@ export interface Cost {
 /** What is thrown: an `Error` with a `code`. */
 export interface ForeclickError extends Error {
   /**
-   * Stable, for programs: `fetch` a transfer failed; `format`, `version`, `schema` the file is no model, is newer, or
-   * contradicts itself; `integrity` it is not the file of this hash; `event`, `argument` a call was given something wrong; `freed` the predictor was freed; `wasm`
-   * WebAssembly could not start or crashed: reload the page; `worker` the thread of `foreclick/worker` could not start.
+   * Stable, for programs: `fetch` a transfer failed; `format`, `version`, `schema` the file is no model, is of an older
+   * or newer format, or contradicts itself; `integrity` it is not the file of this hash; `event`, `argument` a call was
+   * given something wrong; `freed` the predictor was freed; `wasm` WebAssembly could not start or crashed: reload the
+   * page; `worker` the thread of `foreclick/worker` could not start.
    */
   code:
     | "fetch"

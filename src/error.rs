@@ -7,10 +7,8 @@ pub enum Error {
     /// The bytes are not a model file, or are damaged.
     #[error("model file: {0}")]
     Format(String),
-    /// The file was written by another version of foreclick.
-    #[error(
-        "model file: format version {got}, expected {expected}: export it again with `foreclick export`, or update foreclick"
-    )]
+    /// The file has the format of another version of foreclick.
+    #[error("model file: format version {got}, expected {expected}: {}", version_fix(*got, *expected))]
     Version {
         /// The version in the file.
         got: u32,
@@ -44,6 +42,11 @@ impl Error {
             Self::Gpu(_) => "gpu",
         }
     }
+}
+
+/// A run's checkpoints have the format of its model file, so that an old one can't be exported again either.
+fn version_fix(got: u32, expected: u32) -> &'static str {
+    if got < expected { "an older foreclick trained it; train again" } else { "update foreclick" }
 }
 
 /// The library's result.

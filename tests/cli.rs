@@ -2,7 +2,10 @@
 #![cfg(feature = "companion")]
 #![expect(clippy::unwrap_used, reason = "helpers of tests may panic as tests do")]
 
-use assert_cmd::Command;
+#[path = "common/companion.rs"]
+mod companion;
+
+use companion::{failure, foreclick, output, write_log};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -10,36 +13,8 @@ use std::io::{BufRead, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
-fn foreclick(folder: &Path) -> Command {
-    let mut command = Command::cargo_bin("foreclick").unwrap();
-    command.current_dir(folder);
-    command
-}
-
-fn output(command: &mut Command) -> String {
-    String::from_utf8(command.assert().success().get_output().stdout.clone()).unwrap()
-}
-
-fn failure(command: &mut Command) -> String {
-    let assert = command.assert().code(2);
-    String::from_utf8(assert.get_output().stderr.clone()).unwrap()
-}
-
 /// Trains the ring.
 const RING: [&str; 7] = ["train", "--name", "ring", "--epochs", "12", "--threads", "1"];
-
-/// Forty visitors who walk round a ring of thirty pages, each from another one.
-fn write_log(folder: &Path) {
-    let mut log = String::from("visitor,page,time,price\n");
-    for visitor in 0..40u64 {
-        for step in 0..12u64 {
-            let page = (visitor + step) % 30;
-            let price = if step == 3 { "NaN".to_owned() } else { format!("{}.5", page) };
-            writeln!(log, "v{visitor},page{page},{},{price}", 1_700_000_000 + visitor * 100_000 + step * 60).unwrap();
-        }
-    }
-    std::fs::write(folder.join("clicks.csv"), log).unwrap();
-}
 
 #[test]
 fn from_a_log_to_a_prediction() {

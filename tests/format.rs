@@ -119,7 +119,7 @@ fn a_file_of_another_version_says_what_to_do() {
     assert!(error.to_string().contains("update foreclick"), "{error}");
     model.metadata.format_version = FORMAT_VERSION - 1;
     let error = Model::from_bytes(&model.to_bytes().unwrap()).unwrap_err();
-    assert!(error.to_string().contains("export it again"), "{error}");
+    assert!(error.to_string().contains("train again"), "{error}");
 }
 
 #[test]

@@ -3,6 +3,7 @@
 
 WEB_BUDGET=102400 # bytes of wasm and JavaScript together, gzip -9
 WEB_FILES=(pkg/wasm/foreclick_bg.wasm pkg/index.js)
+WEB_GLUE=pkg/wasm/foreclick.js # wasm-bindgen's, which goes into pkg/index.js
 # Loaded only by pages that import foreclick/cache or foreclick/worker.
 WEB_OPTIONAL_FILES=(pkg/cache.js pkg/worker.js pkg/worker-thread.js)
 # What npm users can import, and what those files load.
@@ -18,7 +19,7 @@ need_web_tools() {
 }
 
 build_web() {
-  if made web "${WEB_FILES[0]}" "${WEB_SOURCES[@]}"; then
+  if [ -f "$WEB_GLUE" ] && made web "${WEB_FILES[0]}" "${WEB_SOURCES[@]}"; then
     say "web package: up to date"
   else
     compile_web

@@ -24,3 +24,7 @@ for (const file of names.filter((name) => name.endsWith(".onnx"))) {
   }
 }
 console.log(`${checked} sessions compared`);
+if (checked === 0) {
+  console.error(`${folder} has no NAME.onnx with a NAME-anything.json, expected at least one`);
+  process.exitCode = 1;
+}

@@ -43,7 +43,7 @@ function printTargets(runtimes, results) {
   /** The smallest of how many times more the peers' best needs, and where. */
   const ahead = (ours, peers, measure) => {
     const others = peers.map(of);
-    let worst = { times: Infinity, where: "nothing to compare" };
+    let worst = { times: Infinity };
     for (const [where, row] of of(ours)) {
       const best = Math.min(...others.map((peer) => measure(peer.get(where) ?? {}) ?? Infinity));
       const times = best / measure(row);
@@ -63,6 +63,11 @@ function printTargets(runtimes, results) {
   ];
   console.log("\nHow many times less, at the size where it is least");
   for (const [name, { times, where }, target] of rows) {
+    // Left out, or failed at every size.
+    if (!Number.isFinite(times)) {
+      console.log(`${name.padEnd(52)}not compared (at least ${target}x)`);
+      continue;
+    }
     const verdict = times >= target ? "" : ", MISSED";
     console.log(`${name.padEnd(52)}${short(times)}x (at least ${target}x${verdict}) at ${where}`);
   }

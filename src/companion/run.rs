@@ -1,29 +1,21 @@
 //! A run's folder: `runs/NAME` with its configuration, checkpoints, results and the exported model.
 
 mod claim;
+mod gate;
+
+pub use gate::Gate;
 
 use crate::companion::config::{Config, ExportConfig};
 use crate::companion::data::{CleaningReport, Dataset, Part, Sequences};
-use crate::companion::evaluate::{
-    Detail, EngineScorer, change, check_fit, evaluate, places, sample, share_lost, top_overlap,
-};
+use crate::companion::evaluate::{Detail, EngineScorer, check_fit, evaluate, places, sample, share_lost, top_overlap};
 use crate::companion::train::write_whole;
 use crate::format::Model;
-use crate::quant::BLOCK;
 use anyhow::{Context, Result, bail, ensure};
-use serde::Serialize;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
-use std::fmt;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-
-/// The least share of common items in the top 10 of the trained and the exported model. int4 changes places among
-/// near equals, which costs no accuracy that NDCG would not show.
-fn least_overlap(bits: u8) -> f64 {
-    if bits == 4 { 0.85 } else { 0.95 }
-}
 
 /// `runs/NAME`.
 #[derive(Debug)]
@@ -31,29 +23,6 @@ pub struct RunFolder {
     path: PathBuf,
     /// Held while training, so that no second process trains here.
     _lock: Option<File>,
-}
-
-/// Whether the exported model is as good as the trained one, on the validation part.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Gate {
-    /// Bits of a weight in the file.
-    pub bits: u8,
-    /// NDCG@10 of the trained model.
-    pub trained: f64,
-    /// NDCG@10 of the exported one.
-    pub exported: f64,
-    /// The share of NDCG@10 that is lost, negative when it is gained; `None` when there was none to lose.
-    pub loss: Option<f64>,
-    /// The most that may be lost.
-    pub max_loss: f64,
-    /// The mean share of common items in both top 10.
-    pub overlap: f64,
-    /// The least that `overlap` may be.
-    pub least_overlap: f64,
-    /// The exported file's size.
-    pub bytes: usize,
-    /// Whether `loss` and `overlap` are within their limits.
-    pub passed: bool,
 }
 
 impl RunFolder {
@@ -116,10 +85,15 @@ impl RunFolder {
     /// The best model, as trained.
     ///
     /// # Errors
-    /// When there is none yet, or it is damaged.
+    /// When there is none yet, it is damaged, or another version of foreclick wrote it.
     pub fn best(&self) -> Result<Arc<Model>> {
-        read_model(&self.path.join("checkpoints/best.safetensors"))
-            .context("no best model; the run has not finished an epoch yet, or its checkpoint is damaged")
+        let path = self.path.join("checkpoints/best.safetensors");
+        ensure!(
+            path.exists(),
+            "{} is not there: the run has finished no epoch yet; go on with `foreclick train --resume`",
+            path.display()
+        );
+        read_model(&path).context("the trained model can't be used; where it is damaged, train again")
     }
 
     /// The exported model; `None` when there is no file, as the gate may refuse to write it.
@@ -141,12 +115,7 @@ impl RunFolder {
         let ExportConfig { bits, max_loss } = config.export;
         let trained = self.best()?;
         check_fit(dataset, &trained)?;
-        let hidden = trained.metadata.architecture.hidden;
-        ensure!(
-            bits != 4 || hidden.is_multiple_of(BLOCK),
-            "rows of {hidden} values do not fit 4 bits, expected a multiple of {BLOCK}; export with 8 bits, or train with \
-             another [train] hidden"
-        );
+        config.export.validate(trained.metadata.architecture.hidden)?;
         let mut exported = trained.quantized(bits.into());
         let targets = places(dataset, Part::Validation, config.evaluate.min_history);
         let targets = sample(&targets, config.evaluate.max_validation_events, config.split.seed);
@@ -156,14 +125,12 @@ impl RunFolder {
         let (trained, ndcg) = (before.metrics().ndcg_at_10(), after.metrics().ndcg_at_10());
         exported.metadata.metrics.insert("validation.ndcg@10.exported".into(), ndcg);
         let bytes = exported.to_bytes()?;
-        let loss = share_lost(trained, ndcg);
-        let overlap = top_overlap(&before, &after);
-        let least_overlap = least_overlap(bits);
-        let passed = loss.is_none_or(|loss| loss <= max_loss) && overlap >= least_overlap;
-        if passed {
+        let (loss, overlap) = (share_lost(trained, ndcg), top_overlap(&before, &after));
+        let gate = Gate { bits, trained, exported: ndcg, loss, max_loss, overlap, bytes: bytes.len() };
+        if gate.passed() {
             write_whole(&self.path.join("model.safetensors"), &bytes)?;
         }
-        Ok(Gate { bits, trained, exported: ndcg, loss, max_loss, overlap, least_overlap, bytes: bytes.len(), passed })
+        Ok(gate)
     }
 }
 
@@ -201,26 +168,6 @@ pub fn fingerprint(config: &Config, dataset: &Dataset, device: &str) -> Result<S
 pub fn read_model(path: &Path) -> Result<Arc<Model>> {
     let bytes = std::fs::read(path).with_context(|| format!("can't read {}", path.display()))?;
     Ok(Arc::new(Model::from_bytes(&bytes).with_context(|| path.display().to_string())?))
-}
-
-impl fmt::Display for Gate {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { bits, trained, exported, loss, max_loss, overlap, least_overlap, bytes, passed } = self;
-        write!(
-            f,
-            "export {}: {bits} bits, {bytes} bytes; validation ndcg@10 {trained:.5} -> {exported:.5} ({}, at most \
-             -{:.2}%), top-10 overlap {:.1}% (at least {:.0}%)",
-            if *passed { "written" } else { "REFUSED" },
-            change(*loss),
-            100.0 * max_loss,
-            100.0 * overlap,
-            100.0 * least_overlap
-        )?;
-        if !passed {
-            write!(f, "; take more bits (4, 8, 16) or allow a larger loss (--max-loss)")?;
-        }
-        Ok(())
-    }
 }
 
 #[cfg(test)]

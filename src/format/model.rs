@@ -79,8 +79,8 @@ impl Model {
     /// Reads a file's bytes.
     ///
     /// # Errors
-    /// [`Error::Version`] for a newer file, [`Error::Format`] for a damaged one, [`Error::Schema`] for one that
-    /// contradicts itself.
+    /// [`Error::Version`] for an older or newer format, [`Error::Format`] for a damaged file, [`Error::Schema`] for one
+    /// that contradicts itself.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self> {
         let (file, metadata) =
             Container::open_with(bytes, |text| json::read::<Metadata>(text.as_bytes(), "description"))?;

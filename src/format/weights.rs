@@ -13,7 +13,7 @@ pub const OPEN_BUCKETS: usize = 16;
 pub const REPEAT_LASTS: usize = 12;
 /// Columns of the repeat table: how often the item was met.
 pub const REPEAT_COUNTS: usize = 8;
-/// What counting says of a candidate: see [`crate::engine::counting`].
+/// What `engine/counting.rs` says of a candidate.
 pub const FEATURES: usize = 4;
 /// The gated terms: popularity, then the features.
 pub const TERMS: usize = 1 + FEATURES;

@@ -4,7 +4,7 @@ use foreclick::engine::cpu::{Cpu, Simd};
 use foreclick::engine::input::{Previous, gap_bucket};
 use foreclick::engine::{Adjustment, Stream};
 use foreclick::event::{EncodedEvent, Upcoming};
-use foreclick::format::{FieldWeights, ItemTable, Matrix, Model};
+use foreclick::format::{FEATURES, FieldWeights, ItemTable, Matrix, Model};
 use pollster::block_on;
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
@@ -39,6 +39,7 @@ pub fn onnx_case(model: &Arc<Model>, events: &[EncodedEvent]) -> Value {
         "open_size": if model.metadata.schema.has_group { in_group } else { 0 },
         "candidates": adjustments.iter().map(|adjustment| adjustment.item).collect::<Vec<_>>(),
         "features": adjustments.iter().map(features).collect::<Vec<_>>(),
+        "columns": FEATURES + 1,
         "best": best.ranked.iter().map(|&(item, _)| item).collect::<Vec<_>>(),
         "scores": best.ranked.iter().map(|&(_, score)| score).collect::<Vec<_>>(),
     })

@@ -1,7 +1,7 @@
 // What the page and `check.js` share: a session as ONNX's inputs, and whether an answer is the engine's.
 
 /** The inputs by name; `ort` is ONNX Runtime. */
-export function feeds(ort, { items, gaps, fields, open_size, candidates, features, best }) {
+export function feeds(ort, { items, gaps, fields, open_size, candidates, features, columns, best }) {
   const ints = (values, shape) => new ort.Tensor("int64", BigInt64Array.from(values, BigInt), shape);
   const floats = (values, shape) => new ort.Tensor("float32", Float32Array.from(values), shape);
   const inputs = {
@@ -9,7 +9,7 @@ export function feeds(ort, { items, gaps, fields, open_size, candidates, feature
     gaps: ints(gaps, [gaps.length]),
     open_size: ints([open_size], [1]),
     candidates: ints(candidates, [candidates.length, 1]),
-    features: floats(features.flat(), [features.length, 3]),
+    features: floats(features.flat(), [features.length, columns]),
     k: ints([best.length], [1]),
   };
   for (const [name, { whole, values }] of Object.entries(fields)) {

@@ -48,7 +48,7 @@ function score(tf, weights, { items, gaps, candidates, features }) {
   const query = normed.div(normed.norm("euclidean", -1, true)).mul(scale);
   const popularity = item_bias.mul(gates.slice([0, 0], [1, 1]).reshape([]));
   const scores = item_rows.matMul(query, false, true).reshape([-1]).add(popularity);
-  const factors = tf.concat([gates.slice([0, 1], [1, 2]), tf.ones([1, 1])], 1);
+  const factors = tf.concat([gates.slice([0, 1], [1, -1]), tf.ones([1, 1])], 1);
   const added = features.matMul(factors, false, true).reshape([-1]);
   return scores.add(tf.scatterND(candidates, added, [scores.shape[0]]));
 }

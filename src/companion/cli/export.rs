@@ -1,14 +1,17 @@
 //! `foreclick export`.
 
+use crate::companion::config::Config;
 use crate::companion::data::{self, Dataset};
+use crate::companion::evaluate::check_fit;
 use crate::companion::onnx;
 use crate::companion::run::RunFolder;
 use crate::companion::train::write_whole;
 use crate::event::NO_TIME;
-use anyhow::{Context, Result};
+use crate::format::Model;
+use anyhow::{Context, Result, ensure};
 use clap::Args;
 use serde_json::{Map, Value, json};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 /// How many popular items an item list names.
@@ -17,12 +20,16 @@ const POPULAR: usize = 200;
 const SHOWN_EVENTS: usize = 400;
 
 /// Write a run's quantized model file, if it loses little enough.
+///
+/// A file that loses too much is refused, with exit status 1, and the one that was there stays. The files of --onnx and
+/// --items do not depend on that and are written first. With them, a model.safetensors that the run has already stays
+/// as it is unless --out, --bits or --max-loss asks for a new one.
 #[derive(Debug, Args)]
 #[command(after_long_help = onnx::INTERFACE)]
 pub struct Export {
     /// The run's folder, such as runs/NAME
     run: PathBuf,
-    /// Where to write the model file [default: the run's model.safetensors only]
+    /// Where to write the model file, beside the run's model.safetensors [default: only there]
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
     /// Also write the trained model, not quantized, as ONNX, for other runtimes; `--help` says what its inputs are
@@ -36,39 +43,84 @@ pub struct Export {
     /// publish those of your own visitors
     #[arg(long, default_value_t = 0, requires = "items", value_name = "N")]
     sequences: usize,
-    /// Bits of a weight: 4 (item rows; all else 8), 8 or 16 [default: the schema file's export.bits]
-    #[arg(long)]
+    /// Bits of a weight: 4 (item rows; all else 8), 8, or 16, which only the CPU runs [default: those of the run's
+    /// model.safetensors; without one, export.bits of the run's config.toml]
+    #[arg(long, value_parser = read_bits)]
     bits: Option<u8>,
-    /// The largest share of NDCG@10 that quantization may cost [default: the schema file's export.max_loss]
-    #[arg(long, value_name = "SHARE")]
+    /// The largest share of NDCG@10 that quantization may cost [default: export.max_loss of the run's config.toml]
+    #[arg(long, value_name = "SHARE", value_parser = read_share)]
     max_loss: Option<f64>,
 }
 
 impl Export {
     pub fn run(self) -> Result<ExitCode> {
+        [&self.out, &self.onnx, &self.items].into_iter().flatten().try_for_each(|path| check_place(path))?;
         let folder = RunFolder::open(&self.run)?;
-        let mut config = folder.config()?;
-        config.export.max_loss = self.max_loss.unwrap_or(config.export.max_loss);
-        config.export.bits = self.bits.unwrap_or(config.export.bits);
-        config.validate()?;
+        // One that can't be read is made anew.
+        let present = folder.exported().ok().flatten();
+        if let Some(path) = &self.onnx {
+            write(path, &onnx::write(&*folder.best()?)?)?;
+        }
+        let only_others = present.is_some() && (self.onnx.is_some() || self.items.is_some());
+        let leaves_model = only_others && self.out.is_none() && self.bits.is_none() && self.max_loss.is_none();
+        if leaves_model && self.items.is_none() {
+            return Ok(ExitCode::SUCCESS);
+        }
+        let config = self.config(&folder, present.as_deref())?;
         let (dataset, _) = data::load(&config)?;
+        if let Some(path) = &self.items {
+            check_fit(&dataset, &*folder.best()?)?;
+            write(path, item_list(&dataset, self.sequences).to_string().as_bytes())?;
+        }
+        if leaves_model {
+            return Ok(ExitCode::SUCCESS);
+        }
         let gate = folder.export(&config, &dataset)?;
         eprintln!("{gate}");
-        if !gate.passed {
+        if !gate.passed() {
+            eprintln!("{}", gate.fix(folder.path()));
             return Ok(ExitCode::from(1));
         }
-        if let Some(out) = &self.out {
+        if let Some(path) = &self.out {
             let model = folder.path().join("model.safetensors");
-            std::fs::copy(&model, out).with_context(|| format!("can't write {}", out.display()))?;
-        }
-        if let Some(path) = &self.onnx {
-            write_whole(path, &onnx::write(&*folder.best()?)?)?;
-        }
-        if let Some(path) = &self.items {
-            write_whole(path, item_list(&dataset, self.sequences).to_string().as_bytes())?;
+            write(path, &std::fs::read(&model).with_context(|| format!("can't read {}", model.display()))?)?;
         }
         Ok(ExitCode::SUCCESS)
     }
+
+    /// The run's, with what the options and the present model file say.
+    fn config(&self, folder: &RunFolder, present: Option<&Model>) -> Result<Config> {
+        let mut config = folder.config()?;
+        let export = &mut config.export;
+        export.max_loss = self.max_loss.unwrap_or(export.max_loss);
+        // Bits chosen once, or fallen back to in training, stay chosen.
+        let present = present.and_then(|model| u8::try_from(model.metadata.bits).ok());
+        export.bits = self.bits.or(present).unwrap_or(export.bits);
+        config.validate()?;
+        Ok(config)
+    }
+}
+
+fn read_bits(text: &str) -> Result<u8, &'static str> {
+    text.parse().ok().filter(|bits| [4, 8, 16].contains(bits)).ok_or("expected 4, 8 or 16")
+}
+
+fn read_share(text: &str) -> Result<f64, &'static str> {
+    text.parse().ok().filter(|share| (0.0..1.0).contains(share)).ok_or("expected at least 0 and below 1, such as 0.02")
+}
+
+/// Checks before anything is written or measured whether a file can lie there.
+fn check_place(path: &Path) -> Result<()> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    ensure!(folder.is_dir(), "can't write {}: {} is no folder; make it first", path.display(), folder.display());
+    ensure!(!path.exists() || path.is_file(), "can't write {}: it is no plain file; name another", path.display());
+    Ok(())
+}
+
+fn write(path: &Path, bytes: &[u8]) -> Result<()> {
+    write_whole(path, bytes)?;
+    eprintln!("{} written: {} bytes", path.display(), bytes.len());
+    Ok(())
 }
 
 fn item_list(dataset: &Dataset, sequences: usize) -> Value {

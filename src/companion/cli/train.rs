@@ -5,7 +5,7 @@ use crate::companion::config::Config;
 use crate::companion::data::{self, CleaningReport, Dataset, Part};
 use crate::companion::evaluate::{Detail, EngineScorer, Models, evaluate, measure, places, sample};
 use crate::companion::report;
-use crate::companion::run::{RunFolder, fingerprint};
+use crate::companion::run::{Gate, RunFolder, fingerprint};
 use crate::companion::train::{Outcome, Run, check_resume, train};
 use anyhow::{Context, Result, bail};
 use burn::tensor::Device;
@@ -156,9 +156,6 @@ impl Train {
     }
 }
 
-/// Bits of a weight in the file that is written where fewer lose too much.
-const HALVES: u8 = 16;
-
 /// What says whether Ctrl-C was pressed.
 fn listen_for_stop() -> Result<&'static (dyn Fn() -> bool + Sync)> {
     static STOP: AtomicBool = AtomicBool::new(false);
@@ -175,15 +172,8 @@ fn listen_for_stop() -> Result<&'static (dyn Fn() -> bool + Sync)> {
 
 /// Exports, measures once on the test part and writes the report.
 fn finish(config: &Config, dataset: &Dataset, cleaning: &CleaningReport, folder: &RunFolder) -> Result<ExitCode> {
-    let mut gate = folder.export(config, dataset)?;
-    eprintln!("{gate}");
-    if !gate.passed && gate.bits < HALVES {
-        let mut config = config.clone();
-        config.export.bits = HALVES;
-        gate = folder.export(&config, dataset)?;
-        eprintln!("{gate}");
-    }
-    let models = Models { f32: Some(folder.best()?), exported: if gate.passed { folder.exported()? } else { None } };
+    let gate = export(config, dataset, folder)?;
+    let models = Models { f32: Some(folder.best()?), exported: if gate.passed() { folder.exported()? } else { None } };
     let evaluation = measure(config, dataset, dataset, Part::Test, &models)?;
     folder.keep("result.json", &serde_json::to_string_pretty(&evaluation)?)?;
     let journal = std::fs::read_to_string(folder.path().join("metrics.jsonl")).context("can't read metrics.jsonl")?;
@@ -192,7 +182,25 @@ fn finish(config: &Config, dataset: &Dataset, cleaning: &CleaningReport, folder:
         report::Inputs { name: &name, config, cleaning, evaluation: &evaluation, gate: &gate, journal: &journal };
     folder.keep("report.html", &report::render(&inputs)?)?;
     print(evaluation.to_string().trim_end())?;
-    let model = if gate.passed { "model.safetensors, " } else { "" };
+    let model = if gate.passed() { "model.safetensors, " } else { "" };
     eprintln!("the run is in {}: {model}report.html, metrics.jsonl", folder.path().display());
-    Ok(if gate.passed { ExitCode::SUCCESS } else { ExitCode::from(1) })
+    Ok(if gate.passed() { ExitCode::SUCCESS } else { ExitCode::from(1) })
+}
+
+/// Exports in the bits that are asked for, or in the next larger number of them that loses little enough.
+fn export(config: &Config, dataset: &Dataset, folder: &RunFolder) -> Result<Gate> {
+    let mut config = config.clone();
+    loop {
+        let gate = folder.export(&config, dataset)?;
+        eprintln!("{gate}");
+        if gate.passed() {
+            return Ok(gate);
+        }
+        let Some(bits) = gate.more_bits() else {
+            eprintln!("no model file is written; {}", gate.fix(folder.path()));
+            return Ok(gate);
+        };
+        eprintln!("{bits} bits are tried instead");
+        config.export.bits = bits;
+    }
 }

@@ -1,6 +1,7 @@
 //! What must hold between the keys of foreclick.toml.
 
-use super::{Config, FieldChoice, LogConfig, LogFormat, SequenceConfig, SplitConfig, SplitKind};
+use super::{Config, ExportConfig, FieldChoice, LogConfig, LogFormat, SequenceConfig, SplitConfig, SplitKind};
+use crate::quant::BLOCK;
 use crate::schema::FilterSeen;
 use anyhow::{Result, bail, ensure};
 
@@ -39,12 +40,24 @@ impl Config {
             "[evaluate] max_validation_events and max_test_events are 1 or more"
         );
         train.validate()?;
+        export.validate(train.hidden)
+    }
+}
+
+impl ExportConfig {
+    /// Checks the section for a model whose rows have `hidden` values.
+    ///
+    /// # Errors
+    /// Names the value, what was expected and the fix.
+    pub fn validate(&self, hidden: usize) -> Result<()> {
+        let Self { bits, max_loss } = *self;
+        ensure!((0.0..1.0).contains(&max_loss), "[export] max_loss is {max_loss}, expected at least 0 and below 1");
+        ensure!([4, 8, 16].contains(&bits), "[export] bits is {bits}, expected 4, 8 or 16");
         ensure!(
-            (0.0..1.0).contains(&export.max_loss),
-            "[export] max_loss is {}, expected at least 0 and below 1",
-            export.max_loss
+            bits != 4 || hidden.is_multiple_of(BLOCK),
+            "rows of {hidden} values do not fit 4 bits, expected a multiple of {BLOCK}; export with 8 bits, or train with \
+             another [train] hidden"
         );
-        ensure!([4, 8, 16].contains(&export.bits), "[export] bits is {}, expected 4, 8 or 16", export.bits);
         Ok(())
     }
 }
@@ -185,6 +198,7 @@ max_loss = 0.02
             ("[sequence]", "[sequence]\nmin_length = 0", "min_length is 0"),
             ("max_loss = 0.02", "max_loss = 2", "max_loss is 2"),
             ("max_loss = 0.02", "bits = 5", "bits is 5"),
+            ("hidden = 32\n[export]\nmax_loss = 0.02", "hidden = 48\n[export]\nbits = 4", "rows of 48 values"),
             ("[evaluate]", "[evaluate]\nmax_validation_events = 0", "are 1 or more"),
             ("hidden = 32", "dropout = 1.5", "train.dropout"),
             ("hidden = 32", "hidden = 9000", "train.hidden is 9000, expected 1 to "),

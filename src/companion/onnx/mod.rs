@@ -21,20 +21,57 @@ const MAX_BYTES: usize = i32::MAX as usize;
 const ABOUT: &str = "One prediction of a foreclick model. The sequence's events come as ids, oldest first; what \
                      counting adds to single candidates comes as features of each.";
 
-/// The graph's inputs and outputs.
+/// The graph's inputs and outputs. A test computes them by this text alone.
 pub const INTERFACE: &str = "\
-An ONNX file's inputs, where L events, oldest first, precede the prediction:
-  items       int64 [L]     item ids, which are the keys' ranks in byte order
-  gaps        int64 [L]     0 for the first event, 1 in the same group as the one before, else
-                            2 + floor(log2(1 + seconds since the one before)), at most 31
-  field_N     int64 [L]     the schema's field N, a category: 1 + the value's place, 0 for others
-              float [L]     or a number: (value - mean) / std, NaN where missing
+An ONNX file's inputs, where L events of known items, oldest first, precede the prediction:
+  items       int64 [L]     item ids: the keys' ranks in byte order, from 0
+  gaps        int64 [L]     0 for the first event; 1 in the same group as the one before; else
+                            2 + floor(log2(1 + s)), at most 31, where s are the whole seconds since
+                            the one before, 0 where a time is missing or they are negative
+  field_N     int64 [L]     the schema's field N, from 0, a category: 1 + the value's place in the
+                            schema, 0 for others
+              float [L]     or a number: (value - mean) / std within -5 and 5, NaN where missing
   open_size   int64 [1]     events in the group that the next event will belong to, 0 without groups
-  candidates  int64 [M, 1]  items met before and neighbours, each once; none will do
-  features    float [M, 3]  of each: ln(1 + recency / epsilon), ln(1 + neighbour sum / epsilon), and
-                            what is added as it is, -1e30 to leave the item out
-  k           int64 [1]     how many items are asked for
-Outputs: best_items int64 [k] and best_scores float [k], best first.";
+  candidates  int64 [M, 1]  each once: the items met before, all that have a sum (see below), and
+                            items to leave out; none (M = 0) will do
+  features    float [M, 5]  of each candidate:
+                            ln(1 + recency / recency_epsilon), 0 for an item not met before
+                            ln(1 + sum / neighbour_epsilon)
+                            ln(1 + nearest / neighbour_epsilon)
+                            ln(1 + habit / 0.05)
+                            repeat[row, column] + items.repeat[item] for an item met before, else 0;
+                            -1e30 to leave the item out
+  k           int64 [1]     how many items are asked for: no more than the model has
+Outputs: best_items int64 [k] and best_scores float [k], best first. Items that are left out come
+last, at about -1e30, where k exceeds the others.
+
+Groups are counted as they begin, that of the next event too; without groups each event is one.
+  recency     the sum of decay^(groups since) over the item's events
+  row         how many of 1 2 3 4 5 7 10 15 22 36 61 are at most the groups since the item was last met
+  column      how many of 2 3 4 6 9 14 22 are at most the times that the item was met
+  sum         with the context open_group: the shares that the items of the next event's group, each
+              once, have for the candidate; with last_events: the same of the last ten events, the
+              k-th newest divided by k
+  nearest     the share that the last event's item has for the candidate; 0 with open_group where the
+              next event begins a group
+  habit       with open_group, where the next event's group has items and the candidate, met before, is
+              none of them: the sum of common / sqrt(its items * the next group's items) over the
+              earlier groups that hold the candidate, each item once; with last_events: of each earlier
+              event of the last event's item 1/d for a candidate d events after it, d at most 9; of the
+              last 2,048 events alone
+  share       neighbours.weights / 255 * neighbours.scales[item]; an item's neighbours are
+              neighbours.counts[item] of neighbours.items and neighbours.weights, after those of the
+              items before it
+To answer as foreclick does, leave out what filter_seen names: the items of the next event's group
+(\"group\") or all that were met (\"all\").
+
+None of these numbers are in the ONNX file. The run's checkpoints/best.safetensors has them, which
+`foreclick inspect FILE --json` describes: schema and architecture.counting (decay, the epsilons, the
+context) in its description; the tensors repeat, items.repeat and neighbours.* (left out where there
+are none) for any reader of safetensors. The keys are those of --items.
+
+Attention takes memory by the square of L. Only the last blocks * (max_len - 1) + 1 events count for
+the encoder: give no more of items, gaps (each as in the whole sequence) and fields.";
 
 /// Writes a model as trained as ONNX, with the inputs and outputs of [`INTERFACE`].
 ///
@@ -45,18 +82,23 @@ pub fn write(model: &Model) -> Result<Vec<u8>> {
     let ItemTable::F32(items) = items else {
         anyhow::bail!("the item rows are quantized, expected a model as trained; give the run's folder");
     };
-    let bytes = 4 * items.values.len();
-    ensure!(
-        bytes < MAX_BYTES - (64 << 20),
-        "the item rows take {bytes} bytes, and an ONNX file at most {MAX_BYTES}; train with a smaller [train] hidden, or \
-         fewer items"
-    );
     let graph = &mut Graph::default();
     let inputs = write_inputs(graph, model, items);
     let state = write_encoder(graph, model, &inputs);
     let (query, gates) = write_query(graph, &model.weights, &state);
     write_ranking(graph, item_bias, &query, &gates);
-    Ok(std::mem::take(graph).finish("foreclick", ABOUT, OPSET))
+    let file = std::mem::take(graph).finish("foreclick", ABOUT, OPSET);
+    check_size(file.len())?;
+    Ok(file)
+}
+
+fn check_size(bytes: usize) -> Result<()> {
+    ensure!(
+        bytes <= MAX_BYTES,
+        "the ONNX file has {bytes} bytes, expected at most {MAX_BYTES}, as protobuf allows; train with a smaller \
+         [train] hidden, or fewer items"
+    );
+    Ok(())
 }
 
 /// The encoder's inputs, `[1 + L, hidden]`.
@@ -294,4 +336,15 @@ fn write_matrix(graph: &mut Graph, name: &str, matrix: &Matrix) {
 
 fn transposed(rows: &[f32], columns: usize) -> Vec<f32> {
     (0..columns).flat_map(|column| rows.chunks_exact(columns).map(move |row| row[column])).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_protobuf_cannot_hold_is_refused() {
+        assert!(check_size(2_147_483_647).is_ok());
+        assert!(check_size(2_147_483_648).unwrap_err().to_string().contains("at most 2147483647"));
+    }
 }

@@ -110,9 +110,7 @@ fn page(evaluation: &Evaluation, journal: &str) -> String {
         loss: Some(0.002),
         max_loss: 0.01,
         overlap: 0.99,
-        least_overlap: 0.95,
         bytes: 987_654,
-        passed: true,
     };
     let cleaning = &cleaning();
     render(&Inputs { name: "shop <1>", config: &config, cleaning, evaluation, gate: &gate, journal }).unwrap()
