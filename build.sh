@@ -20,8 +20,11 @@ usage: ./build.sh COMMAND
                  browser package and serve the demo page; --full trains to the end, not for minutes
   test           everything that CI checks, with the seconds of each step
   web            build the browser package into pkg/ and print its size
-  bench [PART]   PART engine: time the engine, and the package in Chromium; PART peers: other runtimes beside
-                 it; without, both. Tables, build/bench.json, build/peers.json and build/peers.svg
+  bench [PART]   PART engine: time the engine, and the package in Chromium; PART peers: other runtimes in
+                 Chromium beside it; without, both. PART accuracy [SET...]: train beauty, diginetica and
+                 sample (or those named) with 3 seeds (or SEEDS) and measure, under published figures.
+                 PART training: examples a second, beside PyTorch where PYTHON has it, and by catalogue size.
+                 Tables on stdout; JSON and SVG in build/
   clean [--all]  remove build outputs; --all removes the caches too (downloads, tools, compiled code)
   help           this text
 

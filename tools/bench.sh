@@ -1,17 +1,27 @@
 # shellcheck shell=bash
-# The benchmarks: the engine natively, the package in Chromium, and other runtimes beside it; tables on stdout, and
-# build/bench.json, build/peers.json and build/peers.svg.
+# The benchmarks: the engine natively, the package in Chromium, other runtimes beside it, and accuracy beside published
+# figures; tables on stdout, and build/bench.json, build/peers.json, build/peers.svg and build/accuracy.json.
 
 PEERS="benches/peers" # package.json and lock file of the other runtimes
 PEER_MODELS="build/bench/peers"
 PEER_SOURCES=(src benches/models.rs tests/common Cargo.lock)
 
-# run_bench [engine|peers]: one part, or both.
+# run_bench [engine|peers]: one part, or both. run_bench accuracy [SET...]: all sets, or these. run_bench training.
 run_bench() {
   local part=${1:-}
   case "$part" in
     "" | engine | peers) ;;
-    *) die "bench: unknown part '$part', expected engine, peers or nothing" ;;
+    accuracy)
+      bench_accuracy "${@:2}"
+      return
+      ;;
+    training)
+      need_companion
+      say "bench: training (some minutes; keep the machine quiet)"
+      node benches/peers/train/run.js "$FORECLICK"
+      return
+      ;;
+    *) die "bench: unknown part '$part', expected engine, peers, accuracy, training or nothing" ;;
   esac
   need_web_tools
   build_web >&2
@@ -56,4 +66,19 @@ need_peers() {
     mark_made peers "$PEERS/package-lock.json"
   fi
   say "other runtimes: as locked"
+}
+
+# bench_accuracy [SET...]: trains and measures; hours for all sets and seeds.
+bench_accuracy() {
+  local set
+  for set in "$@"; do
+    case "$set" in
+      beauty | diginetica | sample) ;;
+      *) die "bench: unknown set '$set', expected beauty, diginetica or sample" ;;
+    esac
+  done
+  need_companion
+  case " ${*:-sample} " in *" sample "*) need_sample ;; esac
+  say "bench: accuracy (SEEDS=${SEEDS:-3} runs a set, minutes to half an hour each)"
+  node benches/accuracy/run.js "$FORECLICK" "$@"
 }

@@ -1,5 +1,6 @@
 //! Saves and restores a run so that it goes on as if it had not stopped.
 
+use super::average::Average;
 use super::optimizer::Optimizer;
 use super::parameters::dense_mut;
 use crate::format::{Container, Dtype, ItemTable, Weights, Writer};
@@ -35,21 +36,32 @@ pub struct Progress {
 ///
 /// # Errors
 /// When the file can't be written; the old one is left as it was.
-pub fn save(path: &Path, progress: &Progress, weights: &mut Weights, optimizer: &mut Optimizer) -> Result<()> {
+pub fn save(
+    path: &Path,
+    progress: &Progress,
+    weights: &mut Weights,
+    optimizer: &mut Optimizer,
+    average: &mut Average,
+) -> Result<()> {
     let mut writer = Writer::default();
     let mut put = |name: &str, values: &[f32]| writer.add(name, Dtype::F32, &[values.len()], values);
-    for (set, parameters) in
-        [("weight", &mut *weights), ("first", &mut optimizer.first), ("second", &mut optimizer.second)]
-    {
+    for (set, parameters) in [("first", &mut optimizer.first), ("second", &mut optimizer.second)] {
         for (place, part) in dense_mut(parameters).into_iter().enumerate() {
             put(&format!("{set}.{place}"), part.values);
         }
     }
-    if let ItemTable::F32(items) = &weights.items {
-        put("items.weight", &items.values);
+    for (set, weights) in [("weight", weights), ("average", &mut average.weights)] {
+        for (place, part) in dense_mut(weights).into_iter().enumerate() {
+            put(&format!("{set}.{place}"), part.values);
+        }
+        if let ItemTable::F32(items) = &weights.items {
+            put(&format!("{set}.items"), &items.values);
+        }
+        put(&format!("{set}.item_bias"), &weights.item_bias);
+        put(&format!("{set}.item_repeat"), &weights.item_repeat);
     }
-    put("items.bias", &weights.item_bias);
-    put("items.repeat", &weights.item_repeat);
+    put("average.faded", &[average.faded]);
+    put("average.row_faded", &average.row_faded);
     put("items.first", &optimizer.row_first);
     put("items.second", &optimizer.row_second);
     writer.add("items.step", Dtype::U32, &[optimizer.row_step.len()], &optimizer.row_step);
@@ -91,29 +103,40 @@ fn open<'a>(path: &Path, bytes: &'a [u8], fingerprint: &str) -> Result<(Containe
     Ok((file, progress))
 }
 
-/// Puts a saved state into weights and optimiser of the same shape.
+/// Puts a saved state into weights, optimiser and mean of the same shape.
 ///
 /// # Errors
 /// When the file is missing, damaged or of another run.
-pub fn load(path: &Path, fingerprint: &str, weights: &mut Weights, optimizer: &mut Optimizer) -> Result<Progress> {
+pub fn load(
+    path: &Path,
+    fingerprint: &str,
+    weights: &mut Weights,
+    optimizer: &mut Optimizer,
+    average: &mut Average,
+) -> Result<Progress> {
     let bytes = read(path)?;
     let (file, progress) = open(path, &bytes, fingerprint)?;
     let take = |name: &str, into: &mut [f32]| -> Result<()> {
         into.copy_from_slice(&file.require::<f32>(name, Dtype::F32, 1, into.len())?);
         Ok(())
     };
-    for (set, parameters) in
-        [("weight", &mut *weights), ("first", &mut optimizer.first), ("second", &mut optimizer.second)]
-    {
+    for (set, parameters) in [("first", &mut optimizer.first), ("second", &mut optimizer.second)] {
         for (place, part) in dense_mut(parameters).into_iter().enumerate() {
             take(&format!("{set}.{place}"), part.values)?;
         }
     }
-    if let ItemTable::F32(items) = &mut weights.items {
-        take("items.weight", &mut items.values)?;
+    for (set, weights) in [("weight", weights), ("average", &mut average.weights)] {
+        for (place, part) in dense_mut(weights).into_iter().enumerate() {
+            take(&format!("{set}.{place}"), part.values)?;
+        }
+        if let ItemTable::F32(items) = &mut weights.items {
+            take(&format!("{set}.items"), &mut items.values)?;
+        }
+        take(&format!("{set}.item_bias"), &mut weights.item_bias)?;
+        take(&format!("{set}.item_repeat"), &mut weights.item_repeat)?;
     }
-    take("items.bias", &mut weights.item_bias)?;
-    take("items.repeat", &mut weights.item_repeat)?;
+    take("average.faded", std::slice::from_mut(&mut average.faded))?;
+    take("average.row_faded", &mut average.row_faded)?;
     take("items.first", &mut optimizer.row_first)?;
     take("items.second", &mut optimizer.row_second)?;
     optimizer.row_step = file.require("items.step", Dtype::U32, 1, optimizer.row_step.len())?;

@@ -1,5 +1,6 @@
 //! The training loop: steps, validation after each epoch, early stopping, checkpoints.
 
+use super::average::Average;
 use super::checkpoint::{self, Progress};
 use super::config::TrainConfig;
 use super::encoder::Encoder;
@@ -75,7 +76,7 @@ pub fn train(run: &Run<'_>, mut validate: impl FnMut(&Model) -> Result<f64>) -> 
             meter.finish("stopped and saved; go on with --resume");
             return Ok(state.outcome(true));
         }
-        let model = assemble(run, &state.architecture, &state.weights);
+        let model = assemble(run, &state.architecture, &state.average.weights(&state.weights));
         let ndcg = validate(&model)?;
         state.judge(run, ndcg, &model)?;
         let Progress { step, epoch, best, best_epoch, .. } = state.progress;
@@ -107,6 +108,7 @@ struct State {
     architecture: Architecture,
     weights: Weights,
     optimizer: Optimizer,
+    average: Average,
     workers: Vec<Worker>,
     folds: Vec<Neighbours>,
     dropout: f32,
@@ -129,6 +131,8 @@ impl State {
         let mut weights = initial(&architecture, &dataset.schema, &counts, table(None), config.seed);
         start.apply(&mut weights);
         let mut optimizer = Optimizer::new(&weights);
+        let steps_per_epoch = epoch_batches(dataset, config.max_len, config.batch_events, config.seed, 0).len() as u64;
+        let mut average = Average::new(&weights, steps_per_epoch);
         let mut progress = Progress {
             epoch: 0,
             batch: 0,
@@ -141,17 +145,16 @@ impl State {
         };
         if run.resume {
             let path = checkpoint::last(run.folder);
-            progress = checkpoint::load(&path, &run.fingerprint, &mut weights, &mut optimizer)?;
+            progress = checkpoint::load(&path, &run.fingerprint, &mut weights, &mut optimizer, &mut average)?;
         }
         std::fs::create_dir_all(run.folder.join("checkpoints"))?;
         let rules = Rules::new(&architecture, &dataset.schema, dataset.vocab.len());
         let encoder = Encoder::new(run.device.clone(), architecture.clone());
         let worker = |_| Worker::new(encoder.clone(), rules.clone(), &weights);
         let workers = (0..config.thread_count()).map(worker).collect();
-        let steps_per_epoch = epoch_batches(dataset, config.max_len, config.batch_events, config.seed, 0).len() as u64;
         let trained: f64 = counts.iter().copied().map(f64::from).sum();
         let dropout = config.dropout_for(trained / dataset.sequences.len() as f64);
-        Ok(Self { architecture, weights, optimizer, workers, folds, dropout, progress, steps_per_epoch })
+        Ok(Self { architecture, weights, optimizer, average, workers, folds, dropout, progress, steps_per_epoch })
     }
 
     /// Goes through the rest of an epoch; false when it was stopped before its end.
@@ -159,7 +162,7 @@ impl State {
         let Run { dataset, config, .. } = *run;
         let epoch = self.progress.epoch;
         let batches = epoch_batches(dataset, config.max_len, config.batch_events, config.seed, epoch);
-        let (mut loss, mut examples, mut since) = (0.0, 0, Instant::now());
+        let (mut loss, mut examples, mut steps, mut since) = (0.0, 0, 0, Instant::now());
         for batch in batches.iter().skip(self.progress.batch as usize) {
             if (run.stop)() {
                 return Ok(false);
@@ -167,15 +170,17 @@ impl State {
             let done = self.step(run, batch)?;
             loss += done.loss;
             examples += done.examples;
+            steps += 1;
             meter.step(epoch + 1, self.progress.step, done.loss, done.examples);
             if self.progress.step.is_multiple_of(JOURNAL_STEPS) {
                 let mean = loss / examples as f64;
                 let fields = json!({
                     "epoch": epoch + 1, "loss": mean, "lr": done.learning_rate, "grad_norm": done.norm,
+                    "examples_per_step": examples as f64 / steps as f64,
                     "examples_per_second": examples as f64 / since.elapsed().as_secs_f64(),
                 });
                 journal.write(self.progress.step, fields)?;
-                (loss, examples, since) = (0.0, 0, Instant::now());
+                (loss, examples, steps, since) = (0.0, 0, 0, Instant::now());
             }
         }
         self.progress.epoch += 1;
@@ -211,7 +216,9 @@ impl State {
                 clip_norm: run.config.clip_norm,
                 examples: total.examples as f32,
             };
+            self.average.settle(&self.weights, &total.rows);
             norm = self.optimizer.update(&mut self.weights, &mut total.gradient, &total.rows, update);
+            self.average.take(&mut self.weights, &total.rows, self.optimizer.step);
         }
         self.progress.step += 1;
         self.progress.updates = self.optimizer.step;
@@ -237,7 +244,8 @@ impl State {
     }
 
     fn save(&mut self, run: &Run<'_>) -> Result<()> {
-        checkpoint::save(&checkpoint::last(run.folder), &self.progress, &mut self.weights, &mut self.optimizer)
+        let Self { progress, weights, optimizer, average, .. } = self;
+        checkpoint::save(&checkpoint::last(run.folder), progress, weights, optimizer, average)
     }
 
     fn outcome(&self, interrupted: bool) -> Outcome {

@@ -5,6 +5,7 @@
 //! softmax knows each position's own candidates; the optimiser's state is plain numbers, so that a resumed run is
 //! equal to the bit.
 
+mod average;
 mod checkpoint;
 mod config;
 mod encoder;

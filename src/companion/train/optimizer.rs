@@ -66,6 +66,11 @@ impl RowGradients {
         }
     }
 
+    /// The items that have a gradient.
+    pub fn touched(&self) -> &[ItemId] {
+        &self.touched
+    }
+
     fn rows(&self) -> impl Iterator<Item = (ItemId, &[f32])> {
         self.touched.iter().copied().zip(self.values.chunks_exact(self.width))
     }

@@ -1,0 +1,88 @@
+// run.js FORECLICK: how fast training is, beside PyTorch on the same cores (PYTHON names a Python that has torch), and
+// whether a step's time depends on the catalogue. Writes build/training.json.
+import { execFileSync, spawn } from "node:child_process";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+
+const root = fileURLToPath(new URL("../../..", import.meta.url));
+const folder = `${root}build/bench/train`;
+const log = `${root}../shared/data/amazon-beauty/Beauty.txt`;
+const [foreclick] = process.argv.slice(2);
+const EPOCHS = 2;
+// Events of the made-up logs, at least; a large catalogue needs more to hold every item.
+const EVENTS = 300_000;
+const LENGTH = 10;
+
+mkdirSync(folder, { recursive: true });
+const report = { beside: await beside(), catalogues: [] };
+for (const items of [10_000, 100_000, 1_000_000]) report.catalogues.push(await catalogue(items));
+writeFileSync(`${root}build/training.json`, `${JSON.stringify(report, null, 1)}\n`);
+
+/** Both train the same encoder on the same windows, one after the other; the last epoch counts. */
+async function beside() {
+  if (!existsSync(log)) return skip("no ../shared/data/amazon-beauty");
+  const python = process.env.PYTHON ?? "python3";
+  try {
+    execFileSync(python, ["-c", "import torch"], { stdio: "ignore" });
+  } catch {
+    return skip(`${python} has no torch; name one that has in PYTHON`);
+  }
+  const ours = await train("beauty", log, `first_is_key = true`, "");
+  const lines = execFileSync(python, [fileURLToPath(new URL("sasrec.py", import.meta.url)), log, EPOCHS], { encoding: "utf8" });
+  const theirs = JSON.parse(lines.trim().split("\n").at(-1)).examples_per_second;
+  const found = { foreclick: ours.examples_per_second, pytorch: theirs, ratio: ours.examples_per_second / theirs };
+  console.log("\n== examples a second, the default encoder on Amazon Beauty, the last of two epochs");
+  console.log(`foreclick ${found.foreclick.toFixed(0)}, PyTorch ${theirs.toFixed(0)}: ${found.ratio.toFixed(2)}x (at least 2x)`);
+  return found;
+}
+
+/** A made-up log with so many items. */
+async function catalogue(items) {
+  const path = `${folder}/${items}.txt`;
+  const lines = Array.from({ length: Math.max(items, EVENTS) / LENGTH }, (_, line) =>
+    Array.from({ length: LENGTH }, (_, place) => (line * LENGTH + place < items ? line * LENGTH + place : Math.floor(items * Math.random() ** 2))).join(" "),
+  );
+  writeFileSync(path, `${lines.join("\n")}\n`);
+  const found = await train(`${items}`, path, "", "min_count = 1\n");
+  console.log(`${items} items: ${found.milliseconds_per_step.toFixed(1)} ms a step, ${found.examples_per_second.toFixed(0)} examples/s, peak memory ${(found.peak_bytes / 2 ** 20).toFixed(0)} MiB`);
+  return { items, ...found };
+}
+
+/** Trains with the defaults; what the journal says of the last epoch, and the most memory that was resident. */
+async function train(name, path, how, item) {
+  const config = `${folder}/${name}.toml`;
+  writeFileSync(
+    config,
+    `[log]\npath = "${path}"\nformat = "text"\n${how}\n[item]\ncolumn = "item"\n${item}[sequence]\nkey = "${how ? "key" : "line"}"\n` +
+      `[evaluate]\nfilter_seen = "all"\nmax_validation_events = 200\nmax_test_events = 200\n[train]\nepochs = ${EPOCHS}\npatience = ${EPOCHS}\n`,
+  );
+  const child = spawn(foreclick, ["train", config, "--name", `bench-train-${name}`, "--replace"], { cwd: root, stdio: ["ignore", "ignore", "pipe"] });
+  let told = "";
+  let peak_bytes = 0;
+  child.stderr.on("data", (text) => (told += text));
+  const watch = setInterval(() => (peak_bytes = Math.max(peak_bytes, peak(child.pid))), 100);
+  // 1 is a gate that was missed, which is no matter here.
+  const code = await new Promise((resolve) => child.on("exit", resolve));
+  clearInterval(watch);
+  if (code > 1) throw new Error(`training ended with ${code}: ${told.slice(-500)}`);
+  const journal = readFileSync(`${root}runs/bench-train-${name}/metrics.jsonl`, "utf8").trim().split("\n").map((line) => JSON.parse(line));
+  const steps = journal.filter(({ epoch, examples_per_second }) => epoch === EPOCHS && examples_per_second);
+  const median = (values) => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)];
+  const examples_per_second = median(steps.map((line) => line.examples_per_second));
+  const examples_per_step = median(steps.map((line) => line.examples_per_step));
+  return { examples_per_second, milliseconds_per_step: (1000 * examples_per_step) / examples_per_second, peak_bytes };
+}
+
+/** The largest resident size of a process so far. */
+function peak(pid) {
+  try {
+    return 1024 * Number(readFileSync(`/proc/${pid}/status`, "utf8").match(/VmHWM:\s+(\d+)/)?.[1] ?? 0);
+  } catch {
+    return 0;
+  }
+}
+
+function skip(why) {
+  console.log(`skipped: beside PyTorch, because ${why}`);
+  return { skipped: why };
+}
