@@ -10,8 +10,7 @@ use crate::event::EventView;
 use crate::format::{Architecture, Context, Counting, FEATURES, Model, Neighbours, REPEAT_COUNTS, REPEAT_LASTS};
 use crate::schema::{FilterSeen, Schema};
 use crate::vocab::ItemId;
-use habits::{Habits, Number};
-use std::collections::VecDeque;
+use habits::{Habits, NONE};
 
 /// The feature that tells how lately and often the item was met: the sum of decay^(groups ago).
 pub const RECENCY: usize = 0;
@@ -26,7 +25,7 @@ pub const HABIT: usize = 3;
 const HABIT_EPSILON: f32 = 0.05;
 
 /// How many of the latest events are a context where groups do not exist.
-pub const CONTEXT_EVENTS: usize = 10;
+pub const CONTEXT_EVENTS: u32 = 10;
 
 /// The first group distance of each row of the repeat table after row 0.
 const LAST_STARTS: [u32; REPEAT_LASTS - 1] = [1, 2, 3, 4, 5, 7, 10, 15, 22, 36, 61];
@@ -87,7 +86,7 @@ struct Own {
     /// The sum of decay^(groups between) as of `last_group`.
     recency: f32,
     /// Its latest event.
-    latest: Number,
+    latest: u32,
 }
 
 /// One sequence so far, counted.
@@ -102,8 +101,6 @@ pub struct History {
     open: Vec<ItemId>,
     /// Events in the open group.
     open_events: usize,
-    /// The last items, newest first.
-    latest: VecDeque<ItemId>,
     habits: Habits,
     own: Vec<Own>,
     /// Each item's place in `own`, or `NO_SLOT`: `[items]`.
@@ -123,7 +120,6 @@ impl History {
             open_group: None,
             open: Vec::new(),
             open_events: 0,
-            latest: VecDeque::with_capacity(CONTEXT_EVENTS),
             habits: Habits::default(),
             own: Vec::new(),
             own_slot: vec![NO_SLOT; items],
@@ -141,7 +137,6 @@ impl History {
         self.open_group = None;
         self.open.clear();
         self.open_events = 0;
-        self.latest.clear();
         self.habits.reset();
     }
 
@@ -176,10 +171,6 @@ impl History {
         if !self.holds(event) {
             self.open.push(event.item);
         }
-        if self.latest.len() == CONTEXT_EVENTS {
-            self.latest.pop_back();
-        }
-        self.latest.push_front(event.item);
         self.count_item(event.item);
     }
 
@@ -187,7 +178,7 @@ impl History {
         let slot = &mut self.own_slot[item as usize];
         if *slot == NO_SLOT {
             *slot = self.own.len() as u32;
-            self.own.push(Own { item, count: 0, last_group: self.groups, recency: 0.0, latest: Number::NONE });
+            self.own.push(Own { item, count: 0, last_group: self.groups, recency: 0.0, latest: NONE });
         }
         let own = &mut self.own[*slot as usize];
         let is_new = own.count == 0 || own.last_group != self.groups;
@@ -255,12 +246,13 @@ impl History {
                 }
             }
             Context::LastEvents => {
-                for place in 0..self.latest.len() {
-                    self.add_neighbours_of(self.latest[place], NEIGHBOURS, 1.0 / (place + 1) as f32, neighbours);
+                for back in 0..CONTEXT_EVENTS {
+                    let Some(item) = self.habits.latest(back) else { break };
+                    self.add_neighbours_of(item, NEIGHBOURS, 1.0 / (back + 1) as f32, neighbours);
                 }
             }
         }
-        if let Some(&nearest) = self.latest.front() {
+        if let Some(nearest) = self.habits.latest(0) {
             self.add_neighbours_of(nearest, NEAREST, 1.0, neighbours);
         }
     }

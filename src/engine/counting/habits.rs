@@ -5,135 +5,118 @@
 //! latest item's earlier occurrences, one over the distance each.
 
 use crate::vocab::ItemId;
-use std::collections::VecDeque;
 
-/// How many of the latest events are remembered: enough for years of a household, and a bound for what runs on.
-const MOST_EVENTS: usize = 2048;
+/// How many of the latest events are remembered, a power of two: enough for years of a household, and a bound for what
+/// runs on.
+const ROOM: usize = 2048;
 
 /// How far behind an occurrence its followers are.
 const REACH: u32 = 10;
 
-/// No event.
-const NONE: u32 = u32::MAX;
+/// The number of no event.
+pub const NONE: u32 = u32::MAX;
 
-/// An event's number.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Number(u32);
-
-impl Number {
-    /// No event yet.
-    pub const NONE: Self = Self(NONE);
-}
-
-#[derive(Debug, Clone)]
-struct Past {
-    item: ItemId,
-    group: u32,
-    /// The item's event before this one.
-    before: Number,
-}
-
-#[derive(Debug, Clone, Default)]
-struct Group {
-    /// Different items.
-    items: u32,
-    /// Those that the open group has too.
-    shared: u32,
-}
-
-/// The latest events, and how like the open group the earlier groups are.
+/// The latest events and their groups, each by its number in rings of [`ROOM`] places, and how like the open group the
+/// earlier groups are.
 #[derive(Debug, Clone, Default)]
 pub struct Habits {
-    past: VecDeque<Past>,
-    /// The number of the first of `past`.
-    first: u32,
-    groups: VecDeque<Group>,
-    /// The number of the first of `groups`.
-    first_group: u32,
+    /// Events so far.
+    events: u32,
+    items: Vec<ItemId>,
+    groups: Vec<u32>,
+    /// The item's event before this one.
+    before: Vec<u32>,
+    /// Groups so far; each has an event, so that the groups of events that are remembered are too.
+    opened: u32,
+    /// Different items of each group.
+    sizes: Vec<u32>,
+    /// Those of them that the open group has too.
+    shared: Vec<u32>,
 }
 
 impl Habits {
     pub fn reset(&mut self) {
-        self.past.clear();
-        self.groups.clear();
-        (self.first, self.first_group) = (0, 0);
+        let Self { events, items, groups, before, opened, sizes, shared } = self;
+        (*events, *opened) = (0, 0);
+        [items, groups, before, sizes, shared].into_iter().for_each(Vec::clear);
     }
 
-    /// Another group begins.
+    /// Another group begins, with the event that comes next.
     pub fn open_group(&mut self) {
-        self.groups.iter_mut().for_each(|group| group.shared = 0);
-        self.groups.push_back(Group::default());
+        self.shared.fill(0);
+        put(&mut self.sizes, self.opened, 0);
+        put(&mut self.shared, self.opened, 0);
+        self.opened += 1;
     }
 
     /// Takes an event of the open group. `before` is the item's event before, `is_new` whether that was in an earlier
     /// group. Gives the event's number.
-    pub fn observe(&mut self, item: ItemId, before: Number, is_new: bool) -> Number {
-        let open = self.first_group + self.groups.len() as u32 - 1;
+    pub fn observe(&mut self, item: ItemId, before: u32, is_new: bool) -> u32 {
+        let open = self.opened - 1;
         if is_new {
-            if let Some(group) = self.groups.back_mut() {
-                group.items += 1;
-            }
-            let Self { past, first, groups, first_group } = self;
-            each_group(past, *first, before, |group| {
-                if let Some(group) = groups.get_mut((group - *first_group) as usize) {
-                    group.shared += 1;
-                }
-            });
-        }
-        let number = self.first + self.past.len() as u32;
-        self.past.push_back(Past { item, group: open, before });
-        if self.past.len() > MOST_EVENTS {
-            self.past.pop_front();
-            self.first += 1;
-            let oldest = self.past.front().map_or(open, |past| past.group);
-            while self.first_group < oldest {
-                self.groups.pop_front();
-                self.first_group += 1;
+            self.sizes[slot(open)] += 1;
+            let mut earlier = before;
+            while let Some(group) = self.next_group(&mut earlier) {
+                self.shared[group] += 1;
             }
         }
-        Number(number)
+        let number = self.events;
+        put(&mut self.items, number, item);
+        put(&mut self.groups, number, open);
+        put(&mut self.before, number, before);
+        self.events += 1;
+        number
+    }
+
+    /// The item of the event so many before the latest.
+    pub fn latest(&self, back: u32) -> Option<ItemId> {
+        let number = self.events.checked_sub(back + 1)?;
+        Some(self.items[slot(number)])
     }
 
     /// The habit of an item, whose latest event is given and not in the open group, beside the open group's items.
-    pub fn beside_open(&self, latest: Number) -> f32 {
-        let open = self.groups.back().map_or(0, |group| group.items);
-        let mut sum = 0.0;
-        each_group(&self.past, self.first, latest, |group| {
-            let Group { items, shared } = self.groups[(group - self.first_group) as usize];
-            if shared > 0 {
-                sum += shared as f32 / ((items * open) as f32).sqrt();
+    pub fn beside_open(&self, latest: u32) -> f32 {
+        let open = self.sizes[slot(self.opened - 1)];
+        let (mut number, mut sum) = (latest, 0.0);
+        while let Some(group) = self.next_group(&mut number) {
+            if self.shared[group] > 0 {
+                sum += self.shared[group] as f32 / ((self.sizes[group] * open) as f32).sqrt();
             }
-        });
+        }
         sum
     }
 
     /// Tells `add` what followed the earlier occurrences of the latest event's item, and how much that counts.
     pub fn after_latest(&self, mut add: impl FnMut(ItemId, f32)) {
-        let end = self.first + self.past.len() as u32;
-        let mut earlier = self.past.back().map_or(Number::NONE, |latest| latest.before);
-        while let Some(past) = get(&self.past, self.first, earlier) {
-            for distance in 1..REACH.min(end - earlier.0) {
-                add(self.past[(earlier.0 + distance - self.first) as usize].item, 1.0 / distance as f32);
+        let mut earlier = if self.events > 0 { self.before[slot(self.events - 1)] } else { NONE };
+        while self.remembers(earlier) {
+            for distance in 1..REACH.min(self.events - earlier) {
+                add(self.items[slot(earlier + distance)], 1.0 / distance as f32);
             }
-            earlier = past.before;
+            earlier = self.before[slot(earlier)];
         }
+    }
+
+    /// The place of an event's group, leaving at `number` the item's latest event in a group before it.
+    fn next_group(&self, number: &mut u32) -> Option<usize> {
+        let group = self.remembers(*number).then(|| self.groups[slot(*number)])?;
+        while self.remembers(*number) && self.groups[slot(*number)] == group {
+            *number = self.before[slot(*number)];
+        }
+        Some(slot(group))
+    }
+
+    fn remembers(&self, number: u32) -> bool {
+        number < self.events && (self.events - number) as usize <= ROOM
     }
 }
 
-fn get(past: &VecDeque<Past>, first: u32, number: Number) -> Option<&Past> {
-    if number == Number::NONE { None } else { past.get(number.0.wrapping_sub(first) as usize) }
+fn slot(number: u32) -> usize {
+    number as usize % ROOM
 }
 
-/// Each group that an item's events up to one belong to, once; the latest first.
-fn each_group(past: &VecDeque<Past>, first: u32, mut number: Number, mut tell: impl FnMut(u32)) {
-    let mut told = NONE;
-    while let Some(event) = get(past, first, number) {
-        if event.group != told {
-            told = event.group;
-            tell(told);
-        }
-        number = event.before;
-    }
+fn put(ring: &mut Vec<u32>, number: u32, value: u32) {
+    if ring.len() < ROOM { ring.push(value) } else { ring[slot(number)] = value }
 }
 
 #[cfg(test)]
@@ -141,8 +124,8 @@ mod tests {
     use super::*;
 
     /// Groups of items, the last of them open; each item's latest event.
-    fn habits(groups: &[&[ItemId]]) -> (Habits, [Number; 5]) {
-        let (mut habits, mut latest, mut held) = (Habits::default(), [Number::NONE; 5], [usize::MAX; 5]);
+    fn habits(groups: &[&[ItemId]]) -> (Habits, [u32; 5]) {
+        let (mut habits, mut latest, mut held) = (Habits::default(), [NONE; 5], [usize::MAX; 5]);
         for (number, group) in groups.iter().enumerate() {
             habits.open_group();
             for &item in *group {
@@ -161,7 +144,7 @@ mod tests {
         assert!((habits.beside_open(latest[1]) - cosine(1.0, 2.0) - cosine(1.0, 2.0)).abs() < 1e-6);
         // Item 0 is twice in the group and counts once.
         assert!((habits.beside_open(latest[2]) - cosine(1.0, 3.0)).abs() < 1e-6);
-        assert_eq!(habits.beside_open(Number::NONE), 0.0);
+        assert_eq!(habits.beside_open(NONE), 0.0);
     }
 
     #[test]
@@ -177,8 +160,8 @@ mod tests {
     #[test]
     fn only_the_latest_events_are_remembered() {
         let mut habits = Habits::default();
-        let mut latest = [Number::NONE; 2];
-        for number in 0..3 * MOST_EVENTS as u32 {
+        let mut latest = [NONE; 2];
+        for number in 0..3 * ROOM as u32 {
             if number % 4 == 0 {
                 habits.open_group();
             }
@@ -186,10 +169,10 @@ mod tests {
             let is_new = number % 4 < 2;
             latest[item as usize] = habits.observe(item, latest[item as usize], is_new);
         }
-        assert_eq!(habits.past.len(), MOST_EVENTS);
-        assert!(habits.groups.len() <= MOST_EVENTS / 4 + 1);
-        // The open group is one of those that are alike.
-        assert!((habits.beside_open(latest[0]) - (habits.groups.len() - 1) as f32).abs() < 1.0);
+        assert!([&habits.items, &habits.before, &habits.sizes].iter().all(|ring| ring.len() <= ROOM));
+        // All groups are alike.
+        assert_eq!(habits.beside_open(latest[0]), (ROOM / 4 - 1) as f32);
+        assert_eq!([0, 1, 2].map(|back| habits.latest(back)), [Some(1), Some(0), Some(1)]);
         habits.after_latest(|item, _| assert!(item < 2));
     }
 }
