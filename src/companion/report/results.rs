@@ -116,7 +116,7 @@ fn all_depths(rows: &[(&str, &RankingMetrics, bool)]) -> String {
 }
 
 /// What people call a row.
-fn title(name: &str) -> String {
+pub fn title(name: &str) -> String {
     match name {
         "f32" => "the model as trained (f32)".into(),
         "exported" => "the model file".into(),

@@ -158,6 +158,12 @@ fn the_page_tells_everything_and_fetches_nothing() {
         "expected calibration error",
         "6.120 nats",
         "NDCG@20",
+        "HR@10 of the model file",
+        "1,204 most popular",
+        "51 and more",
+        "47,487",
+        "0.1458",
+        "45.67% of the catalogue",
         "by time",
     ] {
         assert!(page.contains(wanted), "{wanted:?} is missing");
