@@ -54,6 +54,15 @@ fn from_a_log_to_a_prediction() {
     {
         assert!(result["baselines"][name]["hr@10"].is_f64(), "baselines.{name}");
     }
+    for cut in ["popularity", "history", "target"] {
+        let slices = result["slices"][cut].as_array().unwrap();
+        let targets: u64 = slices.iter().map(|slice| slice["targets"].as_u64().unwrap()).sum();
+        assert_eq!(targets, result["protocol"]["events"], "slices.{cut}");
+        assert!(slices.iter().all(|slice| slice["model"]["ndcg@10"].is_f64() && slice["baseline"]["hr@10"].is_f64()));
+    }
+    assert!(result["coverage"].as_f64().unwrap() > 0.0 && result["slices"]["model"] == "exported");
+    let table = output(foreclick(at).args(["evaluate", "runs/ring"]));
+    assert!(table.contains("target new") && table.contains("of the catalogue is in at least one top 10"), "{table}");
     what_is_refused_changes_nothing(at);
     another_log_is_measured(at);
     a_changed_log_is_not_exported(at);

@@ -56,6 +56,13 @@ impl Outcome {
         Calibration::of(&self.best_probabilities.iter().copied().zip(hits).collect::<Vec<_>>(), CALIBRATION_BINS)
     }
 
+    /// The share of `items` that is among the best of at least one target.
+    pub fn coverage(&self, items: usize) -> f64 {
+        let mut is_shown = vec![false; items];
+        self.best_items.iter().flatten().for_each(|&item| is_shown[item as usize] = true);
+        is_shown.iter().filter(|&&is_shown| is_shown).count() as f64 / items.max(1) as f64
+    }
+
     /// Appends another outcome's targets.
     pub(super) fn extend(&mut self, other: Self) {
         let Self { sequences, ranks, target_probabilities, best_probabilities, best_items } = other;
@@ -152,6 +159,15 @@ mod tests {
         assert_eq!(top_overlap(&outcome, &outcome), 1.0);
         outcome.push(2, 1, &[f32::NAN; 3], Detail::Full);
         assert!(outcome.target_probabilities[2].is_nan(), "a damaged model must not pass for one without candidates");
+    }
+
+    #[test]
+    fn coverage_counts_each_item_once() {
+        let mut outcome = Outcome::default();
+        outcome.push(0, 0, &[1.0, EXCLUDED, 3.0, EXCLUDED], Detail::Full);
+        outcome.push(0, 0, &[1.0, 2.0, EXCLUDED, EXCLUDED], Detail::Full);
+        assert_eq!(outcome.coverage(4), 0.75);
+        assert_eq!(Outcome::default().coverage(4), 0.0);
     }
 
     #[test]

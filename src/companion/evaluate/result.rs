@@ -4,13 +4,14 @@ use super::baselines::{Baselines, FIT_EVENTS, MixWeights, evaluate_baselines};
 use super::bootstrap::{Difference, paired};
 use super::engine::EngineScorer;
 use super::outcome::{Detail, Outcome, top_overlap};
+use super::slices::Slices;
 use super::stream::{evaluate, places, sample};
 use crate::companion::config::{Config, SplitConfig};
 use crate::companion::data::{Dataset, Part};
 use crate::format::Model;
 use crate::metrics::{Calibration, RankingMetrics};
 use crate::schema::FilterSeen;
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -64,6 +65,11 @@ pub struct Evaluation {
     /// What the file lost against the trained weights.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub quantization: Option<Quantization>,
+    /// The model and the best baseline by slices of the targets.
+    pub slices: Slices,
+    /// The share of the catalogue that is in at least one top 10 of the exported model (as trained where there is no
+    /// file).
+    pub coverage: f64,
     /// Mean log loss of the target, in nats.
     pub log_loss: f64,
     /// Whether the best item's probability says how often it is right.
@@ -115,6 +121,9 @@ pub fn measure(
     let validation = sample(&places(learned, Part::Validation, config.evaluate.min_history), FIT_EVENTS, seed);
     let Baselines { outcomes, mix_weights } = evaluate_baselines(learned, dataset, &targets, &validation)?;
     let named = [("f32", &trained), ("exported", &exported)];
+    let best = outcomes.iter().max_by(|a, b| a.1.metrics().ndcg_at_10().total_cmp(&b.1.metrics().ndcg_at_10()));
+    let (best, best_outcome) = best.context("no baseline to compare with")?;
+    let model = if exported.is_some() { "exported" } else { "f32" };
     Ok(Evaluation {
         protocol: protocol(config, dataset, part, shown),
         metrics: named.iter().filter_map(|(name, outcome)| Some((*name, outcome.as_ref()?.metrics()))).collect(),
@@ -125,6 +134,8 @@ pub fn measure(
             ndcg_loss: share_lost(before.metrics().ndcg_at_10(), after.metrics().ndcg_at_10()),
             top10_overlap: top_overlap(before, after),
         }),
+        slices: Slices::of(&learned.training_counts(), dataset, &targets, (model, shown), (best, best_outcome)),
+        coverage: shown.coverage(dataset.vocab.len()),
         log_loss: shown.log_loss(),
         calibration: shown.calibration(),
     })
@@ -213,6 +224,8 @@ impl fmt::Display for Evaluation {
         for (name, metrics) in &self.baselines {
             line(f, name, metrics, self.bootstrap.get(name))?;
         }
+        write!(f, "\n{}", self.slices)?;
+        writeln!(f, "{:.1}% of the catalogue is in at least one top 10", 100.0 * self.coverage)?;
         if let Some(Quantization { ndcg_loss, top10_overlap }) = self.quantization {
             let (change, overlap) = (change(ndcg_loss), 100.0 * top10_overlap);
             writeln!(f, "\nquantization: {change} ndcg@10, {overlap:.1}% of the top 10 in common")?;

@@ -5,6 +5,7 @@ mod journal;
 mod plots;
 mod results;
 mod run;
+mod slices;
 #[cfg(test)]
 mod tests;
 
@@ -45,6 +46,7 @@ pub fn render(inputs: &Inputs<'_>) -> Result<String> {
     let sections = [
         results::headline(evaluation),
         results::table(evaluation),
+        slices::slices(evaluation),
         results::protocol(&evaluation.protocol),
         run::curves(&Curves::read(journal))?,
         results::calibration(evaluation)?,

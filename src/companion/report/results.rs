@@ -18,9 +18,8 @@ fn ours(evaluation: &Evaluation) -> RankingMetrics {
 
 /// The strongest baseline.
 fn strongest(evaluation: &Evaluation) -> Option<(&'static str, &RankingMetrics)> {
-    let by_ndcg = |metrics: &RankingMetrics| metrics.ndcg_at_10();
-    let best = evaluation.baselines.iter().max_by(|a, b| by_ndcg(a.1).total_cmp(&by_ndcg(b.1)));
-    best.map(|(&name, metrics)| (name, metrics))
+    let (name, metrics) = evaluation.baselines.get_key_value(evaluation.slices.baseline)?;
+    Some((name, metrics))
 }
 
 /// One sentence and the numbers that matter.
@@ -117,7 +116,7 @@ fn all_depths(rows: &[(&str, &RankingMetrics, bool)]) -> String {
 }
 
 /// What people call a row.
-fn title(name: &str) -> String {
+pub fn title(name: &str) -> String {
     match name {
         "f32" => "the model as trained (f32)".into(),
         "exported" => "the model file".into(),

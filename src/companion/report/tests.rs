@@ -4,7 +4,7 @@ use super::*;
 use crate::companion::config::{SplitConfig, SplitKind};
 use crate::companion::data::Rule;
 use crate::companion::evaluate::baselines::MixWeights;
-use crate::companion::evaluate::{Difference, Protocol, Quantization, change, share_lost};
+use crate::companion::evaluate::{AtTen, Difference, Protocol, Quantization, Slice, Slices, change, share_lost};
 use crate::metrics::{Calibration, RankingMetrics};
 use crate::schema::FilterSeen;
 use std::collections::BTreeMap;
@@ -38,6 +38,21 @@ fn cleaning() -> CleaningReport {
 /// Metrics of targets of which a share is ranked first and the rest nowhere.
 fn metrics(percent_first: usize) -> RankingMetrics {
     RankingMetrics::of(&(0..100).map(|target| if target < percent_first { 1 } else { 900 }).collect::<Vec<_>>())
+}
+
+fn slices() -> Slices {
+    let slice = |name, targets, ndcg| {
+        let model = AtTen { ndcg, hr: 1.7 * ndcg };
+        Slice { name, targets, model, baseline: AtTen { ndcg: 0.9 * ndcg, hr: 1.6 * ndcg } }
+    };
+    Slices {
+        model: "exported",
+        baseline: "mix",
+        head_items: 1204,
+        popularity: vec![slice("head", 70_001, 0.1372), slice("tail", 38_000, 0.0323), slice("cold", 597, 0.0)],
+        history: vec![slice("0", 40, 0.02), slice("1-2", 91, 0.05), slice("51 and more", 108_467, 0.1)],
+        target: vec![slice("met before", 61_111, 0.162), slice("new", 47_487, 0.0071)],
+    }
 }
 
 fn evaluation() -> Evaluation {
@@ -77,6 +92,8 @@ fn evaluation() -> Evaluation {
             })
             .collect(),
         quantization: Some(Quantization { ndcg_loss: Some(0.0012), top10_overlap: 0.984 }),
+        slices: slices(),
+        coverage: 0.4567,
         log_loss: 6.12,
         calibration: Calibration::of(&predictions, 10),
     }
@@ -141,6 +158,12 @@ fn the_page_tells_everything_and_fetches_nothing() {
         "expected calibration error",
         "6.120 nats",
         "NDCG@20",
+        "HR@10 of the model file",
+        "1,204 most popular",
+        "51 and more",
+        "47,487",
+        "0.1458",
+        "45.67% of the catalogue",
         "by time",
     ] {
         assert!(page.contains(wanted), "{wanted:?} is missing");
@@ -157,7 +180,8 @@ fn what_cannot_be_compared_is_no_percentage() {
     let nothing = BTreeMap::from([("f32", metrics(0)), ("exported", metrics(10))]);
     let baselines = BTreeMap::from([("popularity", metrics(0))]);
     let quantization = Some(Quantization { ndcg_loss: share_lost(0.0, 0.1), top10_overlap: 1.0 });
-    let page = page(&Evaluation { metrics: nothing, baselines, quantization, ..evaluation() }, "");
+    let slices = Slices { baseline: "popularity", ..slices() };
+    let page = page(&Evaluation { metrics: nothing, baselines, quantization, slices, ..evaluation() }, "");
     let tile = |caption: &str, value: &str| page.contains(&format!("<span>{caption}</span><strong>{value}</strong>"));
     assert!(tile("against counting", "n/a") && tile("model file", "n/a"), "{page}");
     assert_eq!([None, Some(0.0), Some(0.0012), Some(-0.5)].map(change), ["n/a", "+0.00%", "-0.12%", "+50.00%"]);
