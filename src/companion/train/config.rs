@@ -37,7 +37,8 @@ pub struct TrainConfig {
     pub weight_decay: f32,
     /// The largest norm of all gradients together. Default 1.
     pub clip_norm: f32,
-    /// Items that stand for all others in the softmax, drawn anew for each shard of a step. Default 512.
+    /// Draws of items that stand for all others in the softmax, half of them by popularity, anew for each shard of a step.
+    /// Default 512.
     pub negatives: usize,
     /// Up to this many items the softmax is over all of them. Default 4000.
     pub full_softmax_items: usize,

@@ -2,10 +2,10 @@
 //!
 //! Each position has candidates of its own (items met before, neighbours of the open group) whose features enter
 //! the score; all other items differ only by row and popularity. So a position's partition sum is taken exactly
-//! over its own candidates and the target, and for all others it is estimated from shared uniform negatives, each
-//! standing for (others / negatives drawn) items: importance sampling of the partition (Bengio and Senécal 2003;
-//! Jean et al. 2015, arXiv 1412.2007). Negatives that are a position's own candidates or its target count nothing
-//! there. With every item as a negative the softmax is exact.
+//! over its own candidates and the target, and for all others it is estimated from shared negatives, each standing
+//! for a number of items: importance sampling of the partition (Jean et al. 2015, arXiv 1412.2007). Negatives that
+//! are a position's own candidates or its target count nothing there. With every item as a negative the softmax is
+//! exact.
 
 use super::optimizer::RowGradients;
 use super::vector::{add_scaled, dot, exp, multiply};
@@ -35,6 +35,8 @@ pub struct Examples<'a> {
     pub candidates: &'a [Candidate],
     /// Distinct items.
     pub negatives: &'a [ItemId],
+    /// The logarithm of how many items each negative stands for.
+    pub log_weights: &'a [f32],
     /// The encoder's states, `[rows, hidden]`.
     pub states: &'a [f32],
 }
@@ -239,16 +241,13 @@ impl Head {
                 .push(dot(query, items.row(candidate.item as usize)) + terms(weights, candidate, &state.gates));
         }
         add_scaled(logits, &self.negative_biases, state.gates[0]);
-        let mut masked = 0;
+        add_scaled(logits, examples.log_weights, 1.0);
         for candidate in own.iter().chain((!listed).then_some(&bare_target)) {
             let negative = self.negative_place[candidate.item as usize];
             if negative != NONE {
                 logits[negative as usize] = f32::NEG_INFINITY;
-                masked += 1;
             }
         }
-        let others = items.rows() - own.len() - usize::from(!listed);
-        let stands_for = if count > masked { others as f32 / (count - masked) as f32 } else { 0.0 };
 
         let largest = self.own_logits.iter().chain(logits.iter()).fold(f32::NEG_INFINITY, |a, &b| a.max(b));
         let mut sum = 0.0;
@@ -256,7 +255,7 @@ impl Head {
             sum += exp(logit - largest);
         }
         for logit in logits.iter_mut() {
-            *logit = stands_for * exp(*logit - largest);
+            *logit = exp(*logit - largest);
             sum += *logit;
         }
         let inverse = 1.0 / sum;

@@ -7,6 +7,7 @@ use super::encoder::Encoder;
 use super::examples::{Window, epoch_batches};
 use super::journal::Journal;
 use super::meter::Meter;
+use super::negatives::Popularity;
 use super::neighbours::{self, FOLDS};
 use super::optimizer::{Optimizer, Update, learning_rate};
 use super::parameters::initial;
@@ -111,6 +112,7 @@ struct State {
     average: Average,
     workers: Vec<Worker>,
     folds: Vec<Neighbours>,
+    popularity: Popularity,
     dropout: f32,
     progress: Progress,
     steps_per_epoch: u64,
@@ -154,7 +156,18 @@ impl State {
         let workers = (0..config.thread_count()).map(worker).collect();
         let trained: f64 = counts.iter().copied().map(f64::from).sum();
         let dropout = config.dropout_for(trained / dataset.sequences.len() as f64);
-        Ok(Self { architecture, weights, optimizer, average, workers, folds, dropout, progress, steps_per_epoch })
+        Ok(Self {
+            architecture,
+            weights,
+            optimizer,
+            average,
+            workers,
+            folds,
+            popularity: Popularity::of(dataset),
+            dropout,
+            progress,
+            steps_per_epoch,
+        })
     }
 
     /// Goes through the rest of an epoch; false when it was stopped before its end.
@@ -189,7 +202,13 @@ impl State {
     }
 
     fn step(&mut self, run: &Run<'_>, batch: &[Window]) -> Result<Step> {
-        let plan = Plan { dataset: run.dataset, config: run.config, dropout: self.dropout, folds: &self.folds };
+        let plan = Plan {
+            dataset: run.dataset,
+            config: run.config,
+            dropout: self.dropout,
+            popularity: &self.popularity,
+            folds: &self.folds,
+        };
         let (weights, step) = (&self.weights, self.progress.step);
         let shards = batch.chunks(batch.len().div_ceil(self.workers.len()));
         let busy = shards.len();

@@ -14,6 +14,7 @@ mod head;
 mod journal;
 mod loops;
 mod meter;
+mod negatives;
 mod neighbours;
 mod optimizer;
 mod parameters;

@@ -5,6 +5,7 @@ use super::encoder::Encoder;
 use super::examples::{Window, epoch_batches};
 use super::journal::Journal;
 use super::loops::{Run, train};
+use super::negatives::Popularity;
 use super::neighbours::{self, FOLDS, Rule};
 use super::parameters::{dense_mut, initial, normalise};
 use super::pick::{POPULARITY_GATES, pick_start};
@@ -133,7 +134,13 @@ fn the_trained_loss_is_what_the_engine_ships() {
         let config = config(1000);
         let weights = weights(&dataset, &config);
         let folds = vec![weights.neighbours.clone(); FOLDS];
-        let plan = Plan { dataset: &dataset, config: &config, dropout: 0.0, folds: &folds };
+        let plan = Plan {
+            dataset: &dataset,
+            config: &config,
+            dropout: 0.0,
+            popularity: &Popularity::of(&dataset),
+            folds: &folds,
+        };
         let mut worker = worker(&dataset, &config, &weights);
         worker.run(&plan, &weights, &whole_sequences(&dataset), 0, 0);
 
@@ -174,7 +181,13 @@ fn gradients_equal_finite_differences() {
         let config = config(full_softmax_items);
         let mut weights = weights(&dataset, &config);
         let folds = vec![weights.neighbours.clone(); FOLDS];
-        let plan = Plan { dataset: &dataset, config: &config, dropout: 0.0, folds: &folds };
+        let plan = Plan {
+            dataset: &dataset,
+            config: &config,
+            dropout: 0.0,
+            popularity: &Popularity::of(&dataset),
+            folds: &folds,
+        };
         let windows = whole_sequences(&dataset);
         let mut worker = worker(&dataset, &config, &weights);
         let loss = |weights: &Weights, worker: &mut Worker| {
@@ -214,7 +227,8 @@ fn item_gradients_equal_finite_differences() {
     let config = config(0);
     let mut weights = weights(&dataset, &config);
     let folds = vec![weights.neighbours.clone(); FOLDS];
-    let plan = Plan { dataset: &dataset, config: &config, dropout: 0.0, folds: &folds };
+    let plan =
+        Plan { dataset: &dataset, config: &config, dropout: 0.0, popularity: &Popularity::of(&dataset), folds: &folds };
     let windows = whole_sequences(&dataset);
     let mut worker = worker(&dataset, &config, &weights);
     for item in [0u32, 11, 39] {

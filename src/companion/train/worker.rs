@@ -4,6 +4,7 @@ use super::config::TrainConfig;
 use super::encoder::Encoder;
 use super::examples::{Shard, Window, input_backward};
 use super::head::{Examples, Head};
+use super::negatives::{Negatives, Popularity};
 use super::neighbours::FOLDS;
 use super::optimizer::RowGradients;
 use super::parameters::{dense_mut, zeros_like};
@@ -11,8 +12,6 @@ use super::random::{Purpose, stream};
 use crate::companion::data::Dataset;
 use crate::engine::counting::{History, Rules};
 use crate::format::{Neighbours, Weights};
-use crate::vocab::ItemId;
-use rand::RngExt;
 
 /// What all threads read.
 pub struct Plan<'a> {
@@ -20,6 +19,7 @@ pub struct Plan<'a> {
     pub config: &'a TrainConfig,
     /// The share of values dropped.
     pub dropout: f32,
+    pub popularity: &'a Popularity,
     /// Neighbour tables, each without one fold of the sequences.
     pub folds: &'a [Neighbours],
 }
@@ -30,8 +30,7 @@ pub struct Worker {
     history: History,
     shard: Shard,
     head: Head,
-    drawn: Vec<bool>,
-    negatives: Vec<ItemId>,
+    negatives: Negatives,
     /// Gradients of all but the item rows, summed over positions.
     pub gradient: Weights,
     /// Gradients of the item rows.
@@ -50,8 +49,7 @@ impl Worker {
             history: History::new(rules),
             shard: Shard::default(),
             head: Head::new(items),
-            drawn: vec![false; items],
-            negatives: Vec::new(),
+            negatives: Negatives::default(),
             gradient: zeros_like(weights),
             rows: RowGradients::new(items, weights.final_norm.len()),
             loss: 0.0,
@@ -61,7 +59,7 @@ impl Worker {
 
     /// Learns from a shard's windows in step `step`; `part` is the shard's number.
     pub fn run(&mut self, plan: &Plan<'_>, weights: &Weights, windows: &[Window], step: u64, part: u64) {
-        let Plan { dataset, config, dropout, folds } = *plan;
+        let Plan { dataset, config, dropout, popularity: _, folds } = *plan;
         self.clear();
         self.shard.gather(dataset, weights, windows, &mut self.history, |sequence| &folds[sequence % FOLDS]);
         self.examples = self.shard.positions.len();
@@ -69,7 +67,7 @@ impl Worker {
             return;
         }
         let mut rng = stream(config.seed, Purpose::Step, step, part);
-        self.draw_negatives(config, &mut rng);
+        self.draw_negatives(plan, &mut rng);
         let input = std::mem::take(&mut self.shard.input);
         let pass = self.encoder.forward(weights, input, windows.len(), Some((dropout, &mut rng)));
         let states = pass.states();
@@ -77,7 +75,8 @@ impl Worker {
         let examples = Examples {
             positions: &self.shard.positions,
             candidates: &self.shard.candidates,
-            negatives: &self.negatives,
+            negatives: &self.negatives.items,
+            log_weights: &self.negatives.log_weights,
             states: &states,
         };
         self.loss = self.head.run(weights, &examples, &mut states_gradient, &mut self.gradient, &mut self.rows);
@@ -106,22 +105,14 @@ impl Worker {
         self.examples = 0;
     }
 
-    /// All items where the catalogue is small, else distinct uniform ones.
-    fn draw_negatives(&mut self, config: &TrainConfig, rng: &mut impl rand::Rng) {
-        let items = self.drawn.len();
-        self.negatives.clear();
+    /// All items where the catalogue is small, else a draw.
+    fn draw_negatives(&mut self, plan: &Plan<'_>, rng: &mut impl rand::Rng) {
+        let Plan { dataset, config, popularity, .. } = *plan;
+        let items = dataset.vocab.len();
         if items <= config.full_softmax_items || items <= config.negatives {
-            self.negatives.extend(0..items as ItemId);
-            return;
-        }
-        while self.negatives.len() < config.negatives {
-            let item = rng.random_range(0..items as ItemId);
-            if !std::mem::replace(&mut self.drawn[item as usize], true) {
-                self.negatives.push(item);
-            }
-        }
-        for &item in &self.negatives {
-            self.drawn[item as usize] = false;
+            self.negatives.take_all(items);
+        } else {
+            self.negatives.draw(popularity, dataset, config.negatives, rng);
         }
     }
 }
