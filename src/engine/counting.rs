@@ -120,7 +120,7 @@ impl History {
             open_group: None,
             open: Vec::new(),
             open_events: 0,
-            habits: Habits::default(),
+            habits: Habits::new(),
             own: Vec::new(),
             own_slot: vec![NO_SLOT; items],
             candidates: Vec::new(),

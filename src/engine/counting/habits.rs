@@ -18,7 +18,7 @@ pub const NONE: u32 = u32::MAX;
 
 /// The latest events and their groups, each by its number in rings of [`ROOM`] places, and how like the open group the
 /// earlier groups are.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Habits {
     /// Events so far.
     events: u32,
@@ -35,6 +35,13 @@ pub struct Habits {
 }
 
 impl Habits {
+    /// No event yet. All room is taken at once, so that a session in use takes none.
+    pub fn new() -> Self {
+        let room = || Vec::with_capacity(ROOM);
+        let [items, groups, before, sizes, shared] = [room(), room(), room(), room(), room()];
+        Self { events: 0, items, groups, before, opened: 0, sizes, shared }
+    }
+
     pub fn reset(&mut self) {
         let Self { events, items, groups, before, opened, sizes, shared } = self;
         (*events, *opened) = (0, 0);
@@ -125,7 +132,7 @@ mod tests {
 
     /// Groups of items, the last of them open; each item's latest event.
     fn habits(groups: &[&[ItemId]]) -> (Habits, [u32; 5]) {
-        let (mut habits, mut latest, mut held) = (Habits::default(), [NONE; 5], [usize::MAX; 5]);
+        let (mut habits, mut latest, mut held) = (Habits::new(), [NONE; 5], [usize::MAX; 5]);
         for (number, group) in groups.iter().enumerate() {
             habits.open_group();
             for &item in *group {
@@ -159,7 +166,7 @@ mod tests {
 
     #[test]
     fn only_the_latest_events_are_remembered() {
-        let mut habits = Habits::default();
+        let mut habits = Habits::new();
         let mut latest = [NONE; 2];
         for number in 0..3 * ROOM as u32 {
             if number % 4 == 0 {
