@@ -184,7 +184,7 @@ fn a_wrong_answer_is_noticed() {
     assert!(wrong(&|answer| answer.scores[0] = f32::NEG_INFINITY).starts_with("scores[0]"));
     assert!(wrong(&|answer| answer.top.log_sum_exp += 0.1).starts_with("log_sum_exp"));
     assert!(wrong(&|answer| answer.top.ranked.swap(3, 4)).starts_with("place 3"));
-    assert!(wrong(&|answer| answer.top.ranked[9] = answer.top.ranked[8]).starts_with("place 9"));
+    assert!(wrong(&|answer| answer.top.ranked[9] = answer.top.ranked[0]).starts_with("place 9"));
     assert!(wrong(&|answer| answer.top.ranked.truncate(9)).starts_with("9 ranked"));
 }
 
