@@ -210,6 +210,12 @@ max_loss = 0.02
             ("hidden = 32", "negatives = 576460752303423488", "train.negatives"),
             ("hidden = 32", "neighbours = 5000", "train.neighbours is 5000, expected 0 to 1000"),
             ("hidden = 32", "threads = 100000", "train.threads"),
+            ("hidden = 32", "loss = \"hinge\"", "expected one of `softmax`, `gbce`, `bpr`"),
+            ("hidden = 32", "negatives_drawn = \"top\"", "expected one of `mixed`, `uniform`, `popularity`, `batch`"),
+            ("hidden = 32", "label_smoothing = 1", "train.label_smoothing is 1, expected at least 0 and below 1"),
+            ("hidden = 32", "loss = \"bpr\"\nlabel_smoothing = 0.1", "expected 0; remove it or set train.loss"),
+            ("hidden = 32", "gbce_calibration = 1.5", "train.gbce_calibration is 1.5, expected 0 to 1"),
+            ("hidden = 32", "popularity_power = -1", "train.popularity_power is -1, expected 0 to 1"),
         ] {
             assert!(WHOLE.contains(old), "{old}");
             let error = format!("{:#}", parse(&WHOLE.replacen(old, new, 1)).unwrap_err());
@@ -228,7 +234,8 @@ max_loss = 0.02
     #[test]
     fn the_reference_names_every_key() {
         let least = "[log]\npath = \"events.csv\"\n[item]\ncolumn = \"item\"\n";
-        for section in ["log", "sequence", "item", "[field]", "[side]", "split", "evaluate", "train", "export"] {
+        for section in ["log", "sequence", "item", "[field]", "[side]", "split", "evaluate", "train", "export"]
+        {
             let begin = format!("[{section}]\n");
             // An unknown key's error lists those there are.
             let wrong = if least.contains(&begin) {

@@ -37,10 +37,23 @@ pub struct TrainConfig {
     pub weight_decay: f32,
     /// The largest norm of all gradients together. Default 1.
     pub clip_norm: f32,
-    /// Draws of items that stand for all others in the softmax, half of them by popularity, anew for each shard of a step.
-    /// Default 512.
+    /// What is made small: "softmax" (cross-entropy), "gbce" (binary cross-entropy as in gSASRec) or "bpr" (the
+    /// target above each negative). Default "softmax".
+    pub loss: Loss,
+    /// "softmax" only: the share of each target that all candidates are given evenly. Default 0.
+    pub label_smoothing: f32,
+    /// "gbce" only: how far probabilities make up for the items that are not drawn, 0 to 1. Default 0.75.
+    pub gbce_calibration: f32,
+    /// Draws of items that stand for all others in the loss, anew for each shard of a step. Default 512.
     pub negatives: usize,
-    /// Up to this many items the softmax is over all of them. Default 4000.
+    /// How they are drawn: "mixed" (half evenly, half by popularity), "uniform", "popularity", or "batch": no draws, but
+    /// the targets of the shard. "softmax" and "gbce" make up for it; with "bpr" it is a part of what is learned.
+    /// Default "mixed".
+    pub negatives_drawn: NegativesDrawn,
+    /// "mixed" and "popularity" only: an item is as likely as its count to this power, 0 to 1. One that never occurs
+    /// in training is not drawn by popularity. Default 1.
+    pub popularity_power: f32,
+    /// Up to this many items all of them are negatives. Default 4000.
     pub full_softmax_items: usize,
     /// The most neighbours kept for an item in the co-occurrence table; 0 switches it off. Default 32.
     pub neighbours: usize,
@@ -54,6 +67,32 @@ pub struct TrainConfig {
     pub threads: usize,
     /// Seeds all that training draws: first weights, windows, dropout, negatives. Default 1.
     pub seed: u64,
+}
+
+/// What training makes small; `head/` says how.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Loss {
+    /// Cross-entropy over all candidates.
+    Softmax,
+    /// Generalised binary cross-entropy (Petrov and Macdonald 2023, arXiv 2308.07192).
+    Gbce,
+    /// Bayesian personalised ranking (Rendle et al. 2009, arXiv 1205.2618).
+    Bpr,
+}
+
+/// How negatives are drawn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum NegativesDrawn {
+    /// Half of them evenly, half by popularity.
+    Mixed,
+    /// Each item as likely as any other.
+    Uniform,
+    /// By popularity.
+    Popularity,
+    /// The targets of the shard (Yi et al. 2019, sampling-bias-corrected).
+    Batch,
 }
 
 impl Default for TrainConfig {
@@ -72,7 +111,12 @@ impl Default for TrainConfig {
             warmup: 0.05,
             weight_decay: 0.01,
             clip_norm: 1.0,
+            loss: Loss::Softmax,
+            label_smoothing: 0.0,
+            gbce_calibration: 0.75,
             negatives: 512,
+            negatives_drawn: NegativesDrawn::Mixed,
+            popularity_power: 1.0,
             full_softmax_items: 4000,
             neighbours: 32,
             decay: 0.97,
@@ -124,6 +168,20 @@ impl TrainConfig {
         })?;
         share("dropout", self.dropout.unwrap_or_default())?;
         share("warmup", self.warmup)?;
+        share("label_smoothing", self.label_smoothing)?;
+        if self.label_smoothing > 0.0 && self.loss != Loss::Softmax {
+            return Err(Error::Argument(format!(
+                "train.label_smoothing is {} with another loss than \"softmax\", expected 0; remove it or set \
+                 train.loss = \"softmax\"",
+                self.label_smoothing
+            )));
+        }
+        for (name, value) in [("gbce_calibration", self.gbce_calibration), ("popularity_power", self.popularity_power)]
+        {
+            if !(0.0..=1.0).contains(&value) {
+                return Err(Error::Argument(format!("train.{name} is {value}, expected 0 to 1")));
+            }
+        }
         for (name, value, least, most) in [
             ("epochs", self.epochs, 1, 100_000),
             ("patience", self.patience, 1, 100_000),

@@ -163,7 +163,7 @@ impl State {
             average,
             workers,
             folds,
-            popularity: Popularity::of(dataset),
+            popularity: Popularity::of(dataset, config),
             dropout,
             progress,
             steps_per_epoch,

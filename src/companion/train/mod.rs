@@ -26,7 +26,7 @@ mod vector;
 mod worker;
 
 pub use checkpoint::{check_resume, last, write_whole};
-pub use config::TrainConfig;
+pub use config::{Loss, NegativesDrawn, TrainConfig};
 pub use encoder::Encoder;
 pub use journal::Journal;
 pub use loops::{Outcome, Run, train};

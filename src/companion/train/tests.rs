@@ -1,6 +1,6 @@
 //! Gradients against finite differences, burn against the engine, a resumed run against an uninterrupted one.
 
-use super::TrainConfig;
+use super::config::{Loss, NegativesDrawn, TrainConfig};
 use super::encoder::Encoder;
 use super::examples::{Window, epoch_batches};
 use super::journal::Journal;
@@ -138,7 +138,7 @@ fn the_trained_loss_is_what_the_engine_ships() {
             dataset: &dataset,
             config: &config,
             dropout: 0.0,
-            popularity: &Popularity::of(&dataset),
+            popularity: &Popularity::of(&dataset, &config),
             folds: &folds,
         };
         let mut worker = worker(&dataset, &config, &weights);
@@ -174,18 +174,32 @@ fn without_repeats(dataset: &mut Dataset) {
     }
 }
 
+/// Every loss over all items and over draws.
+fn losses() -> Vec<TrainConfig> {
+    let sampled = config(0);
+    vec![
+        config(1000),
+        sampled.clone(),
+        TrainConfig { label_smoothing: 0.2, ..config(1000) },
+        TrainConfig { label_smoothing: 0.2, negatives_drawn: NegativesDrawn::Uniform, ..sampled.clone() },
+        TrainConfig { loss: Loss::Gbce, ..config(1000) },
+        TrainConfig { loss: Loss::Gbce, ..sampled.clone() },
+        TrainConfig { loss: Loss::Bpr, ..config(1000) },
+        TrainConfig { loss: Loss::Bpr, negatives_drawn: NegativesDrawn::Batch, ..sampled },
+    ]
+}
+
 #[test]
 fn gradients_equal_finite_differences() {
-    for full_softmax_items in [1000, 0] {
+    for config in losses() {
         let dataset = dataset(true, FilterSeen::Group);
-        let config = config(full_softmax_items);
         let mut weights = weights(&dataset, &config);
         let folds = vec![weights.neighbours.clone(); FOLDS];
         let plan = Plan {
             dataset: &dataset,
             config: &config,
             dropout: 0.0,
-            popularity: &Popularity::of(&dataset),
+            popularity: &Popularity::of(&dataset, &config),
             folds: &folds,
         };
         let windows = whole_sequences(&dataset);
@@ -213,7 +227,8 @@ fn gradients_equal_finite_differences() {
             let expected = f64::from(expected[place]);
             assert!(
                 (measured - expected).abs() < 0.02 * expected.abs() + 0.05,
-                "part {part}: {measured} against {expected}"
+                "{:?}, part {part}: {measured} against {expected}",
+                config.loss
             );
             checked += usize::from(expected.abs() > 0.5);
         }
@@ -223,14 +238,20 @@ fn gradients_equal_finite_differences() {
 
 #[test]
 fn item_gradients_equal_finite_differences() {
+    losses().iter().for_each(item_gradients);
+    let mut row = [3.0, 4.0];
+    normalise(&mut row);
+    assert_eq!(row, [0.6, 0.8]);
+}
+
+fn item_gradients(config: &TrainConfig) {
     let dataset = dataset(true, FilterSeen::Group);
-    let config = config(0);
-    let mut weights = weights(&dataset, &config);
+    let mut weights = weights(&dataset, config);
     let folds = vec![weights.neighbours.clone(); FOLDS];
     let plan =
-        Plan { dataset: &dataset, config: &config, dropout: 0.0, popularity: &Popularity::of(&dataset), folds: &folds };
+        Plan { dataset: &dataset, config, dropout: 0.0, popularity: &Popularity::of(&dataset, config), folds: &folds };
     let windows = whole_sequences(&dataset);
-    let mut worker = worker(&dataset, &config, &weights);
+    let mut worker = worker(&dataset, config, &weights);
     for item in [0u32, 11, 39] {
         worker.run(&plan, &weights, &windows, 0, 0);
         let expected = worker.rows.row_mut(item).to_vec();
@@ -254,13 +275,11 @@ fn item_gradients_equal_finite_differences() {
             let expected = f64::from(expected[place]);
             assert!(
                 (measured - expected).abs() < 0.03 * expected.abs() + 0.1,
-                "item {item}, {place}: {measured} against {expected}"
+                "{:?}, item {item}, {place}: {measured} against {expected}",
+                config.loss
             );
         }
     }
-    let mut row = [3.0, 4.0];
-    normalise(&mut row);
-    assert_eq!(row, [0.6, 0.8]);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! One training thread: forward and backward over its shard of a batch.
 
-use super::config::TrainConfig;
+use super::config::{NegativesDrawn, TrainConfig};
 use super::encoder::Encoder;
 use super::examples::{Shard, Window, input_backward};
 use super::head::{Examples, Head};
@@ -73,10 +73,10 @@ impl Worker {
         let states = pass.states();
         let mut states_gradient = vec![0.0; states.len()];
         let examples = Examples {
+            config,
             positions: &self.shard.positions,
             candidates: &self.shard.candidates,
-            negatives: &self.negatives.items,
-            log_weights: &self.negatives.log_weights,
+            negatives: &self.negatives,
             states: &states,
         };
         self.loss = self.head.run(weights, &examples, &mut states_gradient, &mut self.gradient, &mut self.rows);
@@ -105,12 +105,14 @@ impl Worker {
         self.examples = 0;
     }
 
-    /// All items where the catalogue is small, else a draw.
+    /// All items where the catalogue is small, else a draw or the shard's targets.
     fn draw_negatives(&mut self, plan: &Plan<'_>, rng: &mut impl rand::Rng) {
         let Plan { dataset, config, popularity, .. } = *plan;
         let items = dataset.vocab.len();
         if items <= config.full_softmax_items || items <= config.negatives {
             self.negatives.take_all(items);
+        } else if config.negatives_drawn == NegativesDrawn::Batch {
+            self.negatives.take(popularity, self.shard.positions.iter().map(|position| position.target));
         } else {
             self.negatives.draw(popularity, dataset, config.negatives, rng);
         }

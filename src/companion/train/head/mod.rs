@@ -1,19 +1,27 @@
-//! The softmax over candidates and its gradients, written by hand.
+//! The scores of candidates, the loss and its gradients, written by hand.
 //!
 //! Each position has candidates of its own (items met before, neighbours of the open group) whose features enter
-//! the score; all other items differ only by row and popularity. So a position's partition sum is taken exactly
-//! over its own candidates and the target, and for all others it is estimated from shared negatives, each standing
-//! for a number of items: importance sampling of the partition (Jean et al. 2015, arXiv 1412.2007). Negatives that
-//! are a position's own candidates or its target count nothing there. With every item as a negative the softmax is
-//! exact.
+//! the score; all other items differ only by row and popularity. So a position's sums are taken exactly over its own
+//! candidates and the target, and for all others they are estimated from shared negatives, each standing for a
+//! number of items: importance sampling (of the softmax's partition: Jean et al. 2015, arXiv 1412.2007). Negatives that
+//! are a position's own candidates or its target count nothing there. With every item as a negative the sums are
+//! exact. A loss (`softmax.rs`, `gbce.rs`, `bpr.rs`) sees one position's scores and puts its gradients in their place.
 
+mod bpr;
+mod gbce;
+mod softmax;
+#[cfg(test)]
+mod tests;
+
+use super::config::{Loss, TrainConfig};
+use super::negatives::Negatives;
 use super::optimizer::RowGradients;
 use super::vector::{add_scaled, dot, exp, multiply};
 use crate::engine::counting::Candidate;
 use crate::format::{FEATURES, ItemTable, Matrix, OPEN_BUCKETS, TERMS, Weights};
 use crate::vocab::ItemId;
 
-/// Positions whose logits over the shared negatives are held at a time.
+/// Positions whose scores of the shared negatives are held at a time.
 const CHUNK: usize = 128;
 
 /// One event to predict.
@@ -31,12 +39,11 @@ pub struct Position {
 
 /// What the head learns from in one shard.
 pub struct Examples<'a> {
+    /// Which loss, and its numbers.
+    pub config: &'a TrainConfig,
     pub positions: &'a [Position],
     pub candidates: &'a [Candidate],
-    /// Distinct items.
-    pub negatives: &'a [ItemId],
-    /// The logarithm of how many items each negative stands for.
-    pub log_weights: &'a [f32],
+    pub negatives: &'a Negatives,
     /// The encoder's states, `[rows, hidden]`.
     pub states: &'a [f32],
 }
@@ -51,8 +58,26 @@ pub struct Head {
     negative_bias_gradients: Vec<f32>,
     queries: Vec<f32>,
     query_gradients: Vec<f32>,
-    logits: Vec<f32>,
-    own_logits: Vec<f32>,
+    /// Scores of the negatives, then their gradients: `[positions, negatives]`.
+    scores: Vec<f32>,
+    /// The same of a position's own candidates.
+    own_scores: Vec<f32>,
+    /// The negatives' places that are a position's own candidates.
+    listed: Vec<u32>,
+}
+
+/// One position's scores; a loss puts its gradients in their place.
+struct Scores<'a> {
+    /// Of its own candidates, the target among them.
+    own: &'a mut [f32],
+    /// The target's place in `own`.
+    target: usize,
+    /// Of the shared negatives; minus infinity for those that are listed.
+    negatives: &'a mut [f32],
+    /// The negatives' places that are own candidates; what a loss leaves there is passed over.
+    listed: &'a [u32],
+    /// How the negatives were drawn.
+    drawn: &'a Negatives,
 }
 
 const NONE: u32 = u32::MAX;
@@ -87,8 +112,9 @@ impl Head {
             negative_bias_gradients: Vec::new(),
             queries: Vec::new(),
             query_gradients: Vec::new(),
-            logits: Vec::new(),
-            own_logits: Vec::new(),
+            scores: Vec::new(),
+            own_scores: Vec::new(),
+            listed: Vec::new(),
         }
     }
 
@@ -102,12 +128,12 @@ impl Head {
         rows: &mut RowGradients,
     ) -> f64 {
         let ItemTable::F32(items) = &weights.items else { return 0.0 };
-        let hidden = items.columns;
-        self.gather_negatives(weights, items, examples.negatives);
+        let (hidden, negatives) = (items.columns, &examples.negatives.items);
+        self.gather_negatives(weights, items, negatives);
         let mut loss = 0.0;
         for positions in examples.positions.chunks(CHUNK) {
             let mut states = self.prepare(weights, positions, examples.states, hidden);
-            self.score_negatives(positions.len(), examples.negatives.len(), hidden);
+            self.score_negatives(positions.len(), negatives.len(), hidden);
             for (place, position) in positions.iter().enumerate() {
                 loss += self.position(&mut Place {
                     weights,
@@ -120,7 +146,7 @@ impl Head {
                     rows,
                 });
             }
-            self.negatives_backward(positions.len(), examples.negatives.len(), hidden);
+            self.negatives_backward(positions.len(), negatives.len(), hidden);
             for (place, position) in positions.iter().enumerate() {
                 self.state_backward(
                     weights,
@@ -134,7 +160,7 @@ impl Head {
             }
         }
         let gradients = self.negative_gradients.chunks_exact(hidden).zip(&self.negative_bias_gradients);
-        for (&item, (row_gradient, bias_gradient)) in examples.negatives.iter().zip(gradients) {
+        for (&item, (row_gradient, bias_gradient)) in negatives.iter().zip(gradients) {
             let row = rows.row_mut(item);
             add_scaled(&mut row[..hidden], row_gradient, 1.0);
             row[hidden] += bias_gradient;
@@ -176,30 +202,30 @@ impl Head {
         prepared
     }
 
-    /// `logits = queries * negative_rows^T`, `[positions, negatives]`.
+    /// `scores = queries * negative_rows^T`, `[positions, negatives]`.
     fn score_negatives(&mut self, positions: usize, negatives: usize, hidden: usize) {
-        self.logits.resize(positions * negatives, 0.0);
+        self.scores.resize(positions * negatives, 0.0);
         let shape = [positions, negatives, hidden];
-        multiply(shape, &mut self.logits, &self.queries, [hidden, 1], &self.negative_rows, [1, hidden], false);
+        multiply(shape, &mut self.scores, &self.queries, [hidden, 1], &self.negative_rows, [1, hidden], false);
     }
 
-    /// From the logits' gradients (in place of the logits) to those of queries and negative rows.
+    /// From the scores' gradients (in place of the scores) to those of queries and negative rows.
     fn negatives_backward(&mut self, positions: usize, negatives: usize, hidden: usize) {
         let shape = [positions, hidden, negatives];
         multiply(
             shape,
             &mut self.query_gradients,
-            &self.logits,
+            &self.scores,
             [negatives, 1],
             &self.negative_rows,
             [hidden, 1],
             true,
         );
         let shape = [negatives, hidden, positions];
-        multiply(shape, &mut self.negative_gradients, &self.logits, [1, negatives], &self.queries, [hidden, 1], true);
+        multiply(shape, &mut self.negative_gradients, &self.scores, [1, negatives], &self.queries, [hidden, 1], true);
     }
 
-    /// One position's loss; leaves the gradients of its negatives' logits in `logits`.
+    /// One position's loss; leaves the gradients of its negatives' scores in `scores`.
     fn position(&mut self, place: &mut Place<'_>) -> f64 {
         #[cfg(target_arch = "x86_64")]
         if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
@@ -221,10 +247,10 @@ impl Head {
         let Place { weights, items, examples, place, position, state, gradient, rows } = place;
         let place = *place;
         let hidden = items.columns;
-        let count = examples.negatives.len();
+        let count = examples.negatives.items.len();
         let query = &self.queries[place * hidden..(place + 1) * hidden];
         let query_gradient = &mut self.query_gradients[place * hidden..(place + 1) * hidden];
-        let logits = &mut self.logits[place * count..(place + 1) * count];
+        let scores = &mut self.scores[place * count..(place + 1) * count];
         let own = &examples.candidates[position.candidates.clone()];
         let bare_target =
             Candidate { item: position.target, repeat_cell: None, features: [0.0; FEATURES], excluded: false };
@@ -235,41 +261,37 @@ impl Head {
                 .filter(|candidate| !candidate.excluded || candidate.item == position.target)
         };
 
-        self.own_logits.clear();
+        self.own_scores.clear();
+        let mut target = 0;
         for candidate in candidates() {
-            self.own_logits
+            if candidate.item == position.target {
+                target = self.own_scores.len();
+            }
+            self.own_scores
                 .push(dot(query, items.row(candidate.item as usize)) + terms(weights, candidate, &state.gates));
         }
-        add_scaled(logits, &self.negative_biases, state.gates[0]);
-        add_scaled(logits, examples.log_weights, 1.0);
+        add_scaled(scores, &self.negative_biases, state.gates[0]);
+        self.listed.clear();
         for candidate in own.iter().chain((!listed).then_some(&bare_target)) {
             let negative = self.negative_place[candidate.item as usize];
             if negative != NONE {
-                logits[negative as usize] = f32::NEG_INFINITY;
+                scores[negative as usize] = f32::NEG_INFINITY;
+                self.listed.push(negative);
             }
         }
 
-        let largest = self.own_logits.iter().chain(logits.iter()).fold(f32::NEG_INFINITY, |a, &b| a.max(b));
-        let mut sum = 0.0;
-        for logit in self.own_logits.iter() {
-            sum += exp(logit - largest);
-        }
-        for logit in logits.iter_mut() {
-            *logit = exp(*logit - largest);
-            sum += *logit;
-        }
-        let inverse = 1.0 / sum;
-        logits.iter_mut().for_each(|weight| *weight *= inverse);
-        state.gate_gradients[0] += dot(logits, &self.negative_biases);
-        add_scaled(&mut self.negative_bias_gradients, logits, state.gates[0]);
-
-        let mut loss = 0.0;
-        for (candidate, &logit) in candidates().zip(&self.own_logits) {
-            let mut error = exp(logit - largest) * inverse;
-            if candidate.item == position.target {
-                error -= 1.0;
-                loss = f64::from(sum.ln() + largest - logit);
-            }
+        let own = &mut self.own_scores[..];
+        let all = Scores { own, target, negatives: &mut *scores, listed: &self.listed, drawn: examples.negatives };
+        let loss = match examples.config.loss {
+            Loss::Softmax => softmax::softmax(all, examples.config.label_smoothing),
+            Loss::Gbce => gbce::gbce(all, examples.config.gbce_calibration),
+            Loss::Bpr => bpr::bpr(all),
+        };
+        let (errors, own_errors) = (scores, &self.own_scores);
+        self.listed.iter().for_each(|&negative| errors[negative as usize] = 0.0);
+        state.gate_gradients[0] += dot(errors, &self.negative_biases);
+        add_scaled(&mut self.negative_bias_gradients, errors, state.gates[0]);
+        for (candidate, &error) in candidates().zip(own_errors) {
             let item = candidate.item as usize;
             add_scaled(query_gradient, items.row(item), error);
             let row = rows.row_mut(candidate.item);
@@ -327,4 +349,12 @@ fn terms(weights: &Weights, candidate: &Candidate, gates: &[f32; TERMS]) -> f32 
     let constant =
         candidate.repeat_cell.map_or(0.0, |cell| weights.repeat.values[usize::from(cell)] + weights.item_repeat[item]);
     gates[0] * weights.item_bias[item] + dot(&gates[1..], &candidate.features) + constant
+}
+
+/// `ln(1 + exp(x))`, which is `-ln s(-x)` with s the logistic function, and its slope, `s(x)`.
+#[inline(always)]
+fn softplus(x: f32) -> (f32, f32) {
+    let part = exp(-x.abs());
+    let slope = if x > 0.0 { 1.0 } else { part } / (1.0 + part);
+    (x.max(0.0) + part.ln_1p(), slope)
 }
