@@ -3,9 +3,11 @@
 mod check;
 mod idle_gap;
 mod moment;
+mod tune;
 
 pub use idle_gap::IdleGap;
 pub use moment::{Moment, TimeUnit};
+pub use tune::{Span, TuneConfig, Values, with_values};
 
 use crate::companion::train::TrainConfig;
 use crate::schema::FilterSeen;
@@ -39,6 +41,9 @@ pub struct Config {
     /// How a model is built and trained.
     #[serde(default)]
     pub train: TrainConfig,
+    /// What `foreclick tune` tries.
+    #[serde(default)]
+    pub tune: TuneConfig,
     /// How a model becomes a file.
     #[serde(default)]
     pub export: ExportConfig,

@@ -8,3 +8,4 @@ pub mod onnx;
 pub mod report;
 pub mod run;
 pub mod train;
+pub mod tune;

@@ -2,8 +2,10 @@
 
 mod claim;
 mod gate;
+mod learn;
 
 pub use gate::Gate;
+pub use learn::Lesson;
 
 use crate::companion::config::{Config, ExportConfig};
 use crate::companion::data::{CleaningReport, Dataset, Part, Sequences};
@@ -138,7 +140,7 @@ impl RunFolder {
 ///
 /// # Errors
 /// When the configuration can't be written as JSON.
-pub fn fingerprint(config: &Config, dataset: &Dataset, device: &str) -> Result<String> {
+fn fingerprint(config: &Config, dataset: &Dataset, device: &str) -> Result<String> {
     let Dataset { schema, vocab, sequences, item_table: _ } = dataset;
     let Sequences { keys: _, offsets, items, times, groups, fields, parts } = sequences;
     let choices = (&config.split, &config.evaluate, &config.train, config.train.thread_count(), device, schema);

@@ -1,6 +1,7 @@
 //! The command line. Data goes to stdout, everything else to stderr; exit 0 done, 1 a gate missed, 2 an error,
 //! 130 stopped by Ctrl-C.
 
+mod begin;
 mod check;
 mod evaluate;
 mod export;
@@ -8,6 +9,7 @@ mod init;
 mod inspect;
 mod predict;
 mod train;
+mod tune;
 
 use crate::companion::config::Config;
 use anyhow::{Context, Result};
@@ -31,6 +33,7 @@ enum Command {
     Init(init::Init),
     Check(check::Check),
     Train(train::Train),
+    Tune(tune::Tune),
     Evaluate(evaluate::Evaluate),
     Export(export::Export),
     Inspect(inspect::Inspect),
@@ -63,6 +66,7 @@ pub fn run() -> Result<ExitCode> {
         Command::Init(command) => command.run(),
         Command::Check(command) => command.run(),
         Command::Train(command) => command.run(),
+        Command::Tune(command) => command.run(),
         Command::Evaluate(command) => command.run(),
         Command::Export(command) => command.run(),
         Command::Inspect(command) => command.run(),

@@ -11,7 +11,7 @@ impl Config {
     /// # Errors
     /// Names the keys that contradict each other, and the fix.
     pub fn validate(&self) -> Result<()> {
-        let Self { log, sequence, item: _, fields, sides, split, evaluate, train, export } = self;
+        let Self { log, sequence, item: _, fields, sides, split, evaluate, train, tune, export } = self;
         validate_log(log)?;
         validate_sequence(sequence)?;
         for field in fields {
@@ -40,6 +40,7 @@ impl Config {
             "[evaluate] max_validation_events and max_test_events are 1 or more"
         );
         train.validate()?;
+        tune.validate()?;
         export.validate(train.hidden)
     }
 }
@@ -215,6 +216,13 @@ max_loss = 0.02
             ("hidden = 32", "label_smoothing = 1", "train.label_smoothing is 1, expected at least 0 and below 1"),
             ("hidden = 32", "loss = \"bpr\"\nlabel_smoothing = 0.1", "expected 0; remove it or set train.loss"),
             ("hidden = 32", "gbce_calibration = 1.5", "train.gbce_calibration is 1.5, expected 0 to 1"),
+            ("[export]", "[tune]\ntrial = 3\n[export]", "unknown field `trial`"),
+            ("[export]", "[tune]\nfactor = 1\n[export]", "[tune] factor is 1, expected 2 to 100"),
+            ("[export]", "[tune.space]\nseed = { choices = [1] }\n[export]", "[tune.space] seed can't be drawn"),
+            ("[export]", "[tune.space]\nhidden = { choices = [] }\n[export]", "[tune.space] hidden: choices is empty"),
+            ("[export]", "[tune.space]\ndropout = { linear = [0.5, 0.1] }\n[export]", "[0.5, 0.1] is no range"),
+            ("[export]", "[tune.space]\ndropout = { log = [0, 0.1] }\n[export]", "log begins at 0, expected above 0"),
+            ("[export]", "[tune.space]\ndropout = { even = [0, 0.1] }\n[export]", "unknown variant `even`"),
             ("hidden = 32", "popularity_power = -1", "train.popularity_power is -1, expected 0 to 1"),
         ] {
             assert!(WHOLE.contains(old), "{old}");
@@ -234,7 +242,7 @@ max_loss = 0.02
     #[test]
     fn the_reference_names_every_key() {
         let least = "[log]\npath = \"events.csv\"\n[item]\ncolumn = \"item\"\n";
-        for section in ["log", "sequence", "item", "[field]", "[side]", "split", "evaluate", "train", "export"]
+        for section in ["log", "sequence", "item", "[field]", "[side]", "split", "evaluate", "train", "tune", "export"]
         {
             let begin = format!("[{section}]\n");
             // An unknown key's error lists those there are.
@@ -251,7 +259,8 @@ max_loss = 0.02
             let named: Vec<&str> =
                 text.lines().filter_map(|line| Some(line.trim_start_matches('#').split_once(" = ")?.0)).collect();
             for key in keys {
-                assert!(named.contains(&key), "[{section}] {key}");
+                let has_section = REFERENCE.contains(&format!("\n[{section}.{key}]\n"));
+                assert!(named.contains(&key) || has_section, "[{section}] {key}");
             }
         }
     }

@@ -2,6 +2,7 @@
 
 use super::RunFolder;
 use crate::companion::train::last;
+use crate::companion::tune::Trials;
 use anyhow::{Context, Result, bail, ensure};
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
@@ -58,7 +59,7 @@ impl RunFolder {
             return Ok(());
         }
         let end = || -> std::io::Result<()> {
-            if last(&self.path).exists() {
+            if last(&self.path).exists() || Trials::path(&self.path).exists() {
                 return std::fs::remove_dir_all(&old);
             }
             if self.path.exists() {

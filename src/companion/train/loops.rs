@@ -57,6 +57,14 @@ pub struct Outcome {
     pub interrupted: bool,
 }
 
+/// Training left what numbers can hold.
+#[derive(Debug, thiserror::Error)]
+#[error("the loss is {loss} in step {step}, expected a finite number; lower train.learning_rate")]
+pub struct Diverged {
+    loss: f64,
+    step: u64,
+}
+
 /// Trains until early stopping, the last epoch or Ctrl-C. `validate` gives a model's NDCG@10 on the validation part.
 /// The best model lies in `checkpoints/best.safetensors` (f32), the state to go on from in `checkpoints/last.safetensors`.
 ///
@@ -243,7 +251,7 @@ impl State {
         self.progress.updates = self.optimizer.step;
         self.progress.batch += 1;
         if !total.loss.is_finite() || !norm.is_finite() {
-            bail!("the loss is {} in step {step}, expected a finite number; lower train.learning_rate", total.loss);
+            return Err(Diverged { loss: total.loss, step }.into());
         }
         Ok(Step { loss: total.loss, examples: total.examples, learning_rate: rate, norm })
     }

@@ -82,7 +82,8 @@ impl Meter {
     }
 }
 
-fn duration(seconds: f64) -> String {
+/// A time for people.
+pub fn duration(seconds: f64) -> String {
     let minutes = (seconds / 60.0).round() as u64;
     match minutes {
         0..=1 => format!("{seconds:.0} s"),

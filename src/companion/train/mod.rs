@@ -25,8 +25,11 @@ mod tests;
 mod vector;
 mod worker;
 
+pub use burn::tensor::Device;
 pub use checkpoint::{check_resume, last, write_whole};
 pub use config::{Loss, NegativesDrawn, TrainConfig};
 pub use encoder::Encoder;
 pub use journal::Journal;
-pub use loops::{Outcome, Run, train};
+pub use loops::{Diverged, Outcome, Run, train};
+pub use meter::duration;
+pub use random::{Purpose, stream};

@@ -12,6 +12,8 @@ pub enum Purpose {
     Windows = 2,
     /// A shard's negatives and dropout in a step.
     Step = 3,
+    /// What a trial of a search tries.
+    Trials = 4,
 }
 
 /// The stream of a purpose, for example of one step (`index`) and one shard (`part`).

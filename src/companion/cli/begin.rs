@@ -1,0 +1,124 @@
+//! What `foreclick train` and `foreclick tune` begin with.
+
+use super::Source;
+use crate::companion::config::Config;
+use crate::companion::data::{CleaningReport, Dataset};
+use crate::companion::run::Lesson;
+#[cfg(not(all(feature = "wgpu", feature = "cuda")))]
+use anyhow::bail;
+use anyhow::{Context, Result};
+use burn::tensor::Device;
+use clap::{Args, ValueEnum};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Where runs lie.
+pub const RUNS: &str = "runs";
+/// The exit status after Ctrl-C, as shells have it.
+pub const STOPPED: u8 = 130;
+
+/// What both are told.
+#[derive(Debug, Args)]
+pub struct Begin {
+    #[command(flatten)]
+    source: Source,
+    /// The run's name: its folder below runs/ [default: the schema file's name]
+    #[arg(long)]
+    name: Option<String>,
+    /// Go on with what was stopped, to the same result as if it had not been [default: begin anew]
+    #[arg(long, conflicts_with = "replace")]
+    pub resume: bool,
+    /// Replace what has this name; the old one stays until the new one has saved something [default: refuse]
+    #[arg(long)]
+    pub replace: bool,
+    /// Training threads, 0 for one a core [default: the schema file's train.threads]
+    #[arg(long)]
+    threads: Option<usize>,
+    /// Where burn computes; wgpu and cuda need a build with that feature
+    #[arg(long, value_enum, default_value_t = DeviceChoice::Cpu)]
+    device: DeviceChoice,
+}
+
+/// burn's devices.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum DeviceChoice {
+    Cpu,
+    Wgpu,
+    Cuda,
+}
+
+impl DeviceChoice {
+    fn open(self) -> Result<Device> {
+        match self {
+            Self::Cpu => Ok(Device::flex()),
+            #[cfg(feature = "wgpu")]
+            Self::Wgpu => {
+                let wanted = "a GPU with a Vulkan, Metal or DirectX 12 driver";
+                expect_some(Device::enumerate(burn::tensor::DeviceType::Wgpu), wanted)?;
+                Ok(Device::wgpu(burn::tensor::DeviceKind::DefaultDevice))
+            }
+            #[cfg(feature = "cuda")]
+            Self::Cuda => {
+                expect_some(Device::enumerate(burn::tensor::DeviceType::Cuda), "an NVIDIA GPU with its driver")?;
+                Ok(Device::cuda(0usize))
+            }
+            #[cfg(not(all(feature = "wgpu", feature = "cuda")))]
+            other => {
+                let feature = if other == Self::Wgpu { "wgpu" } else { "cuda" };
+                bail!("this build has no {feature} device; build with `cargo build --release --features {feature}`")
+            }
+        }
+    }
+}
+
+/// burn panics over a device that the machine lacks, so it is asked before.
+#[cfg(any(feature = "wgpu", feature = "cuda"))]
+fn expect_some(found: burn::tensor::Devices, wanted: &str) -> Result<()> {
+    if found.into_vec().is_empty() {
+        anyhow::bail!(
+            "burn finds no such device here, expected {wanted}; install the driver, or train with --device cpu"
+        );
+    }
+    Ok(())
+}
+
+impl Begin {
+    /// The device, before a log is read for nothing.
+    pub fn device(&self) -> Result<Device> {
+        self.device.open()
+    }
+
+    /// The schema file with what the options put in its place.
+    pub fn config(&self) -> Result<Config> {
+        let mut config = self.source.read()?;
+        config.train.threads = self.threads.unwrap_or(config.train.threads);
+        Ok(config)
+    }
+
+    pub fn name(&self) -> Result<String> {
+        if let Some(name) = &self.name {
+            return Ok(name.clone());
+        }
+        let stem =
+            self.source.config.file_stem().context("the schema file has no name; give the run one with --name")?;
+        Ok(stem.to_string_lossy().into_owned())
+    }
+
+    /// What to learn from, and Ctrl-C from now on.
+    pub fn lesson<'a>(&self, dataset: &'a Dataset, cleaning: &'a CleaningReport, device: Device) -> Result<Lesson<'a>> {
+        Ok(Lesson { dataset, cleaning, device, device_name: format!("{:?}", self.device), stop: listen_for_stop()? })
+    }
+}
+
+/// What says whether Ctrl-C was pressed.
+fn listen_for_stop() -> Result<&'static (dyn Fn() -> bool + Sync)> {
+    static STOP: AtomicBool = AtomicBool::new(false);
+    ctrlc::set_handler(|| {
+        // The first Ctrl-C lets the step end and saves; the second ends at once.
+        if STOP.swap(true, Ordering::Relaxed) {
+            std::process::exit(STOPPED.into());
+        }
+        eprintln!("stopping after this step; Ctrl-C again ends at once, without saving");
+    })
+    .context("can't listen for Ctrl-C")?;
+    Ok(&|| STOP.load(Ordering::Relaxed))
+}

@@ -1,0 +1,76 @@
+//! Trains a run in its folder.
+
+use super::{RunFolder, fingerprint};
+use crate::companion::config::Config;
+use crate::companion::data::{CleaningReport, Dataset, Part};
+use crate::companion::evaluate::{Detail, EngineScorer, evaluate, places, sample};
+use crate::companion::train::{Device, Outcome, Run, check_resume, train};
+use anyhow::Result;
+use std::sync::Arc;
+
+/// What runs learn from, and where.
+pub struct Lesson<'a> {
+    /// The cleaned log.
+    pub dataset: &'a Dataset,
+    /// What became of its rows.
+    pub cleaning: &'a CleaningReport,
+    /// Where burn computes.
+    pub device: Device,
+    /// Its name, in fingerprints.
+    pub device_name: String,
+    /// True after Ctrl-C.
+    pub stop: &'a (dyn Fn() -> bool + Sync),
+}
+
+impl Lesson<'_> {
+    /// Names all that the result of training with a configuration depends on.
+    ///
+    /// # Errors
+    /// When the configuration can't be written as JSON.
+    pub fn fingerprint(&self, config: &Config) -> Result<String> {
+        fingerprint(config, self.dataset, &self.device_name)
+    }
+}
+
+impl RunFolder {
+    /// Whether the folder holds a checkpoint of training with this configuration.
+    ///
+    /// # Errors
+    /// When the configuration can't be written as JSON.
+    pub fn can_resume(&self, lesson: &Lesson<'_>, config: &Config) -> Result<bool> {
+        Ok(check_resume(self.path(), &lesson.fingerprint(config)?).is_ok())
+    }
+
+    /// Trains to the end or Ctrl-C, validated by the engine after each epoch. Writes nothing into the folder before it is
+    /// sure that training can begin or go on.
+    ///
+    /// # Errors
+    /// When there is nothing to go on with or to learn from, the loss is no number, or the disk refuses.
+    pub fn learn(&self, lesson: &Lesson<'_>, config: &Config, resume: bool) -> Result<Outcome> {
+        let Lesson { dataset, cleaning, device, device_name: _, stop } = lesson;
+        let fingerprint = lesson.fingerprint(config)?;
+        if resume {
+            check_resume(self.path(), &fingerprint)?;
+        } else {
+            self.make()?;
+        }
+        self.describe(config, cleaning)?;
+        let validation = places(dataset, Part::Validation, config.evaluate.min_history);
+        let validation = sample(&validation, config.evaluate.max_validation_events, config.split.seed);
+        let run = Run {
+            dataset,
+            config: &config.train,
+            device: device.clone(),
+            folder: self.path(),
+            resume,
+            stop: *stop,
+            provenance: self.provenance(config, dataset)?,
+            fingerprint,
+        };
+        train(&run, |model| {
+            let model = Arc::new(model.clone());
+            let outcome = evaluate(dataset, &validation, Detail::Ranks, || EngineScorer::new(&model))?;
+            Ok(outcome.metrics().ndcg_at_10())
+        })
+    }
+}
