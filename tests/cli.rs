@@ -234,6 +234,47 @@ fn ctrl_c_saves_and_ends_as_shells_expect() {
 }
 
 #[test]
+fn seeds_are_trained_one_by_one_and_summed_up() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    write_log(at);
+    foreclick(at).args(["init", "clicks.csv"]).assert().success();
+    // Counting neighbours alone would solve the ring, whatever the seed.
+    let schema = std::fs::read_to_string(at.join("foreclick.toml")).unwrap();
+    std::fs::write(at.join("foreclick.toml"), schema + "\n[train]\nneighbours = 0\n").unwrap();
+    let seeds = ["train", "--name", "ring", "--epochs", "2", "--threads", "1", "--seed", "5", "--seeds", "2"];
+    // A small model may lose more than the exporter allows.
+    let train = |more: &[&str]| {
+        let train = foreclick(at).args(seeds).args(more).assert();
+        assert!(matches!(train.get_output().status.code(), Some(0 | 1)));
+        String::from_utf8(train.get_output().stdout.clone()).unwrap()
+    };
+    let told = train(&[]);
+    let summary: Value =
+        serde_json::from_str(&std::fs::read_to_string(at.join("runs/ring-seeds.json")).unwrap()).unwrap();
+    assert_eq!(summary["seeds"], json!([5, 6]));
+    let ndcg = &summary["metrics"]["f32"]["ndcg@10"];
+    let of_run = |seed: u64| -> f64 {
+        let result = std::fs::read_to_string(at.join(format!("runs/ring-seed-{seed}/result.json"))).unwrap();
+        serde_json::from_str::<Value>(&result).unwrap()["metrics"]["f32"]["ndcg@10"].as_f64().unwrap()
+    };
+    let (a, b) = (of_run(5), of_run(6));
+    assert_ne!(a, b);
+    assert_eq!(ndcg["values"], json!([a, b]));
+    let (mean, spread) = (ndcg["mean"].as_f64().unwrap(), ndcg["spread"].as_f64().unwrap());
+    assert!((mean - (a + b) / 2.0).abs() < 1e-12 && (spread - (a - b).abs() / 2f64.sqrt()).abs() < 1e-12);
+    assert!(told.contains(&format!("{mean:.5} ± {spread:.5}")) && told.contains("seeds 5, 6"), "{told}");
+    let page = std::fs::read_to_string(at.join("runs/ring-seeds.html")).unwrap();
+    assert!(page.contains("seed 6") && page.contains(&format!("{mean:.4} ± {spread:.4}")), "{page}");
+
+    assert!(failure(foreclick(at).args(seeds)).contains("--resume"));
+    // Stopped between two seeds: the second begins, the first is as it was.
+    std::fs::remove_dir_all(at.join("runs/ring-seed-6")).unwrap();
+    train(&["--resume"]);
+    assert_eq!((of_run(5), of_run(6)), (a, b));
+}
+
+#[test]
 fn help_tells_what_sessions_and_schema_files_hold() {
     let help = |command: &str| output(foreclick(Path::new(".")).args([command, "--help"]));
     let predict = help("predict");

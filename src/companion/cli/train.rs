@@ -4,9 +4,10 @@ use super::begin::{Begin, RUNS, STOPPED};
 use super::print;
 use crate::companion::config::Config;
 use crate::companion::data::{self, CleaningReport, Dataset, Part};
-use crate::companion::evaluate::{Models, measure};
+use crate::companion::evaluate::{Evaluation, Models, Seeds, measure};
 use crate::companion::report;
 use crate::companion::run::{Gate, RunFolder};
+use crate::companion::train::write_whole;
 use anyhow::{Context, Result};
 use clap::Args;
 use std::path::Path;
@@ -24,32 +25,71 @@ pub struct Train {
     /// measured alike [default: the schema file's train.seed]
     #[arg(long)]
     seed: Option<u64>,
+    /// Train so many seeds, from that one on, as runs NAME-seed-SEED, and tell mean and spread of what they reach, also in
+    /// runs/NAME-seeds.json and .html
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=1000))]
+    seeds: u64,
 }
 
 impl Train {
     pub fn run(self) -> Result<ExitCode> {
-        let Self { begin, epochs, seed } = self;
+        let Self { begin, epochs, seed, seeds } = self;
         let device = begin.device()?;
         let mut config = begin.config()?;
         config.train.epochs = epochs.unwrap_or(config.train.epochs);
         config.train.seed = seed.unwrap_or(config.train.seed);
         config.validate()?;
-        let folder = RunFolder::claim(Path::new(RUNS), &begin.name()?, begin.resume, begin.replace)?;
+        let (runs, name) = (Path::new(RUNS), begin.name()?);
+        let several = seeds > 1;
+        let claim = |seed: u64| {
+            let name = if several { format!("{name}-seed-{seed}") } else { name.clone() };
+            // Of several, those that were not begun yet when they were stopped begin now.
+            let goes_on = begin.resume && (!several || runs.join(&name).join("config.toml").exists());
+            Ok((seed, goes_on, RunFolder::claim(runs, &name, goes_on, begin.replace)?))
+        };
+        // All of them before a log is read for nothing.
+        let first = config.train.seed;
+        let folders = (0..seeds).map(|place| claim(first.saturating_add(place))).collect::<Result<Vec<_>>>()?;
         let (dataset, report) = data::load(&config)?;
         eprint!("{report}");
         let lesson = begin.lesson(&dataset, &report, device)?;
-        let outcome = folder.learn(&lesson, &config, begin.resume);
-        folder.settle()?;
-        if outcome?.interrupted {
-            eprintln!("stopped; {} is saved, go on with --resume", folder.path().display());
-            return Ok(ExitCode::from(STOPPED));
+        let (mut measured, mut all_passed) = (Vec::new(), true);
+        for (seed, goes_on, folder) in &folders {
+            config.train.seed = *seed;
+            let outcome = folder.learn(&lesson, &config, *goes_on);
+            folder.settle()?;
+            if outcome?.interrupted {
+                eprintln!("stopped; {} is saved, go on with --resume", folder.path().display());
+                return Ok(ExitCode::from(STOPPED));
+            }
+            let (evaluation, passed) = finish(&config, &dataset, &report, folder)?;
+            measured.push((*seed, evaluation));
+            all_passed &= passed;
         }
-        finish(&config, &dataset, &report, &folder)
+        if several {
+            sum_up(runs, &name, &Seeds::of(&measured))?;
+        }
+        Ok(if all_passed { ExitCode::SUCCESS } else { ExitCode::from(1) })
     }
 }
 
-/// Exports, measures once on the test part and writes the report.
-fn finish(config: &Config, dataset: &Dataset, cleaning: &CleaningReport, folder: &RunFolder) -> Result<ExitCode> {
+/// Keeps and prints what several seeds came to.
+fn sum_up(runs: &Path, name: &str, seeds: &Seeds) -> Result<()> {
+    let path = |end: &str| runs.join(format!("{name}-seeds.{end}"));
+    write_whole(&path("json"), serde_json::to_string_pretty(seeds)?.as_bytes())?;
+    write_whole(&path("html"), report::render_seeds(name, seeds).as_bytes())?;
+    print(&format!("\n{seeds}"))?;
+    eprintln!("they are summed up in {} and {}", path("json").display(), path("html").display());
+    Ok(())
+}
+
+/// Exports, measures once on the test part and writes the report; also tells whether there is a model file.
+fn finish(
+    config: &Config,
+    dataset: &Dataset,
+    cleaning: &CleaningReport,
+    folder: &RunFolder,
+) -> Result<(Evaluation, bool)> {
     let gate = export(config, dataset, folder)?;
     let models = Models { f32: Some(folder.best()?), exported: if gate.passed() { folder.exported()? } else { None } };
     let evaluation = measure(config, dataset, dataset, Part::Test, &models)?;
@@ -62,7 +102,7 @@ fn finish(config: &Config, dataset: &Dataset, cleaning: &CleaningReport, folder:
     print(evaluation.to_string().trim_end())?;
     let model = if gate.passed() { "model.safetensors, " } else { "" };
     eprintln!("the run is in {}: {model}report.html, metrics.jsonl", folder.path().display());
-    Ok(if gate.passed() { ExitCode::SUCCESS } else { ExitCode::from(1) })
+    Ok((evaluation, gate.passed()))
 }
 
 /// Exports in the bits that are asked for, or in the next larger number of them that loses little enough.

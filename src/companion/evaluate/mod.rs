@@ -6,6 +6,7 @@ mod engine;
 mod outcome;
 mod result;
 mod scorer;
+mod seeds;
 mod slices;
 mod stream;
 #[cfg(test)]
@@ -16,5 +17,6 @@ pub use engine::EngineScorer;
 pub use outcome::{Detail, Outcome, TOP, top_overlap};
 pub use result::{Evaluation, Models, Protocol, Quantization, change, check_fit, measure, share_lost};
 pub use scorer::Scorer;
+pub use seeds::{Seeds, Spread};
 pub use slices::{AtTen, Slice, Slices};
 pub use stream::{evaluate, places, sample};

@@ -5,6 +5,7 @@ mod journal;
 mod plots;
 mod results;
 mod run;
+mod seeds;
 mod slices;
 #[cfg(test)]
 mod tests;
@@ -16,6 +17,8 @@ use crate::companion::run::Gate;
 use anyhow::Result;
 use html::escape;
 use journal::Curves;
+
+pub use seeds::render_seeds;
 
 const STYLE: &str = include_str!("style.css");
 
@@ -42,7 +45,6 @@ pub struct Inputs<'a> {
 /// When a plot can't be drawn or the configuration can't be written as TOML.
 pub fn render(inputs: &Inputs<'_>) -> Result<String> {
     let Inputs { name, config, cleaning, evaluation, gate, journal } = *inputs;
-    let name = escape(name);
     let sections = [
         results::headline(evaluation),
         results::table(evaluation),
@@ -54,14 +56,18 @@ pub fn render(inputs: &Inputs<'_>) -> Result<String> {
         run::data(cleaning),
         run::configuration(config)?,
     ];
-    let version = env!("CARGO_PKG_VERSION");
-    Ok(format!(
+    Ok(page(name, &sections.concat()))
+}
+
+/// The page around the sections; `name` is text.
+fn page(name: &str, sections: &str) -> String {
+    let (name, version) = (escape(name), env!("CARGO_PKG_VERSION"));
+    format!(
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
          <meta name=\"color-scheme\" content=\"light dark\">\n\
          <title>{name} · foreclick</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n\
          <header><p class=\"brand\">foreclick {version}</p><h1>{name}</h1></header>\n\
-         <main>\n{}</main>\n</body>\n</html>\n",
-        sections.concat()
-    ))
+         <main>\n{sections}</main>\n</body>\n</html>\n"
+    )
 }
