@@ -4,7 +4,7 @@
 #[expect(dead_code, reason = "other tests use the rest")]
 mod common;
 
-use common::{ModelShape, random_events, random_model_of};
+use common::{ModelShape, random_events, unquantized_model_of};
 use foreclick::engine::Stream;
 use foreclick::engine::cpu::{Cpu, Simd};
 use foreclick::event::Upcoming;
@@ -49,7 +49,7 @@ fn a_warm_session_allocates_only_results() {
         filter_seen: FilterSeen::Group,
     };
     for encoder in EncoderKind::ALL {
-        let model = Arc::new(random_model_of(encoder, shape, 1));
+        let model = Arc::new(unquantized_model_of(encoder, shape, 1).quantized(8));
         check(model, shape);
     }
 }

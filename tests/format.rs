@@ -4,7 +4,7 @@
 #[expect(dead_code, reason = "other tests use the rest")]
 mod common;
 
-use common::{ModelShape, Random, random_model, random_model_of, unquantized_model, unquantized_model_of};
+use common::{ModelShape, Random, random_model, unquantized_model, unquantized_model_of};
 use foreclick::format::{Container, EncoderKind, FORMAT_VERSION, Model, Neighbours};
 use foreclick::schema::FilterSeen;
 use foreclick::vocab::Vocab;
@@ -66,7 +66,7 @@ fn a_file_that_names_no_encoder_is_a_transformers() {
 fn an_encoder_needs_its_own_tensors() {
     for (written, told) in EncoderKind::ALL.into_iter().flat_map(|written| EncoderKind::ALL.map(|told| (written, told)))
     {
-        let mut model = random_model_of(written, shape(20), 1);
+        let mut model = unquantized_model_of(written, shape(20), 1).quantized(8);
         model.metadata.architecture.encoder = told;
         let read = Model::from_bytes(&model.to_bytes().unwrap());
         match written == told {
@@ -78,8 +78,8 @@ fn an_encoder_needs_its_own_tensors() {
 
 #[test]
 fn what_only_counts_has_no_rows() {
-    let bytes = |encoder| random_model_of(encoder, shape(700), 1).to_bytes().unwrap().len();
-    let file = random_model_of(EncoderKind::Counting, shape(700), 1).to_bytes().unwrap();
+    let bytes = |encoder| unquantized_model_of(encoder, shape(700), 1).quantized(8).to_bytes().unwrap().len();
+    let file = unquantized_model_of(EncoderKind::Counting, shape(700), 1).quantized(8).to_bytes().unwrap();
     let names: Vec<_> = Container::open(&file).unwrap().names().map(str::to_owned).collect();
     assert!(!names.iter().any(|name| name == "items.weight" || name.starts_with("blocks")), "{names:?}");
     assert!(bytes(EncoderKind::Counting) + 700 * 16 < bytes(EncoderKind::Transformer));
@@ -233,7 +233,7 @@ proptest! {
     #[test]
     fn no_flipped_byte_panics(place: prop::sample::Index, value: u8) {
         for encoder in EncoderKind::ALL {
-            let mut file = random_model_of(encoder, shape(50), 1).to_bytes().unwrap();
+            let mut file = unquantized_model_of(encoder, shape(50), 1).quantized(8).to_bytes().unwrap();
             let place = place.index(file.len());
             file[place] = value;
             let _ = Model::from_bytes(&file);

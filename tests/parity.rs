@@ -7,7 +7,7 @@
 
 mod common;
 
-use common::{ModelShape, Random, random_events, random_model, random_model_of, unquantized_model};
+use common::{ModelShape, Random, random_events, random_model, unquantized_model, unquantized_model_of};
 use foreclick::engine::cpu::{Cpu, Lanes, Scalar, Simd};
 use foreclick::engine::gpu::{DEADLINE, Gpu, GpuContext, GpuModel, MAX_K};
 use foreclick::engine::{Adjustment, Ops, Step, Stream, TopK};
@@ -145,7 +145,7 @@ fn gpu_scalar_and_simd_agree() {
     let encoders = EncoderKind::ALL.into_iter().filter(|&encoder| encoder != EncoderKind::Counting);
     let shapes = encoders.flat_map(|encoder| shapes().into_iter().map(move |shape| (encoder, shape)));
     for (seed, (encoder, shape)) in shapes.enumerate() {
-        let model = Arc::new(random_model_of(encoder, shape, seed as u64));
+        let model = Arc::new(unquantized_model_of(encoder, shape, seed as u64).quantized(8));
         let mut scalar = Stream::new(model.clone(), Cpu::<Scalar>::new(model.clone())).unwrap();
         let mut simd = Stream::new(model.clone(), Cpu::<Simd>::new(model.clone())).unwrap();
         let mut gpu = Stream::new(model.clone(), gpu_session(&context, &model).unwrap()).unwrap();
@@ -233,7 +233,7 @@ fn gpu_sessions_that_are_restored_catch_up_at_once() {
 }
 
 fn restore(context: &Arc<GpuContext>, encoder: EncoderKind, shape: ModelShape) {
-    let model = Arc::new(random_model_of(encoder, shape, 7));
+    let model = Arc::new(unquantized_model_of(encoder, shape, 7).quantized(8));
     let mut cpu = Stream::new(model.clone(), Cpu::<Simd>::new(model.clone())).unwrap();
     let mut gpu = Stream::new(model.clone(), gpu_session(context, &model).unwrap()).unwrap();
     let events = random_events(shape, 300, 8);
@@ -272,7 +272,7 @@ fn gpu_steps_of_large_encoders_are_right_however_many_wait() {
         (EncoderKind::Gru, shape(256, 4, 4, 1, 300), [0, 3, 68]),
         (EncoderKind::Lstm, shape(512, 8, 4, 5, 300), [0, 2, 7]),
     ] {
-        let model = Arc::new(random_model_of(encoder, shape, 7));
+        let model = Arc::new(unquantized_model_of(encoder, shape, 7).quantized(8));
         let gpu_model = GpuModel::new(context.clone(), model.clone()).unwrap();
         for count in counts {
             let mut events = random_events(shape, 2 * count + 5, 8);
@@ -418,7 +418,7 @@ fn gpu_refuses_models_that_it_does_not_take() {
         Err(error) => error.to_string(),
     };
     assert!(refuse(unquantized_model(shape(16, 1, 1, 4, 100), 23)).contains("expected int8 or int4"));
-    let counting = random_model_of(EncoderKind::Counting, shape(16, 1, 1, 4, 100), 23);
+    let counting = unquantized_model_of(EncoderKind::Counting, shape(16, 1, 1, 4, 100), 23).quantized(8);
     assert!(refuse(counting).contains("the model only counts"));
     // Scales, biases and scores lie in one buffer each.
     let limits = wgpu::Limits { max_storage_buffer_binding_size: 64 << 10, ..wgpu::Limits::default() };

@@ -61,12 +61,7 @@ impl Random {
 
 /// A model with random weights, its matrices int8 as in a shipped file.
 pub fn random_model(shape: ModelShape, seed: u64) -> Model {
-    random_model_of(EncoderKind::Transformer, shape, seed)
-}
-
-/// The same with another encoder than a transformer; what only counts has no hidden values.
-pub fn random_model_of(encoder: EncoderKind, shape: ModelShape, seed: u64) -> Model {
-    unquantized_model_of(encoder, shape, seed).quantized(8)
+    unquantized_model(shape, seed).quantized(8)
 }
 
 /// A model with random weights, as training leaves it.
@@ -74,7 +69,7 @@ pub fn unquantized_model(shape: ModelShape, seed: u64) -> Model {
     unquantized_model_of(EncoderKind::Transformer, shape, seed)
 }
 
-/// The same with another encoder than a transformer.
+/// The same with any encoder; what only counts has no hidden values.
 pub fn unquantized_model_of(encoder: EncoderKind, shape: ModelShape, seed: u64) -> Model {
     let shape = match encoder {
         EncoderKind::Counting => ModelShape { hidden: 0, blocks: 0, ..shape },
