@@ -128,7 +128,8 @@ fn a_new_group_frees_what_the_open_one_holds() {
 fn every_encoder_restores_and_explains_what_it_observed() {
     for encoder in EncoderKind::ALL {
         let model = unquantized_model_of(encoder, SHAPE, 1).quantized(8);
-        let events = events(80, 5);
+        let events = events(24, 5);
+        assert!(taken(&events).len() > 16 && taken(&events)[0].0 == 0);
         let mut observed: Predictor = predictor(&model);
         events.iter().for_each(|event| observed.observe(event.clone()).unwrap());
         let mut restored: Predictor = predictor(&model);
