@@ -184,7 +184,7 @@ fn encode<O: Ops>(group: &mut Group<'_>, device: &str, mut ops: O) {
     group.bench_function(device, |bencher| {
         bencher.iter(|| {
             for slot in 0..STEPS {
-                let step = Step { input: &input, rotation: &rotation, slot, filled: DEMO.max_len };
+                let step = Step { input: &input, rotation: &rotation, buckets: &[], slot, filled: DEMO.max_len };
                 ops.encode(&step).unwrap();
             }
             ops.score(0).unwrap();
@@ -196,7 +196,7 @@ fn encode<O: Ops>(group: &mut Group<'_>, device: &str, mut ops: O) {
 fn score<O: Ops>(group: &mut Group<'_>, device: &str, mut ops: O) {
     let input = Random(7).vector(DEMO.hidden, 1.0);
     let rotation = [1.0, 0.0].repeat(DEMO.hidden / DEMO.heads / 2);
-    ops.encode(&Step { input: &input, rotation: &rotation, slot: 0, filled: 1 }).unwrap();
+    ops.encode(&Step { input: &input, rotation: &rotation, buckets: &[], slot: 0, filled: 1 }).unwrap();
     group.bench_function(device, |bencher| {
         bencher.iter(|| {
             ops.score(0).unwrap();

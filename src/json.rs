@@ -319,17 +319,22 @@ impl<T: FromJson> FromJson for BTreeMap<String, T> {
 
 /// Reads a struct from an object with just its fields.
 macro_rules! read_object {
-    ($name:ident { $($field:ident),* $(,)? }) => {
+    ($name:ident { $($field:ident),* $(,)? } $(or { $($optional:ident: $default:expr),* })?) => {
         impl crate::json::FromJson for $name {
             fn from_json(json: &mut crate::json::Json<'_>) -> crate::error::Result<Self> {
                 $(let mut $field = None;)*
+                $($(let mut $optional = None;)*)?
                 json.object(&mut |json, key| {
                     match key {
                         $(stringify!($field) => json.once(&mut $field, key),)*
+                        $($(stringify!($optional) => json.once(&mut $optional, key),)*)?
                         _ => Err(json.unknown(key)),
                     }
                 })?;
-                Ok(Self { $($field: json.required($field, stringify!($field))?),* })
+                Ok(Self {
+                    $($field: json.required($field, stringify!($field))?,)*
+                    $($($optional: $optional.unwrap_or($default),)*)?
+                })
             }
         }
     };

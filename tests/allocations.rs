@@ -1,12 +1,14 @@
 //! Once a session is warm, an event allocates nothing and a prediction only its result.
 #![expect(clippy::unwrap_used, reason = "helpers of tests may panic as tests do")]
 
+#[expect(dead_code, reason = "other tests use the rest")]
 mod common;
 
-use common::{ModelShape, random_events, random_model};
+use common::{ModelShape, random_events, unquantized_model_of};
 use foreclick::engine::Stream;
 use foreclick::engine::cpu::{Cpu, Simd};
 use foreclick::event::Upcoming;
+use foreclick::format::{EncoderKind, Model};
 use foreclick::schema::FilterSeen;
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::Arc;
@@ -46,7 +48,14 @@ fn a_warm_session_allocates_only_results() {
         has_fields: true,
         filter_seen: FilterSeen::Group,
     };
-    let model = Arc::new(random_model(shape, 1));
+    for encoder in EncoderKind::ALL {
+        let model = Arc::new(unquantized_model_of(encoder, shape, 1).quantized(8));
+        check(model, shape);
+    }
+}
+
+fn check(model: Arc<Model>, shape: ModelShape) {
+    let encoder = model.metadata.architecture.encoder;
     let mut stream = Stream::new(model.clone(), Cpu::<Simd>::new(model)).unwrap();
     let mut events = random_events(shape, 400, 2);
     // Items met for the first time are remembered: from the second round on there are none.
@@ -63,5 +72,5 @@ fn a_warm_session_allocates_only_results() {
         assert_eq!(ranked.len(), 10);
     }
     assert!(allocations[..400].iter().any(|&(observe, _)| observe > 0), "nothing was counted");
-    assert!(allocations[500..].iter().all(|&counts| counts == (0, 1)), "{:?}", &allocations[500..]);
+    assert!(allocations[500..].iter().all(|&counts| counts == (0, 1)), "{encoder:?}: {:?}", &allocations[500..]);
 }

@@ -4,8 +4,8 @@
 #[expect(dead_code, reason = "other tests use the rest")]
 mod common;
 
-use common::{ModelShape, Random, random_model, unquantized_model};
-use foreclick::format::{Container, FORMAT_VERSION, Model, Neighbours};
+use common::{ModelShape, Random, random_model, unquantized_model, unquantized_model_of};
+use foreclick::format::{Container, EncoderKind, FORMAT_VERSION, Model, Neighbours};
 use foreclick::schema::FilterSeen;
 use foreclick::vocab::Vocab;
 use proptest::prelude::*;
@@ -36,14 +36,53 @@ fn header_end(file: &[u8]) -> usize {
 
 #[test]
 fn what_is_written_is_read_back() {
-    for (items, bits) in [2, 50, 700].into_iter().flat_map(|items| [4, 8, 16, 32].map(|bits| (items, bits))) {
+    let sizes = [2, 50, 700].into_iter().flat_map(|items| [4, 8, 16, 32].map(|bits| (items, bits)));
+    for ((items, bits), encoder) in sizes.flat_map(|size| EncoderKind::ALL.map(|encoder| (size, encoder))) {
         let shape = ModelShape { hidden: 32, ..shape(items) };
-        let model = unquantized_model(shape, items as u64).quantized(bits);
+        let model = unquantized_model_of(encoder, shape, items as u64).quantized(bits);
         let bytes = model.to_bytes().unwrap();
         let read = Model::from_bytes(&bytes).unwrap();
-        assert_eq!(read, model, "{items} items in {bits} bits");
+        assert_eq!(read, model, "{encoder:?}, {items} items in {bits} bits");
         assert_eq!(read.to_bytes().unwrap(), bytes, "the file must come back to the byte");
     }
+}
+
+/// Transformers were written before there was anything else.
+#[test]
+fn a_file_that_names_no_encoder_is_a_transformers() {
+    let model = random_model(shape(5), 1);
+    let file = model.to_bytes().unwrap();
+    let end = header_end(&file);
+    let named = r#"\"encoder\":\"transformer\","#;
+    let header = std::str::from_utf8(&file[8..end]).unwrap();
+    assert!(header.contains(named));
+    let header = header.replacen(named, &" ".repeat(named.len()), 1);
+    let read = Model::from_bytes(&[&file[..8], header.as_bytes(), &file[end..]].concat()).unwrap();
+    assert_eq!(read, model);
+}
+
+/// The name of one encoder over the tensors of another.
+#[test]
+fn an_encoder_needs_its_own_tensors() {
+    for (written, told) in EncoderKind::ALL.into_iter().flat_map(|written| EncoderKind::ALL.map(|told| (written, told)))
+    {
+        let mut model = unquantized_model_of(written, shape(20), 1).quantized(8);
+        model.metadata.architecture.encoder = told;
+        let read = Model::from_bytes(&model.to_bytes().unwrap());
+        match written == told {
+            true => assert!(read.is_ok()),
+            false => assert!(["format", "schema"].contains(&read.unwrap_err().code()), "{written:?} as {told:?}"),
+        }
+    }
+}
+
+#[test]
+fn what_only_counts_has_no_rows() {
+    let bytes = |encoder| unquantized_model_of(encoder, shape(700), 1).quantized(8).to_bytes().unwrap().len();
+    let file = unquantized_model_of(EncoderKind::Counting, shape(700), 1).quantized(8).to_bytes().unwrap();
+    let names: Vec<_> = Container::open(&file).unwrap().names().map(str::to_owned).collect();
+    assert!(!names.iter().any(|name| name == "items.weight" || name.starts_with("blocks")), "{names:?}");
+    assert!(bytes(EncoderKind::Counting) + 700 * 16 < bytes(EncoderKind::Transformer));
 }
 
 #[test]
@@ -163,14 +202,14 @@ fn rows_of_nothing_are_refused() {
 fn neighbours_are_there_whole_or_not_at_all() {
     let file = file();
     let end = header_end(&file);
-    let header = std::str::from_utf8(&file[..end]).unwrap();
+    let header = std::str::from_utf8(&file[8..end]).unwrap();
     for name in ["items", "counts", "weights", "scales"] {
         let header = header.replacen(
             &format!("\"neighbours.{name}\""),
             &format!("\"neighbours.{}\"", "x".repeat(name.len())),
             1,
         );
-        let error = Model::from_bytes(&[header.as_bytes(), &file[end..]].concat()).unwrap_err();
+        let error = Model::from_bytes(&[&file[..8], header.as_bytes(), &file[end..]].concat()).unwrap_err();
         assert!(error.to_string().contains("neighbours"), "{name}: {error}");
     }
 }
@@ -193,10 +232,12 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(400))]
     #[test]
     fn no_flipped_byte_panics(place: prop::sample::Index, value: u8) {
-        let mut file = file();
-        let place = place.index(file.len());
-        file[place] = value;
-        let _ = Model::from_bytes(&file);
+        for encoder in EncoderKind::ALL {
+            let mut file = unquantized_model_of(encoder, shape(50), 1).quantized(8).to_bytes().unwrap();
+            let place = place.index(file.len());
+            file[place] = value;
+            let _ = Model::from_bytes(&file);
+        }
     }
 
     #[test]

@@ -6,12 +6,12 @@ mod common;
 #[path = "common/onnx.rs"]
 mod onnx_case;
 
-use common::{ModelShape, random_events, random_model, unquantized_model};
+use common::{ModelShape, random_events, random_model, unquantized_model, unquantized_model_of};
 use foreclick::companion::onnx;
 use foreclick::engine::Stream;
 use foreclick::engine::cpu::{Cpu, Simd};
 use foreclick::event::{EncodedEvent, Upcoming};
-use foreclick::format::{Context, Model};
+use foreclick::format::{Context, EncoderKind, Model};
 use foreclick::schema::FilterSeen;
 use onnx_case::{dequantized, onnx_case};
 use serde_json::Value;
@@ -196,7 +196,7 @@ fn the_features_are_as_the_help_says() {
 }
 
 #[test]
-fn a_quantized_model_is_refused() {
+fn what_cannot_be_written_is_refused() {
     let shape = ModelShape {
         hidden: 16,
         heads: 1,
@@ -211,4 +211,8 @@ fn a_quantized_model_is_refused() {
     let int8 = random_model(shape, 1);
     assert!(onnx::write(&int8).unwrap_err().to_string().contains("expected a model as trained"));
     assert!(onnx::write(&dequantized(&int8)).is_ok());
+    for encoder in EncoderKind::ALL.into_iter().filter(|&encoder| encoder != EncoderKind::Transformer) {
+        let error = onnx::write(&unquantized_model_of(encoder, shape, 1)).unwrap_err().to_string();
+        assert!(error.contains(&format!("\"{}\", expected \"transformer\"", encoder.name())), "{error}");
+    }
 }

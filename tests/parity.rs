@@ -7,13 +7,13 @@
 
 mod common;
 
-use common::{ModelShape, Random, random_events, random_model, unquantized_model};
+use common::{ModelShape, Random, random_events, random_model, unquantized_model, unquantized_model_of};
 use foreclick::engine::cpu::{Cpu, Lanes, Scalar, Simd};
 use foreclick::engine::gpu::{DEADLINE, Gpu, GpuContext, GpuModel, MAX_K};
 use foreclick::engine::{Adjustment, Ops, Step, Stream, TopK};
 use foreclick::error::Result;
 use foreclick::event::{EncodedEvent, Upcoming};
-use foreclick::format::{ItemTable, Model, TERMS};
+use foreclick::format::{EncoderKind, ItemTable, Model, TERMS};
 use foreclick::schema::FilterSeen;
 use foreclick::vocab::ItemId;
 use pollster::block_on;
@@ -142,8 +142,10 @@ fn compare_ranks(expected: &Answer, got: &TopK, allowed: f32) -> Result<(), Stri
 #[ignore = "needs a GPU: ./build.sh test runs it"]
 fn gpu_scalar_and_simd_agree() {
     let context = gpu();
-    for (seed, shape) in shapes().into_iter().enumerate() {
-        let model = Arc::new(random_model(shape, seed as u64));
+    let encoders = EncoderKind::ALL.into_iter().filter(|&encoder| encoder != EncoderKind::Counting);
+    let shapes = encoders.flat_map(|encoder| shapes().into_iter().map(move |shape| (encoder, shape)));
+    for (seed, (encoder, shape)) in shapes.enumerate() {
+        let model = Arc::new(unquantized_model_of(encoder, shape, seed as u64).quantized(8));
         let mut scalar = Stream::new(model.clone(), Cpu::<Scalar>::new(model.clone())).unwrap();
         let mut simd = Stream::new(model.clone(), Cpu::<Simd>::new(model.clone())).unwrap();
         let mut gpu = Stream::new(model.clone(), gpu_session(&context, &model).unwrap()).unwrap();
@@ -154,7 +156,7 @@ fn gpu_scalar_and_simd_agree() {
                 let upcoming = Upcoming { group: stream_group };
                 let expected = block_on(cpu_answer(&mut scalar, upcoming, 10));
                 let check = |got: Answer| {
-                    compare(&expected, &got).unwrap_or_else(|error| panic!("{shape:?}, {place}: {error}"))
+                    compare(&expected, &got).unwrap_or_else(|error| panic!("{encoder:?}, {shape:?}, {place}: {error}"))
                 };
                 worst_simd = worst_simd.max(check(block_on(cpu_answer(&mut simd, upcoming, 10))));
                 worst_gpu = worst_gpu.max(check(block_on(gpu_answer(&mut gpu, upcoming, 10))));
@@ -163,7 +165,7 @@ fn gpu_scalar_and_simd_agree() {
             simd.observe(event.view()).unwrap();
             gpu.observe(event.view()).unwrap();
         }
-        println!("{shape:?}: SIMD within {worst_simd:.1e}, GPU within {worst_gpu:.1e}");
+        println!("{encoder:?}, {shape:?}: SIMD within {worst_simd:.1e}, GPU within {worst_gpu:.1e}");
     }
 }
 
@@ -222,13 +224,16 @@ fn gpu_ties_are_ordered_by_item() {
 fn gpu_sessions_that_are_restored_catch_up_at_once() {
     let context = gpu();
     // Steps that take each other's places in the ring run one after the other, others side by side.
-    for max_len in [50, 200, 400] {
-        restore(&context, ModelShape { has_group: true, has_fields: true, ..shape(64, 4, 2, max_len, 20_000) });
+    for encoder in EncoderKind::ALL.into_iter().filter(|&encoder| encoder != EncoderKind::Counting) {
+        for max_len in [50, 200, 400] {
+            let shape = ModelShape { has_group: true, has_fields: true, ..shape(64, 4, 2, max_len, 20_000) };
+            restore(&context, encoder, shape);
+        }
     }
 }
 
-fn restore(context: &Arc<GpuContext>, shape: ModelShape) {
-    let model = Arc::new(random_model(shape, 7));
+fn restore(context: &Arc<GpuContext>, encoder: EncoderKind, shape: ModelShape) {
+    let model = Arc::new(unquantized_model_of(encoder, shape, 7).quantized(8));
     let mut cpu = Stream::new(model.clone(), Cpu::<Simd>::new(model.clone())).unwrap();
     let mut gpu = Stream::new(model.clone(), gpu_session(context, &model).unwrap()).unwrap();
     let events = random_events(shape, 300, 8);
@@ -239,7 +244,7 @@ fn restore(context: &Arc<GpuContext>, shape: ModelShape) {
     for event in &events {
         gpu.observe(event.view()).unwrap();
     }
-    println!("300 events with a ring of {} took {:?} to hand over", shape.max_len, started.elapsed());
+    println!("{encoder:?}: 300 events with a ring of {} took {:?} to hand over", shape.max_len, started.elapsed());
     let upcoming = Upcoming { group: events[299].group };
     let expected = block_on(cpu_answer(&mut cpu, upcoming, 10));
     compare(&expected, &block_on(gpu_answer(&mut gpu, upcoming, 10))).unwrap();
@@ -260,11 +265,14 @@ fn restore(context: &Arc<GpuContext>, shape: ModelShape) {
 #[ignore = "needs a GPU: ./build.sh test runs it"]
 fn gpu_steps_of_large_encoders_are_right_however_many_wait() {
     let context = gpu();
-    for (shape, counts) in [
-        (ModelShape { feed_forward: 1024, ..shape(256, 4, 4, 64, 300) }, [1, 3, 68]),
-        (ModelShape { feed_forward: 2048, ..shape(512, 8, 4, 5, 300) }, [0, 2, 7]),
+    for (encoder, shape, counts) in [
+        (EncoderKind::Transformer, ModelShape { feed_forward: 1024, ..shape(256, 4, 4, 64, 300) }, [1, 3, 68]),
+        (EncoderKind::Transformer, ModelShape { feed_forward: 2048, ..shape(512, 8, 4, 5, 300) }, [0, 2, 7]),
+        (EncoderKind::Hstu, shape(512, 8, 8, 5, 300), [0, 2, 7]),
+        (EncoderKind::Gru, shape(256, 4, 4, 1, 300), [0, 3, 68]),
+        (EncoderKind::Lstm, shape(512, 8, 4, 5, 300), [0, 2, 7]),
     ] {
-        let model = Arc::new(random_model(shape, 7));
+        let model = Arc::new(unquantized_model_of(encoder, shape, 7).quantized(8));
         let gpu_model = GpuModel::new(context.clone(), model.clone()).unwrap();
         for count in counts {
             let mut events = random_events(shape, 2 * count + 5, 8);
@@ -282,7 +290,7 @@ fn gpu_steps_of_large_encoders_are_right_however_many_wait() {
                 let expected = block_on(cpu_answer(&mut cpu, upcoming, 10));
                 let got = block_on(gpu_answer(&mut gpu, upcoming, 10));
                 compare(&expected, &got)
-                    .unwrap_or_else(|what| panic!("{} values, {count} events: {what}", shape.hidden));
+                    .unwrap_or_else(|what| panic!("{encoder:?}, {} values, {count} events: {what}", shape.hidden));
             }
         }
     }
@@ -329,7 +337,13 @@ async fn odd_order(ops: &mut impl Ops) -> Result<Vec<TopK>> {
     let mut random = Random(17);
     let inputs: Vec<Vec<f32>> = (0..5).map(|_| random.vector(32, 1.0)).collect();
     let rotation: Vec<f32> = [1.0, 0.0].repeat(8);
-    let step = |place: usize| Step { input: &inputs[place], rotation: &rotation, slot: place, filled: place + 1 };
+    let step = |place: usize| Step {
+        input: &inputs[place],
+        rotation: &rotation,
+        buckets: &[],
+        slot: place,
+        filled: place + 1,
+    };
     let adjustment = |item, excluded, constant| Adjustment { item, excluded, features: [0.5, 0.1, 0.3, 0.2], constant };
     let mut answers = vec![];
     ops.encode(&step(0))?;
@@ -404,6 +418,8 @@ fn gpu_refuses_models_that_it_does_not_take() {
         Err(error) => error.to_string(),
     };
     assert!(refuse(unquantized_model(shape(16, 1, 1, 4, 100), 23)).contains("expected int8 or int4"));
+    let counting = unquantized_model_of(EncoderKind::Counting, shape(16, 1, 1, 4, 100), 23).quantized(8);
+    assert!(refuse(counting).contains("the model only counts"));
     // Scales, biases and scores lie in one buffer each.
     let limits = wgpu::Limits { max_storage_buffer_binding_size: 64 << 10, ..wgpu::Limits::default() };
     let context = block_on(GpuContext::with_limits(limits)).unwrap();

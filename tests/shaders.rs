@@ -2,7 +2,7 @@
 #![cfg(feature = "gpu")]
 
 use foreclick::engine::gpu::{ADJUSTMENT_BYTES, CALL_BYTES, PAIR_BYTES, Shape, shaders};
-use foreclick::format::{Architecture, Context, Counting};
+use foreclick::format::{Architecture, Context, Counting, EncoderKind};
 use foreclick::quant::BLOCK;
 use naga::valid::{Capabilities, ValidationFlags, Validator};
 use std::collections::BTreeSet;
@@ -11,7 +11,7 @@ use std::path::Path;
 const KERNELS: [&str; 4] = ["adjust", "encode", "score", "top_k"];
 
 /// Hidden sizes below, at and above a workgroup's threads; rows that fill whole words and rows that do not.
-fn shapes() -> Vec<Shape> {
+fn shapes_of(encoder: EncoderKind) -> Vec<Shape> {
     [(16, 1, 1, 16, 5, 1), (18, 3, 2, 40, 50, 5), (64, 4, 2, 128, 200, 20_000), (256, 4, 1, 512, 50, 1_000_000)]
         .into_iter()
         .chain([(320, 5, 1, 640, 2048, 100), (2, 1, 16, 1, 1, 0), (512, 8, 1, 4096, 50, 100)])
@@ -20,9 +20,15 @@ fn shapes() -> Vec<Shape> {
         .map(|((hidden, heads, blocks, feed_forward, max_len, items), bits)| {
             let context = Context::LastEvents;
             let counting = Counting { decay: 1.0, recency_epsilon: 1.0, neighbour_epsilon: 1.0, context };
-            Shape::new(&Architecture { hidden, heads, blocks, feed_forward, max_len, counting }, items, bits)
+            let sizes = Architecture { encoder, hidden, heads, blocks, feed_forward, max_len, counting };
+            Shape::new(&sizes, items, bits)
         })
         .collect()
+}
+
+fn shapes() -> Vec<Shape> {
+    let encoders = EncoderKind::ALL.into_iter().filter(|&encoder| encoder != EncoderKind::Counting);
+    encoders.flat_map(shapes_of).collect()
 }
 
 fn parse(name: &str, source: &str) -> naga::Module {
@@ -42,8 +48,9 @@ fn every_variant_is_valid() {
             entry_points += module.entry_points.len();
         }
     }
-    // Four kernels, of which encode has three parts for many steps, top_k a second part and score a second way.
-    assert_eq!(entry_points, 9 * shapes().len());
+    // Four kernels, of which encode has three parts for many steps, top_k a second part and score a second way; a recurrent
+    // encoder has two parts for a step in pieces.
+    assert_eq!(entry_points, (9 + 8 + 8 + 9) * shapes_of(EncoderKind::Transformer).len());
 }
 
 #[test]

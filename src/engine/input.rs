@@ -1,7 +1,7 @@
 //! From an event to the encoder's input, `[hidden]`.
 
 use crate::event::{EventView, NO_TIME};
-use crate::format::{FieldWeights, GAP_BUCKETS, Matrix, Weights};
+use crate::format::{FieldWeights, GAP_BUCKETS, Matrix, TIME_BUCKETS, Weights};
 use std::f64::consts::{FRAC_2_PI, FRAC_PI_2};
 
 /// What the input needs to know of the event before.
@@ -22,6 +22,15 @@ pub fn gap_bucket(previous: Option<Previous>, time: i64) -> usize {
     let milliseconds = if time == NO_TIME || previous.time == NO_TIME { 0 } else { time.saturating_sub(previous.time) };
     let seconds = milliseconds.max(0) as u64 / 1000;
     (2 + (seconds + 1).ilog2() as usize).min(GAP_BUCKETS - 1)
+}
+
+/// The row of HSTU's time table: 0 where a time is unknown, else 1 + log2 of the seconds between.
+pub fn time_bucket(earlier: i64, later: i64) -> usize {
+    if earlier == NO_TIME || later == NO_TIME {
+        return 0;
+    }
+    let seconds = later.saturating_sub(earlier).max(0) as u64 / 1000;
+    (1 + (seconds + 1).ilog2() as usize).min(TIME_BUCKETS - 1)
 }
 
 /// Writes the input of an event, whose item must be known, to `out`.
@@ -91,6 +100,14 @@ mod tests {
         assert_eq!(gap_bucket(Some(Previous { time: 0, same_group: true }), 99_000), 1);
         assert_eq!((after(0), after(999), after(1000), after(3000), after(7000)), (2, 2, 3, 4, 5));
         assert_eq!((after(NO_TIME), after(-5000), after(i64::MAX)), (2, 2, GAP_BUCKETS - 1));
+    }
+
+    #[test]
+    fn times_between_events_double_from_bucket_to_bucket() {
+        let after = |milliseconds: i64| time_bucket(5, 5 + milliseconds);
+        assert_eq!((after(0), after(999), after(1000), after(3000), after(7000)), (1, 1, 2, 3, 4));
+        assert_eq!((after(-9000), time_bucket(0, i64::MAX)), (1, TIME_BUCKETS - 1));
+        assert_eq!((time_bucket(NO_TIME, 0), time_bucket(0, NO_TIME)), (0, 0));
     }
 
     #[test]

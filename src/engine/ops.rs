@@ -10,11 +10,15 @@ use std::future::Future;
 pub struct Step<'a> {
     /// The event's input, `[hidden]`.
     pub input: &'a [f32],
-    /// The rotation of this position: a cosine and a sine for each pair of values, `[head_size]`.
+    /// The rotation of this position: a cosine and a sine for each pair of values, `[head_size]`; only a transformer
+    /// looks at it.
     pub rotation: &'a [f32],
+    /// For each place of the ring the bucket of the time since its event, `[max_len]`; empty but for HSTU.
+    pub buckets: &'a [u32],
     /// Where in the ring this event's keys and values go.
     pub slot: usize,
-    /// How many places of the ring hold keys and values, this one included.
+    /// How many places of the ring hold keys and values, this one included; of a recurrent encoder, which has no ring,
+    /// how many steps it has taken with this one. 1 begins a session.
     pub filled: usize,
 }
 

@@ -4,8 +4,8 @@ use super::counting::{Candidate, History, Rules};
 use super::input::{self, Previous};
 use super::ops::{Adjustment, Ops, Step, TopK};
 use crate::error::{Error, Result};
-use crate::event::{EventView, Upcoming};
-use crate::format::{FEATURES, Model};
+use crate::event::{EventView, NO_TIME, Upcoming};
+use crate::format::{EncoderKind, FEATURES, Model};
 use crate::schema::FilterSeen;
 use crate::vocab::ItemId;
 use std::sync::Arc;
@@ -21,6 +21,9 @@ pub struct Stream<O: Ops> {
     previous_time: Option<i64>,
     input: Vec<f32>,
     rotation: Vec<f32>,
+    /// The times of the events in the ring and the buckets of the time since, `[max_len]`; empty but for HSTU.
+    times: Vec<i64>,
+    buckets: Vec<u32>,
     adjustments: Vec<Adjustment>,
 }
 
@@ -31,12 +34,16 @@ impl<O: Ops> Stream<O> {
     /// What the device says to the opening step.
     pub fn new(model: Arc<Model>, ops: O) -> Result<Self> {
         let architecture = &model.metadata.architecture;
+        let turned = if architecture.encoder == EncoderKind::Transformer { architecture.head_size() } else { 0 };
+        let timed = if architecture.encoder == EncoderKind::Hstu { architecture.max_len } else { 0 };
         let mut stream = Self {
             history: History::new(Rules::of(&model)),
             steps: 0,
             previous_time: None,
             input: vec![0.0; architecture.hidden],
-            rotation: vec![0.0; architecture.head_size()],
+            rotation: vec![0.0; turned],
+            times: vec![NO_TIME; timed],
+            buckets: vec![0; timed],
             adjustments: Vec::new(),
             ops,
             model,
@@ -54,7 +61,7 @@ impl<O: Ops> Stream<O> {
         self.steps = 0;
         self.previous_time = None;
         self.input.copy_from_slice(&self.model.weights.start);
-        self.encode()
+        self.encode(NO_TIME)
     }
 
     /// Takes one event: one encoder step, one step of counting. An unknown item's event changes nothing, since a
@@ -70,7 +77,7 @@ impl<O: Ops> Stream<O> {
         let same_group = !self.history.opens_group(event.group);
         let previous = self.previous_time.map(|time| Previous { time, same_group });
         input::write(&self.model.weights, event, previous, &mut self.input);
-        self.encode()?;
+        self.encode(event.time)?;
         self.count(event);
         Ok(())
     }
@@ -81,7 +88,7 @@ impl<O: Ops> Stream<O> {
     /// # Errors
     /// Those of [`Stream::observe`].
     pub fn catch_up(&mut self, event: EventView<'_>, later: usize) -> Result<()> {
-        if later < self.reach() || !event.is_known() {
+        if later < self.model.metadata.architecture.reach() || !event.is_known() {
             return self.observe(event);
         }
         self.check(event)?;
@@ -94,13 +101,6 @@ impl<O: Ops> Stream<O> {
     /// (`filter_seen = "group"`). Training's logs have no such events.
     pub fn repeats(&self, event: EventView<'_>) -> bool {
         self.model.metadata.schema.filter_seen == FilterSeen::Group && self.history.holds(event)
-    }
-
-    /// How many of the latest events the encoder's state depends on: each block sees `max_len` inputs of the one
-    /// below.
-    fn reach(&self) -> usize {
-        let architecture = &self.model.metadata.architecture;
-        architecture.blocks * (architecture.max_len - 1) + 1
     }
 
     fn check(&self, event: EventView<'_>) -> Result<()> {
@@ -178,14 +178,24 @@ impl<O: Ops> Stream<O> {
         &self.adjustments
     }
 
-    fn encode(&mut self) -> Result<()> {
-        let max_len = self.model.metadata.architecture.max_len as u64;
+    fn encode(&mut self, time: i64) -> Result<()> {
+        let architecture = &self.model.metadata.architecture;
+        // Without a ring there is no end to what is remembered.
+        let ring = if architecture.encoder.is_recurrent() { u64::MAX } else { architecture.max_len as u64 };
+        let slot = (self.steps % ring) as usize;
+        if let Some(place) = self.times.get_mut(slot) {
+            *place = time;
+        }
+        for (bucket, &earlier) in self.buckets.iter_mut().zip(&self.times) {
+            *bucket = input::time_bucket(earlier, time) as u32;
+        }
         input::rotation(self.steps, &mut self.rotation);
         let step = Step {
             input: &self.input,
             rotation: &self.rotation,
-            slot: (self.steps % max_len) as usize,
-            filled: (self.steps + 1).min(max_len) as usize,
+            buckets: &self.buckets,
+            slot,
+            filled: (self.steps + 1).min(ring) as usize,
         };
         self.ops.encode(&step)?;
         self.steps += 1;

@@ -1,14 +1,16 @@
 //! The model file: a safetensors container whose one metadata entry says what the tensors mean.
 
+mod blocks;
 mod container;
 mod model;
 mod read;
 mod weights;
 mod write;
 
+pub use blocks::{Block, EncoderKind, HstuBlock, RecurrentBlock, TIME_BUCKETS, TransformerBlock};
 pub use container::{Container, Dtype, TensorView, Writer};
 pub use model::{FORMAT_VERSION, Metadata, Model};
 pub use weights::{
-    Architecture, Block, Context, Counting, FEATURES, FieldWeights, GAP_BUCKETS, ItemTable, Matrix, Neighbours,
-    OPEN_BUCKETS, REPEAT_COUNTS, REPEAT_LASTS, TERMS, Weights,
+    Architecture, Context, Counting, FEATURES, FieldWeights, GAP_BUCKETS, ItemTable, Matrix, Neighbours, OPEN_BUCKETS,
+    REPEAT_COUNTS, REPEAT_LASTS, TERMS, Weights,
 };

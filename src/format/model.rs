@@ -2,7 +2,7 @@
 
 use super::container::{Container, Writer};
 use super::read::Reader;
-use super::weights::{Architecture, Block, FieldWeights, ItemTable, Matrix, Weights};
+use super::weights::{Architecture, FieldWeights, ItemTable, Matrix, Weights};
 use super::write::{write_vocab, write_weights};
 use crate::error::{Error, Result};
 use crate::json::{self, FromJson, Json};
@@ -91,7 +91,7 @@ impl Model {
             return Err(Error::Format(format!("{bits} bits, expected 4, 8, 16 or 32; export the model again")));
         }
         let reader = Reader { file, bits };
-        let items = reader.file.get("items.weight").map_or(0, |rows| rows.rows);
+        let items = reader.file.get("items.bias").map_or(0, |biases| biases.columns);
         let vocab = reader.vocab(items)?;
         let weights = reader.weights(&metadata, items)?;
         Ok(Self { metadata, vocab, weights })
@@ -116,7 +116,9 @@ impl Model {
         let mut model = self.clone();
         model.metadata.bits = bits;
         let Weights { items, item_bias, item_repeat, gap, fields, blocks, neighbours, .. } = &mut model.weights;
-        if let ItemTable::F32(matrix) = items {
+        if let ItemTable::F32(matrix) = items
+            && matrix.columns > 0
+        {
             *items = match bits {
                 4 => ItemTable::Int4(Int4Rows::quantize(&matrix.values, matrix.columns)),
                 8 => {
@@ -145,9 +147,8 @@ impl Model {
                 matrices.push(matrix);
             }
         }
-        for Block { attention_norm: _, qkv, attention_out, feed_forward_norm: _, up, down } in blocks {
-            matrices.extend([qkv, attention_out, up, down]);
-        }
+        let parts = blocks.iter_mut().flat_map(|block| block.parts_mut());
+        matrices.extend(parts.map(|(_, matrix)| matrix).filter(|matrix| !matrix.is_vector()));
         for matrix in matrices {
             *matrix = rounded(matrix, bits);
         }

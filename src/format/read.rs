@@ -1,10 +1,10 @@
 //! A file's tensors, as a model has them; every length and every reference is checked.
 
+use super::blocks::Block;
 use super::container::{Container, Dtype};
 use super::model::{Metadata, short_ids};
 use super::weights::{
-    Architecture, Block, FieldWeights, GAP_BUCKETS, ItemTable, Matrix, Neighbours, OPEN_BUCKETS, REPEAT_COUNTS,
-    REPEAT_LASTS, TERMS, Weights,
+    FieldWeights, GAP_BUCKETS, ItemTable, Matrix, Neighbours, OPEN_BUCKETS, REPEAT_COUNTS, REPEAT_LASTS, TERMS, Weights,
 };
 use crate::error::{Error, Result};
 use crate::quant::{BLOCK, Int4Rows, Int8Rows, f32_from_half};
@@ -38,20 +38,12 @@ impl Reader<'_> {
     }
 
     pub fn weights(&self, metadata: &Metadata, items: usize) -> Result<Weights> {
-        let Architecture { hidden, heads: _, blocks, feed_forward, max_len: _, counting: _ } = metadata.architecture;
-        let block = |place: usize| -> Result<Block> {
-            Ok(Block {
-                attention_norm: self.vector(&format!("blocks.{place}.attention_norm"), hidden)?,
-                qkv: self.matrix(self.bits, &format!("blocks.{place}.qkv"), 3 * hidden, hidden)?,
-                attention_out: self.matrix(self.bits, &format!("blocks.{place}.attention_out"), hidden, hidden)?,
-                feed_forward_norm: self.vector(&format!("blocks.{place}.feed_forward_norm"), hidden)?,
-                up: self.matrix(self.bits, &format!("blocks.{place}.up"), 2 * feed_forward, hidden)?,
-                down: self.matrix(self.bits, &format!("blocks.{place}.down"), hidden, feed_forward)?,
-            })
-        };
+        let architecture = &metadata.architecture;
+        let hidden = architecture.hidden;
         let rows = "items.weight";
         Ok(Weights {
             items: match self.bits {
+                _ if hidden == 0 => ItemTable::F32(Matrix::default()),
                 4 if hidden % BLOCK != 0 => {
                     return Err(Error::Format(format!("{hidden} columns in int4, expected a multiple of {BLOCK}")));
                 }
@@ -67,7 +59,12 @@ impl Reader<'_> {
             start: self.vector("start", hidden)?,
             gap: self.matrix(self.bits, "gap", GAP_BUCKETS, hidden)?,
             fields: self.fields(&metadata.schema, hidden)?,
-            blocks: (0..blocks).map(block).collect::<Result<_>>()?,
+            blocks: match Block::shapes(architecture) {
+                Some(shapes) => {
+                    (0..architecture.blocks).map(|place| self.block(&shapes, place)).collect::<Result<_>>()?
+                }
+                None => Vec::new(),
+            },
             final_norm: self.vector("final_norm", hidden)?,
             gates: self.f32("gates", TERMS, hidden)?,
             gate_bias: self.vector("gate_bias", TERMS)?,
@@ -75,6 +72,16 @@ impl Reader<'_> {
             log_scale: self.vector("log_scale", 1)?[0],
             repeat: self.f32("repeat", REPEAT_LASTS, REPEAT_COUNTS)?,
             neighbours: self.neighbours(items)?,
+        })
+    }
+
+    fn block(&self, shapes: &Block<[usize; 2]>, place: usize) -> Result<Block> {
+        shapes.try_map(|name, &[rows, columns]| {
+            let name = format!("blocks.{place}.{name}");
+            match rows {
+                1 => self.vector(&name, columns).map(Matrix::vector),
+                _ => self.matrix(self.bits, &name, rows, columns),
+            }
         })
     }
 
@@ -123,12 +130,16 @@ impl Reader<'_> {
     }
 
     fn vector(&self, name: &str, length: usize) -> Result<Vec<f32>> {
+        if length == 0 {
+            return Ok(Vec::new());
+        }
         let values = self.file.require(name, Dtype::F32, 1, length)?;
         finite(name, values)
     }
 
     fn matrix(&self, bits: u32, name: &str, rows: usize, columns: usize) -> Result<Matrix> {
         match bits {
+            _ if columns == 0 => self.f32(name, rows, columns),
             ..=8 => {
                 let codes = self.file.require(name, Dtype::I8, rows, columns)?;
                 let scales = self.file.require(&format!("{name}.scale"), Dtype::F32, 1, rows)?;
@@ -143,7 +154,11 @@ impl Reader<'_> {
         }
     }
 
+    /// A tensor without values is not in the file.
     fn f32(&self, name: &str, rows: usize, columns: usize) -> Result<Matrix> {
+        if columns == 0 {
+            return Ok(Matrix::default());
+        }
         let values = self.file.require(name, Dtype::F32, rows, columns)?;
         Ok(Matrix { columns, values: finite(name, values)? })
     }

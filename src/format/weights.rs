@@ -1,5 +1,6 @@
 //! What a model is made of: its architecture and its weights, as plain numbers.
 
+use super::blocks::{Block, EncoderKind};
 use crate::error::{Error, Result};
 use crate::json::{read_name, read_object};
 use crate::quant::{Int4Rows, Int8Rows, MAX_COLUMNS};
@@ -21,15 +22,17 @@ pub const TERMS: usize = 1 + FEATURES;
 /// The sizes of a model; one with the same sizes can hold its weights.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Architecture {
-    /// Values in an item's row and in the encoder's state.
+    /// What runs between the inputs and the query; files of a transformer may lack it.
+    pub encoder: EncoderKind,
+    /// Values in an item's row and in the encoder's state; 0 where it only counts.
     pub hidden: usize,
-    /// Attention heads; they divide `hidden` into even parts.
+    /// Attention heads; they divide `hidden` into even parts. Of no effect without attention.
     pub heads: usize,
-    /// Transformer blocks.
+    /// Blocks, one after the other; 0 where the encoder only counts.
     pub blocks: usize,
-    /// Values inside a block's gated feed-forward layer.
+    /// Values inside a transformer block's gated feed-forward layer. Of no effect in the others.
     pub feed_forward: usize,
-    /// How many events back attention reaches, this one included.
+    /// How many events back attention reaches, this one included. Of no effect without attention.
     pub max_len: usize,
     /// The counting terms beside the encoder.
     pub counting: Counting,
@@ -58,7 +61,9 @@ pub enum Context {
     LastEvents,
 }
 
-read_object!(Architecture { hidden, heads, blocks, feed_forward, max_len, counting });
+read_object!(Architecture {
+    hidden, heads, blocks, feed_forward, max_len, counting
+} or { encoder: EncoderKind::Transformer });
 read_object!(Counting { decay, recency_epsilon, neighbour_epsilon, context });
 read_name!(Context { "open_group" => OpenGroup, "last_events" => LastEvents });
 
@@ -75,6 +80,16 @@ impl Matrix {
     /// A matrix of zeros.
     pub fn zeros(rows: usize, columns: usize) -> Self {
         Self { columns, values: vec![0.0; rows * columns] }
+    }
+
+    /// A vector: a matrix of one row.
+    pub fn vector(values: Vec<f32>) -> Self {
+        Self { columns: values.len(), values }
+    }
+
+    /// Whether it is a vector.
+    pub fn is_vector(&self) -> bool {
+        self.values.len() == self.columns
     }
 
     /// One row, `[columns]`.
@@ -105,15 +120,6 @@ pub enum ItemTable {
 }
 
 impl ItemTable {
-    /// The number of items.
-    pub fn rows(&self) -> usize {
-        match self {
-            Self::F32(matrix) => matrix.rows(),
-            Self::Int8(rows) => rows.scales.len(),
-            Self::Int4(rows) => rows.scales.len(),
-        }
-    }
-
     /// Writes one item's row to `out`, `[hidden]`.
     pub fn copy_row(&self, row: usize, out: &mut [f32]) {
         match self {
@@ -136,23 +142,6 @@ pub enum FieldWeights {
         /// Instead of it.
         missing: Vec<f32>,
     },
-}
-
-/// One transformer block; matrices are `[out, in]`.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct Block {
-    /// RMS norm before attention, `[hidden]`.
-    pub attention_norm: Vec<f32>,
-    /// Queries, keys and values, `[3 * hidden, hidden]`.
-    pub qkv: Matrix,
-    /// After attention, `[hidden, hidden]`.
-    pub attention_out: Matrix,
-    /// RMS norm before the feed-forward layer, `[hidden]`.
-    pub feed_forward_norm: Vec<f32>,
-    /// Gate, then value: `[2 * feed_forward, hidden]`.
-    pub up: Matrix,
-    /// `[hidden, feed_forward]`.
-    pub down: Matrix,
 }
 
 /// For each item the items met beside it: compressed sparse rows.
@@ -183,7 +172,7 @@ impl Neighbours {
 /// All weights of a model.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Weights {
-    /// `[items, hidden]`.
+    /// `[items, hidden]`; empty, as floats, where `hidden` is 0.
     pub items: ItemTable,
     /// The popularity term: log popularity at first, then learned. `[items]`
     pub item_bias: Vec<f32>,
@@ -219,12 +208,34 @@ impl Architecture {
         self.hidden / self.heads
     }
 
+    /// Gates of a recurrent layer, the candidate included.
+    pub fn gates(&self) -> usize {
+        if self.encoder == EncoderKind::Gru { 3 } else { 4 }
+    }
+
+    /// Floats that a block remembers from step to step: the keys of the last `max_len` events, then their values; or the
+    /// layer's state, then an LSTM's cells.
+    pub fn memory(&self) -> usize {
+        match self.encoder {
+            EncoderKind::Transformer | EncoderKind::Hstu => 2 * self.max_len * self.hidden,
+            EncoderKind::Gru => self.hidden,
+            EncoderKind::Lstm => 2 * self.hidden,
+            EncoderKind::Counting => 0,
+        }
+    }
+
+    /// How many of the latest events the state depends on: with attention, each block sees `max_len` inputs of the one
+    /// below; what is recurrent depends on all.
+    pub fn reach(&self) -> usize {
+        if self.encoder.is_recurrent() { usize::MAX } else { self.blocks * (self.max_len - 1) + 1 }
+    }
+
     /// Checks that the sizes fit each other and stay within what the engine runs.
     ///
     /// # Errors
     /// [`Error::Schema`] names the value and its limits.
     pub fn validate(&self) -> Result<()> {
-        let Self { hidden, heads, blocks, feed_forward, max_len, counting } = self;
+        let Self { encoder, hidden, heads, blocks, feed_forward, max_len, counting } = self;
         let within = |name: &str, value: usize, limit: usize| {
             if (1..=limit).contains(&value) {
                 Ok(())
@@ -232,12 +243,19 @@ impl Architecture {
                 Err(Error::Schema(format!("{name} is {value}, expected 1 to {limit}")))
             }
         };
-        within("hidden", *hidden, MAX_COLUMNS)?;
-        within("heads", *heads, *hidden)?;
-        within("blocks", *blocks, 16)?;
+        if *encoder == EncoderKind::Counting {
+            if (*hidden, *blocks) != (0, 0) {
+                return Err(Error::Schema(format!("{hidden} hidden values in {blocks} blocks count, expected 0 in 0")));
+            }
+            within("heads", *heads, MAX_COLUMNS)?;
+        } else {
+            within("hidden", *hidden, MAX_COLUMNS)?;
+            within("heads", *heads, *hidden)?;
+            within("blocks", *blocks, 16)?;
+        }
         within("feed_forward", *feed_forward, 4096)?;
         within("max_len", *max_len, 2048)?;
-        if hidden % (2 * heads) != 0 {
+        if !encoder.is_recurrent() && hidden % (2 * heads) != 0 {
             return Err(Error::Schema(format!("hidden {hidden} must be a multiple of twice the heads ({heads})")));
         }
         let Counting { decay, recency_epsilon, neighbour_epsilon, context: _ } = counting;

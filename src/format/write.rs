@@ -2,7 +2,7 @@
 
 use super::container::{Dtype, Writer};
 use super::model::{Model, short_ids};
-use super::weights::{Block, FieldWeights, ItemTable, Matrix, Neighbours, Weights};
+use super::weights::{FieldWeights, ItemTable, Matrix, Neighbours, Weights};
 use crate::quant::{Int4Rows, Int8Rows, half_from_f32};
 use crate::vocab::{Packed, Stored, Texts, Vocab};
 
@@ -40,7 +40,9 @@ pub fn write_weights(writer: &mut Writer, model: &Model) {
         neighbours,
     } = &model.weights;
     let vector = |writer: &mut Writer, name: &str, values: &[f32]| {
-        writer.add(name, Dtype::F32, &[values.len()], values);
+        if !values.is_empty() {
+            writer.add(name, Dtype::F32, &[values.len()], values);
+        }
     };
     match items {
         ItemTable::F32(rows) => write_matrix(writer, "items.weight", rows, bits),
@@ -67,13 +69,14 @@ pub fn write_weights(writer: &mut Writer, model: &Model) {
         }
     }
     for (place, block) in blocks.iter().enumerate() {
-        let Block { attention_norm, qkv, attention_out, feed_forward_norm, up, down } = block;
-        vector(writer, &format!("blocks.{place}.attention_norm"), attention_norm);
-        write_matrix(writer, &format!("blocks.{place}.qkv"), qkv, bits);
-        write_matrix(writer, &format!("blocks.{place}.attention_out"), attention_out, bits);
-        vector(writer, &format!("blocks.{place}.feed_forward_norm"), feed_forward_norm);
-        write_matrix(writer, &format!("blocks.{place}.up"), up, bits);
-        write_matrix(writer, &format!("blocks.{place}.down"), down, bits);
+        for (name, matrix) in block.parts() {
+            let name = format!("blocks.{place}.{name}");
+            if matrix.is_vector() {
+                vector(writer, &name, &matrix.values);
+            } else {
+                write_matrix(writer, &name, matrix, bits);
+            }
+        }
     }
     vector(writer, "final_norm", final_norm);
     // The gates, the repeat table and the norms are a few hundred numbers that scale everything: they stay f32.
@@ -107,6 +110,7 @@ fn write_neighbours(writer: &mut Writer, neighbours: &Neighbours, bits: u32) {
 fn write_matrix(writer: &mut Writer, name: &str, matrix: &Matrix, bits: u32) {
     let shape = [matrix.rows(), matrix.columns];
     match bits {
+        _ if matrix.values.is_empty() => {}
         ..=8 => {
             let rows = Int8Rows::quantize(&matrix.values, matrix.columns);
             writer.add(name, Dtype::I8, &shape, &rows.codes);
@@ -121,5 +125,7 @@ fn write_matrix(writer: &mut Writer, name: &str, matrix: &Matrix, bits: u32) {
 }
 
 fn write_f32(writer: &mut Writer, name: &str, matrix: &Matrix) {
-    writer.add(name, Dtype::F32, &[matrix.rows(), matrix.columns], &matrix.values);
+    if !matrix.values.is_empty() {
+        writer.add(name, Dtype::F32, &[matrix.rows(), matrix.columns], &matrix.values);
+    }
 }

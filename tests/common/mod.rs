@@ -2,11 +2,12 @@
 
 use foreclick::event::{EncodedEvent, NO_TIME};
 use foreclick::format::{
-    Architecture, Block, Context, Counting, FORMAT_VERSION, FieldWeights, GAP_BUCKETS, ItemTable, Matrix, Metadata,
-    Model, Neighbours, OPEN_BUCKETS, REPEAT_COUNTS, REPEAT_LASTS, TERMS, Weights,
+    Architecture, Block, Context, Counting, EncoderKind, FORMAT_VERSION, FieldWeights, GAP_BUCKETS, ItemTable, Matrix,
+    Metadata, Model, Neighbours, OPEN_BUCKETS, REPEAT_COUNTS, REPEAT_LASTS, TERMS, Weights,
 };
 use foreclick::schema::{Field, FieldKind, FilterSeen, Schema, Task};
 use foreclick::vocab::{UNKNOWN_ITEM, Vocab};
+use std::convert::Infallible;
 
 /// What a random model looks like.
 #[derive(Debug, Clone, Copy)]
@@ -65,11 +66,20 @@ pub fn random_model(shape: ModelShape, seed: u64) -> Model {
 
 /// A model with random weights, as training leaves it.
 pub fn unquantized_model(shape: ModelShape, seed: u64) -> Model {
+    unquantized_model_of(EncoderKind::Transformer, shape, seed)
+}
+
+/// The same with any encoder; what only counts has no hidden values.
+pub fn unquantized_model_of(encoder: EncoderKind, shape: ModelShape, seed: u64) -> Model {
+    let shape = match encoder {
+        EncoderKind::Counting => ModelShape { hidden: 0, blocks: 0, ..shape },
+        _ => shape,
+    };
     let ModelShape { hidden, heads, blocks, feed_forward, max_len, items, has_group, has_fields, filter_seen } = shape;
     let random = &mut Random(seed);
     let context = if has_group { Context::OpenGroup } else { Context::LastEvents };
     let counting = Counting { decay: 0.97, recency_epsilon: 0.1, neighbour_epsilon: 0.01, context };
-    let architecture = Architecture { hidden, heads, blocks, feed_forward, max_len, counting };
+    let architecture = Architecture { encoder, hidden, heads, blocks, feed_forward, max_len, counting };
     architecture.validate().unwrap();
     let fields = if has_fields {
         vec![
@@ -95,16 +105,7 @@ pub fn unquantized_model(shape: ModelShape, seed: u64) -> Model {
         } else {
             vec![]
         },
-        blocks: (0..blocks)
-            .map(|_| Block {
-                attention_norm: random.norm(hidden),
-                qkv: random.matrix(3 * hidden, hidden),
-                attention_out: random.matrix(hidden, hidden),
-                feed_forward_norm: random.norm(hidden),
-                up: random.matrix(2 * feed_forward, hidden),
-                down: random.matrix(hidden, feed_forward),
-            })
-            .collect(),
+        blocks: random_blocks(random, &architecture),
         final_norm: random.norm(hidden),
         gates: random.matrix(TERMS, hidden),
         gate_bias: random.vector(TERMS, 1.0),
@@ -125,9 +126,23 @@ pub fn unquantized_model(shape: ModelShape, seed: u64) -> Model {
     Model { metadata, vocab, weights }
 }
 
+fn random_blocks(random: &mut Random, architecture: &Architecture) -> Vec<Block> {
+    let Some(shapes) = Block::shapes(architecture) else { return vec![] };
+    let mut parameter = |name: &str, [rows, columns]: [usize; 2]| match rows {
+        1 if name.ends_with("norm") => Matrix::vector(random.norm(columns)),
+        1 => Matrix::vector(random.vector(columns, 0.5)),
+        _ => random.matrix(rows, columns),
+    };
+    let mut block = || {
+        let Ok(block) = shapes.try_map(|name, shape| Ok::<_, Infallible>(parameter(name, *shape)));
+        block
+    };
+    (0..architecture.blocks).map(|_| block()).collect()
+}
+
 fn unit_rows(random: &mut Random, items: usize, hidden: usize) -> Matrix {
     let mut rows = random.matrix(items, hidden);
-    for row in rows.values.chunks_exact_mut(hidden) {
+    for row in rows.values.chunks_exact_mut(hidden.max(1)) {
         let length = row.iter().map(|value| value * value).sum::<f32>().sqrt();
         row.iter_mut().for_each(|value| *value /= length);
     }

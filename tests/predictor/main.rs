@@ -7,11 +7,11 @@ mod gpu;
 #[path = "../common/page.rs"]
 mod page;
 
-use common::{ModelShape, random_events, random_model};
+use common::{ModelShape, random_events, random_model, unquantized_model_of};
 use foreclick::engine::cpu::{Cpu, Simd};
 use foreclick::engine::{Ops, Stream};
 use foreclick::event::{Event, Upcoming, Value};
-use foreclick::format::Model;
+use foreclick::format::{EncoderKind, Model};
 use foreclick::predictor::{ExplainOptions, MAX_COUNTED, MAX_EVENTS, PredictOptions, Prediction, Predictor};
 use foreclick::schema::FilterSeen;
 use page::page_events;
@@ -121,6 +121,39 @@ fn a_new_group_frees_what_the_open_one_holds() {
         assert!(!ranked.contains(&"0000002".into()) && ranked.contains(&"0000001".into()));
     }
     assert_eq!(ranked(&mut predictor, Some("c")).len(), SHAPE.items);
+}
+
+/// A restored history is encoded only as far back as the encoder sees; a recurrent one forgets nothing.
+#[test]
+fn every_encoder_restores_and_explains_what_it_observed() {
+    for encoder in EncoderKind::ALL {
+        let model = unquantized_model_of(encoder, SHAPE, 1).quantized(8);
+        let events = events(24, 5);
+        assert!(taken(&events).len() > 16 && taken(&events)[0].0 == 0);
+        let mut observed: Predictor = predictor(&model);
+        events.iter().for_each(|event| observed.observe(event.clone()).unwrap());
+        let mut restored: Predictor = predictor(&model);
+        restored.restore(events.clone()).unwrap();
+        let (expected, got) = (predict(&mut observed), predict(&mut restored));
+        assert_eq!(names(&got), names(&expected), "{encoder:?}");
+        assert!(got.items.iter().zip(&expected.items).all(|(a, b)| (a.score - b.score).abs() < 1e-4), "{encoder:?}");
+
+        let explanation = restored.explain(&got.items[0].item, &ExplainOptions::default()).unwrap();
+        let terms = explanation.terms;
+        let sum = terms.taste + terms.popularity + terms.repetition + terms.neighbours + terms.habit;
+        assert!((sum - got.items[0].score).abs() < 1e-3, "{encoder:?}: {terms:?}");
+
+        // The first event is out of attention's reach, and not of a recurrent encoder's.
+        let mut later: Predictor = predictor(&model);
+        let mut changed = events;
+        changed[0].item = changed[9].item.clone();
+        later.restore(changed).unwrap();
+        let taste = |predictor: &mut Predictor| {
+            predictor.explain(&got.items[0].item, &ExplainOptions { events: 0, ..ExplainOptions::default() }).unwrap()
+        };
+        let (before, after) = (taste(&mut restored).terms.taste, taste(&mut later).terms.taste);
+        assert_eq!(before != after, encoder.is_recurrent(), "{encoder:?}: {before} and {after}");
+    }
 }
 
 #[test]

@@ -7,7 +7,8 @@ mod proto;
 
 use crate::engine::cpu::RMS_EPSILON;
 use crate::format::{
-    Architecture, Block, FEATURES, FieldWeights, ItemTable, Matrix, Model, OPEN_BUCKETS, TERMS, Weights,
+    Architecture, Block, EncoderKind, FEATURES, FieldWeights, ItemTable, Matrix, Model, OPEN_BUCKETS, TERMS,
+    TransformerBlock, Weights,
 };
 use anyhow::{Result, ensure};
 use proto::{Attribute, Graph, Type};
@@ -76,8 +77,15 @@ the encoder: give no more of items, gaps (each as in the whole sequence) and fie
 /// Writes a model as trained as ONNX, with the inputs and outputs of [`INTERFACE`].
 ///
 /// # Errors
-/// When the model is quantized, or exceeds the 2 GiB of a protobuf message.
+/// When the encoder is no transformer, the model is quantized, or it exceeds the 2 GiB of a protobuf message.
 pub fn write(model: &Model) -> Result<Vec<u8>> {
+    let encoder = model.metadata.architecture.encoder;
+    ensure!(
+        encoder == EncoderKind::Transformer,
+        "the model's encoder is \"{}\", expected \"transformer\", the only one that is written as ONNX; train with \
+         [train] encoder = \"transformer\"",
+        encoder.name()
+    );
     let Weights { items, item_bias, .. } = &model.weights;
     let ItemTable::F32(items) = items else {
         anyhow::bail!("the item rows are quantized, expected a model as trained; give the run's folder");
@@ -154,6 +162,7 @@ fn write_encoder(graph: &mut Graph, model: &Model, inputs: &str) -> String {
     let positions = write_positions(graph, architecture, inputs);
     let mut state = inputs.to_owned();
     for (place, block) in model.weights.blocks.iter().enumerate() {
+        let Block::Transformer(block) = block else { continue };
         // Nobody asks for the last block's other states.
         let is_last = place + 1 == model.weights.blocks.len();
         state = write_block(graph, place, block, &positions, &state, is_last);
@@ -206,14 +215,14 @@ fn write_positions(graph: &mut Graph, architecture: &Architecture, inputs: &str)
 fn write_block(
     graph: &mut Graph,
     place: usize,
-    block: &Block,
+    block: &TransformerBlock,
     positions: &Positions,
     state: &str,
     is_last: bool,
 ) -> String {
-    let Block { attention_norm, qkv, attention_out, feed_forward_norm, up, down } = block;
-    let hidden = attention_norm.len();
-    let normed = write_norm(graph, &format!("attention_norm_{place}"), attention_norm, state);
+    let TransformerBlock { attention_norm, qkv, attention_out, feed_forward_norm, up, down } = block;
+    let hidden = attention_norm.columns;
+    let normed = write_norm(graph, &format!("attention_norm_{place}"), &attention_norm.values, state);
     let mut residual = state.to_owned();
     let mut asking = normed.clone();
     let Positions { mut cosines, mut sines, mut mask } = positions.clone();
@@ -245,7 +254,7 @@ fn write_block(
     let delta = write_product(graph, &format!("attention_out_{place}"), &attention_out.values, hidden, &context);
     let state = graph.node("Add", &[&residual, &delta], &[]);
 
-    let normed = write_norm(graph, &format!("feed_forward_norm_{place}"), feed_forward_norm, &state);
+    let normed = write_norm(graph, &format!("feed_forward_norm_{place}"), &feed_forward_norm.values, &state);
     let (gates, ups) = up.values.split_at(up.values.len() / 2);
     let gate = write_product(graph, &format!("gate_{place}"), gates, hidden, &normed);
     let up = write_product(graph, &format!("up_{place}"), ups, hidden, &normed);

@@ -23,7 +23,7 @@ pub struct Average {
 
 impl Average {
     pub fn new(weights: &Weights, horizon: u64) -> Self {
-        let row_faded = vec![0.0; weights.items.rows()];
+        let row_faded = vec![0.0; weights.item_bias.len()];
         Self { weights: weights.clone(), faded: 0.0, row_faded, horizon: horizon.max(1) as f32 }
     }
 
@@ -50,7 +50,7 @@ impl Average {
         (0..self.row_faded.len() as ItemId).for_each(|item| self.mix_row(weights, item));
         let mut mean = self.weights.clone();
         if let ItemTable::F32(Matrix { columns, values }) = &mut mean.items {
-            values.chunks_exact_mut(*columns).for_each(normalise);
+            values.chunks_exact_mut((*columns).max(1)).for_each(normalise);
         }
         mean
     }

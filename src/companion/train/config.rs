@@ -1,7 +1,7 @@
 //! The `[train]` section of foreclick.toml.
 
 use crate::error::{Error, Result};
-use crate::format::{Architecture, Context, Counting};
+use crate::format::{Architecture, Context, Counting, EncoderKind};
 use crate::schema::Schema;
 use serde::{Deserialize, Serialize};
 
@@ -9,15 +9,19 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct TrainConfig {
+    /// `transformer`, `hstu` (attention), `gru`, `lstm` (recurrent), or `counting`, which has no encoder. Default
+    /// `transformer`.
+    pub encoder: EncoderKind,
     /// Values in an item's row and in the encoder's state. Default 64.
     pub hidden: usize,
     /// Attention heads. Default 2.
     pub heads: usize,
-    /// Transformer blocks. Default 2.
+    /// Blocks of the encoder, one after the other. Default 2.
     pub blocks: usize,
-    /// Values inside the gated feed-forward layer. Default 128.
+    /// Values inside a transformer's gated feed-forward layer. Default 128.
     pub feed_forward: usize,
-    /// How many events back the encoder looks. Default 64.
+    /// How many events back attention looks, and the longest stretch of a sequence that is learned from at once.
+    /// Default 64.
     pub max_len: usize,
     /// The share of values dropped at the input and after each layer while training. Default: 0.5 where sequences have
     /// fewer than 20 training events on average, else 0.2.
@@ -98,6 +102,7 @@ pub enum NegativesDrawn {
 impl Default for TrainConfig {
     fn default() -> Self {
         Self {
+            encoder: EncoderKind::Transformer,
             hidden: 64,
             heads: 2,
             blocks: 2,
@@ -135,10 +140,13 @@ impl TrainConfig {
     }
 
     fn sizes(&self, context: Context) -> Architecture {
+        // What only counts has neither state nor item rows.
+        let counts = self.encoder == EncoderKind::Counting;
         Architecture {
-            hidden: self.hidden,
+            encoder: self.encoder,
+            hidden: if counts { 0 } else { self.hidden },
             heads: self.heads,
-            blocks: self.blocks,
+            blocks: if counts { 0 } else { self.blocks },
             feed_forward: self.feed_forward,
             max_len: self.max_len,
             counting: Counting {

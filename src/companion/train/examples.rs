@@ -7,6 +7,7 @@ use super::vector::add_scaled;
 use crate::companion::data::{Dataset, Part};
 use crate::engine::counting::{Candidate, History};
 use crate::engine::input::{self, Previous};
+use crate::event::NO_TIME;
 use crate::format::{FieldWeights, Neighbours, Weights};
 use crate::vocab::UNKNOWN_ITEM;
 use rand::RngExt;
@@ -71,6 +72,8 @@ pub struct Shard {
     pub len: usize,
     /// `[windows, len, hidden]`
     pub input: Vec<f32>,
+    /// When each input's event was, `[windows, len]`.
+    pub times: Vec<i64>,
     /// What to predict.
     pub positions: Vec<Position>,
     /// Own candidates of all positions.
@@ -91,6 +94,8 @@ impl Shard {
         self.len = windows.iter().map(|window| window.inputs.len()).max().unwrap_or(0);
         self.input.clear();
         self.input.resize(windows.len() * self.len * hidden, 0.0);
+        self.times.clear();
+        self.times.resize(windows.len() * self.len, NO_TIME);
         self.positions.clear();
         self.candidates.clear();
         for (row, window) in windows.iter().enumerate() {
@@ -104,9 +109,9 @@ impl Shard {
                 self.predict(dataset, first_event + input, row * self.len + column, history, neighbours);
                 history.observe(dataset.sequences.event(first_event + input));
             }
-            let out = &mut self.input[row * self.len * hidden..(row + 1) * self.len * hidden];
-            for (input, out) in window.inputs.clone().zip(out.chunks_exact_mut(hidden)) {
-                write_input(dataset, weights, first_event, input, out);
+            for (place, input) in (row * self.len..).zip(window.inputs.clone()) {
+                let out = &mut self.input[place * hidden..(place + 1) * hidden];
+                self.times[place] = write_input(dataset, weights, first_event, input, out);
             }
         }
     }
@@ -127,13 +132,16 @@ impl Shard {
     }
 }
 
-fn write_input(dataset: &Dataset, weights: &Weights, first_event: usize, input: usize, out: &mut [f32]) {
+/// Writes an input and tells its time.
+fn write_input(dataset: &Dataset, weights: &Weights, first_event: usize, input: usize, out: &mut [f32]) -> i64 {
     if input == 0 {
         out.copy_from_slice(&weights.start);
-    } else {
-        let place = first_event + input - 1;
-        input::write(weights, dataset.sequences.event(place), previous(dataset, first_event, place), out);
+        return NO_TIME;
     }
+    let place = first_event + input - 1;
+    let event = dataset.sequences.event(place);
+    input::write(weights, event, previous(dataset, first_event, place), out);
+    event.time
 }
 
 fn previous(dataset: &Dataset, first_event: usize, place: usize) -> Option<Previous> {
@@ -153,6 +161,9 @@ pub fn input_backward(
     rows: &mut RowGradients,
 ) {
     let hidden = gradient.final_norm.len();
+    if hidden == 0 {
+        return;
+    }
     for (row, window) in windows.iter().enumerate() {
         let first_event = dataset.sequences.range(window.sequence).start;
         let parts = input_gradient[row * len * hidden..(row + 1) * len * hidden].chunks_exact(hidden);

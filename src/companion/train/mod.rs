@@ -1,9 +1,9 @@
 //! Learns a model's weights from sequences.
 //!
-//! The transformer runs forward and backward on burn. Around it, where a catalogue's size would cost memory or
-//! time, the code is our own: the item rows live outside of burn and only the rows of a batch are updated; the
-//! softmax knows each position's own candidates; the optimiser's state is plain numbers, so that a resumed run is
-//! equal to the bit.
+//! Attention runs forward and backward on burn, recurrent layers by hand (`encoder.rs`). Around them, where a
+//! catalogue's size would cost memory or time, the code is our own: the item rows live outside of burn and only the rows
+//! of a batch are updated; the softmax knows each position's own candidates; the optimiser's state is plain numbers, so
+//! that a resumed run is equal to the bit.
 
 mod average;
 mod checkpoint;

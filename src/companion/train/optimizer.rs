@@ -108,7 +108,7 @@ pub struct Update {
 
 impl Optimizer {
     pub fn new(weights: &Weights) -> Self {
-        let items = weights.items.rows();
+        let items = weights.item_bias.len();
         let width = weights.final_norm.len() + ROW_EXTRAS;
         Self {
             first: zeros_like(weights),

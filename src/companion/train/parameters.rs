@@ -3,11 +3,12 @@
 use super::optimizer::SCALE_RATE;
 use super::random::{Purpose, stream};
 use crate::format::{
-    Architecture, Block, FieldWeights, GAP_BUCKETS, ItemTable, Matrix, Neighbours, OPEN_BUCKETS, REPEAT_COUNTS,
-    REPEAT_LASTS, TERMS, Weights,
+    Architecture, Block, EncoderKind, FieldWeights, GAP_BUCKETS, ItemTable, Matrix, Neighbours, OPEN_BUCKETS,
+    REPEAT_COUNTS, REPEAT_LASTS, TERMS, Weights,
 };
 use crate::schema::{FieldKind, Schema};
 use rand::{Rng, RngExt};
+use std::convert::Infallible;
 
 /// The gates at first: popularity, recency, neighbours, the nearest's, habit. This and the two below are about what a log-linear model
 /// without an encoder learned on the sample.
@@ -29,22 +30,12 @@ pub fn initial(
     neighbours: Neighbours,
     seed: u64,
 ) -> Weights {
-    let Architecture { hidden, feed_forward, blocks, .. } = *architecture;
+    let hidden = architecture.hidden;
     let mut rng = stream(seed, Purpose::Weights, 0, 0);
     let mut items = normal_matrix(&mut rng, counts.len(), hidden, 1.0);
-    items.values.chunks_exact_mut(hidden).for_each(normalise);
-    let spread = 1.0 / (hidden as f32).sqrt();
+    items.values.chunks_exact_mut(hidden.max(1)).for_each(normalise);
     let total: f32 = counts.iter().map(|&count| count as f32 + 1.0).sum();
     let mean = total / counts.len() as f32;
-    let block = |rng: &mut _| Block {
-        attention_norm: vec![1.0; hidden],
-        qkv: normal_matrix(rng, 3 * hidden, hidden, spread),
-        // What ends in the residual stream starts small, so that depth does not raise its variance.
-        attention_out: normal_matrix(rng, hidden, hidden, spread / (2.0 * blocks as f32).sqrt()),
-        feed_forward_norm: vec![1.0; hidden],
-        up: normal_matrix(rng, 2 * feed_forward, hidden, spread),
-        down: normal_matrix(rng, hidden, feed_forward, 1.0 / (2.0 * (blocks * feed_forward) as f32).sqrt()),
-    };
     let popularity: Vec<f32> = counts.iter().map(|&count| ((count as f32 + 1.0) / mean).ln()).collect();
     Weights {
         items: ItemTable::F32(items),
@@ -53,7 +44,7 @@ pub fn initial(
         start: normal_matrix(&mut rng, 1, hidden, 1.0).values,
         gap: normal_matrix(&mut rng, GAP_BUCKETS, hidden, 0.1),
         fields: schema.fields.iter().map(|field| initial_field(&mut rng, &field.kind, hidden)).collect(),
-        blocks: (0..blocks).map(|_| block(&mut rng)).collect(),
+        blocks: initial_blocks(&mut rng, architecture),
         final_norm: vec![1.0; hidden],
         gates: Matrix::zeros(TERMS, hidden),
         gate_bias: FIRST_GATES.to_vec(),
@@ -62,6 +53,31 @@ pub fn initial(
         repeat: Matrix { columns: REPEAT_COUNTS, values: vec![FIRST_REPEAT; REPEAT_LASTS * REPEAT_COUNTS] },
         neighbours,
     }
+}
+
+fn initial_blocks(rng: &mut impl Rng, architecture: &Architecture) -> Vec<Block> {
+    let Architecture { encoder, hidden, blocks, .. } = *architecture;
+    let Some(shapes) = Block::shapes(architecture) else { return Vec::new() };
+    let mut parameter = |name: &'static str, [rows, columns]: [usize; 2]| match name {
+        // An LSTM remembers at first (Jozefowicz et al. 2015).
+        "bias" if encoder == EncoderKind::Lstm => {
+            let mut bias = vec![0.0; columns];
+            bias[hidden..2 * hidden].fill(1.0);
+            Matrix::vector(bias)
+        }
+        "bias" | "distance" | "time" => Matrix::zeros(rows, columns),
+        _ if rows == 1 => Matrix::vector(vec![1.0; columns]),
+        // What ends in the residual stream starts small, so that depth does not raise its variance.
+        "attention_out" | "down" | "output" => {
+            normal_matrix(rng, rows, columns, 1.0 / (2.0 * (blocks * columns) as f32).sqrt())
+        }
+        _ => normal_matrix(rng, rows, columns, 1.0 / (columns as f32).sqrt()),
+    };
+    let mut block = || {
+        let Ok(block) = shapes.try_map(|name, shape| Ok::<_, Infallible>(parameter(name, *shape)));
+        block
+    };
+    (0..blocks).map(|_| block()).collect()
 }
 
 fn initial_field(rng: &mut impl Rng, kind: &FieldKind, hidden: usize) -> FieldWeights {
@@ -134,11 +150,11 @@ pub fn dense_mut(weights: &mut Weights) -> Vec<Dense<'_>> {
             FieldWeights::Number { weight, missing } => all.extend([keep(weight), keep(missing)]),
         }
     }
-    for Block { attention_norm, qkv, attention_out, feed_forward_norm, up, down } in blocks {
-        all.extend([keep(attention_norm), keep(feed_forward_norm)]);
-        for matrix in [qkv, attention_out, up, down] {
-            all.push(Dense { values: &mut matrix.values, decays: true, rate: 1.0 });
-        }
+    for block in blocks {
+        let parts = block.parts_mut().into_iter().map(|(_, matrix)| matrix);
+        let (vectors, matrices): (Vec<_>, Vec<_>) = parts.partition(|matrix| matrix.is_vector());
+        all.extend(vectors.into_iter().map(|vector| keep(&mut vector.values)));
+        all.extend(matrices.into_iter().map(|matrix| Dense { values: &mut matrix.values, decays: true, rate: 1.0 }));
     }
     all
 }

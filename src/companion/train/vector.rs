@@ -25,6 +25,20 @@ pub fn add_scaled(out: &mut [f32], row: &[f32], factor: f32) {
     }
 }
 
+/// The logistic function.
+#[inline(always)]
+pub fn sigmoid(x: f32) -> f32 {
+    let small = exp(-x.abs());
+    (if x < 0.0 { small } else { 1.0 }) / (1.0 + small)
+}
+
+/// The hyperbolic tangent.
+#[inline(always)]
+pub fn tanh(x: f32) -> f32 {
+    let small = exp(-2.0 * x.abs());
+    ((1.0 - small) / (1.0 + small)).copysign(x)
+}
+
 /// `out [m, n] (+)= a [m, k] * b [k, n]`; `out` is row-major, strides of `a` and `b` are (row, column).
 pub fn multiply(
     [m, n, k]: [usize; 3],
@@ -35,6 +49,12 @@ pub fn multiply(
     b_strides: [usize; 2],
     accumulate: bool,
 ) {
+    if k == 0 && !accumulate {
+        out[..m * n].fill(0.0);
+    }
+    if m * n * k == 0 {
+        return;
+    }
     assert!(out.len() >= m * n && a.len() >= m * k && b.len() >= k * n, "operands hold [{m}, {k}] x [{k}, {n}]");
     // SAFETY: the lengths above cover every place that dimensions and strides reach, since each operand is dense.
     unsafe {

@@ -1,7 +1,7 @@
 //! One training thread: forward and backward over its shard of a batch.
 
 use super::config::{NegativesDrawn, TrainConfig};
-use super::encoder::Encoder;
+use super::encoder::{Encoder, Inputs};
 use super::examples::{Shard, Window, input_backward};
 use super::head::{Examples, Head};
 use super::negatives::{Negatives, Popularity};
@@ -68,8 +68,13 @@ impl Worker {
         }
         let mut rng = stream(config.seed, Purpose::Step, step, part);
         self.draw_negatives(plan, &mut rng);
-        let input = std::mem::take(&mut self.shard.input);
-        let pass = self.encoder.forward(weights, input, windows.len(), Some((dropout, &mut rng)));
+        let inputs = Inputs {
+            values: std::mem::take(&mut self.shard.input),
+            times: &self.shard.times,
+            windows: windows.len(),
+            len: self.shard.len,
+        };
+        let pass = self.encoder.forward(weights, inputs, Some((dropout, &mut rng)));
         let states = pass.states();
         let mut states_gradient = vec![0.0; states.len()];
         let examples = Examples {
@@ -80,7 +85,7 @@ impl Worker {
             states: &states,
         };
         self.loss = self.head.run(weights, &examples, &mut states_gradient, &mut self.gradient, &mut self.rows);
-        let input_gradient = pass.backward(states_gradient, &mut self.gradient);
+        let input_gradient = pass.backward(weights, states_gradient, &mut self.gradient);
         input_backward(dataset, windows, self.shard.len, &input_gradient, &mut self.gradient, &mut self.rows);
     }
 

@@ -25,7 +25,8 @@ use std::sync::Arc;
 #[derive(Clone)]
 pub struct Cpu<L: Lanes> {
     model: Arc<Model>,
-    ring: encode::Ring,
+    /// What the encoder's blocks remember.
+    memory: Vec<f32>,
     scratch: encode::Scratch,
     /// The unit state times the learned scale, `[hidden]`.
     query: Vec<f32>,
@@ -50,7 +51,7 @@ impl<L: Lanes> Cpu<L> {
     pub fn new(model: Arc<Model>) -> Self {
         let architecture = &model.metadata.architecture;
         Self {
-            ring: encode::Ring::new(architecture),
+            memory: encode::memory(architecture),
             scratch: encode::Scratch::new(architecture),
             query: vec![0.0; architecture.hidden],
             asked: vec![0.0; architecture.hidden],
@@ -117,7 +118,7 @@ impl<L: Lanes> Cpu<L> {
 impl<L: Lanes> Ops for Cpu<L> {
     fn encode(&mut self, step: &Step<'_>) -> Result<()> {
         let Model { metadata, weights, .. } = &*self.model;
-        encode::run::<L>(&metadata.architecture, weights, step, &mut self.ring, &mut self.scratch);
+        encode::run::<L>(&metadata.architecture, weights, step, &mut self.memory, &mut self.scratch);
         encode::finish::<L>(weights, &mut self.scratch, &mut self.query, &mut self.state_gates);
         Ok(())
     }

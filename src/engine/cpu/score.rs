@@ -33,6 +33,11 @@ pub struct Rows<'a, T> {
 /// Writes the scores of these items.
 pub fn run<L: Lanes>(weights: &Weights, query: &Query<'_>, items: Range<usize>, scores: &mut [f32]) {
     let biases = &weights.item_bias[items.clone()];
+    if query.values.is_empty() {
+        // There are no rows: popularity is all.
+        scores.iter_mut().zip(biases).for_each(|(score, bias)| *score = query.gate * bias);
+        return;
+    }
     match &weights.items {
         ItemTable::F32(matrix) => {
             let columns = matrix.columns;

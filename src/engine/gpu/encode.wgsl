@@ -1,32 +1,25 @@
-// Events through the transformer, one after the other, by one workgroup: see the CPU's encode.
+// Events through the encoder, one after the other, by one workgroup: see the CPU's encode. What a step is told and how a
+// block computes is in a file of its own for each kind, below encode/.
 //
 // Matrices lie transposed, [in, out], so that neighbouring threads read neighbouring weights.
-
-struct Step {
-    slot: u32,
-    filled: u32,
-    input: array<f32, HIDDEN>,
-    rotation: array<f32, HEAD_SIZE>,
-}
 
 @group(0) @binding(0) var<uniform> call: Call;
 @group(0) @binding(1) var<storage, read> weights: array<f32>;
 @group(0) @binding(2) var<storage, read> steps: array<Step>;
-// Keys [BLOCKS, HIDDEN, MAX_LEN], then values [BLOCKS, MAX_LEN, HIDDEN].
+// What blocks remember between steps.
 @group(0) @binding(3) var<storage, read_write> ring: array<f32>;
 // [steps, HEADS, MAX_LEN]; steps one after the other share the first.
 @group(0) @binding(4) var<storage, read_write> logits: array<f32>;
 // Only encode and conclude have this one,
 @group(0) @binding(5) var<storage, read_write> state: State;
 // and only what works on many steps at once these: the block, and between its two kernels each step's residual and
-// query, [steps, HIDDEN].
+// query, [steps, HIDDEN] and [steps, KEPT].
 @group(0) @binding(6) var<uniform> part: vec4<u32>;
 @group(0) @binding(7) var<storage, read_write> residuals: array<f32>;
 @group(0) @binding(8) var<storage, read_write> queries: array<f32>;
 
 const RMS_EPSILON: f32 = 1e-6;
 const QUERY_LIMIT: f32 = 32767.0;
-const VALUES: u32 = BLOCKS * HIDDEN * MAX_LEN;
 // Threads that share a sum.
 const LANES: u32 = 16u;
 
@@ -44,46 +37,10 @@ fn encode(@builtin(local_invocation_index) local: u32) {
         }
         workgroupBarrier();
         for (var block = 0u; block < BLOCKS; block++) {
-            project(step, block, local);
-            attend(step, 0u, block, local);
-            feed_forward(block * BLOCK, local);
+            layer(step, block, local);
         }
     }
     finish(local);
-}
-
-// The first half of a block for many steps, a workgroup each: keys, values and queries. They find the ring empty, so
-// that none takes the place of a key that another still looks at.
-@compute @workgroup_size(WORKGROUP)
-fn project_all(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
-    let step = group.x;
-    for (var i = local; i < HIDDEN; i += WORKGROUP) {
-        if part.x == 0u {
-            residuals[step * HIDDEN + i] = steps[step].input[i];
-        }
-        residual[i] = residuals[step * HIDDEN + i];
-    }
-    workgroupBarrier();
-    project(step, part.x, local);
-    for (var i = local; i < HIDDEN; i += WORKGROUP) {
-        queries[step * HIDDEN + i] = y[i];
-    }
-}
-
-// The second half: each step looks at the keys and values up to its own.
-@compute @workgroup_size(WORKGROUP)
-fn attend_all(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
-    let step = group.x;
-    for (var i = local; i < HIDDEN; i += WORKGROUP) {
-        residual[i] = residuals[step * HIDDEN + i];
-        y[i] = queries[step * HIDDEN + i];
-    }
-    workgroupBarrier();
-    attend(step, step * HEADS * MAX_LEN, part.x, local);
-    feed_forward(part.x * BLOCK, local);
-    for (var i = local; i < HIDDEN; i += WORKGROUP) {
-        residuals[step * HIDDEN + i] = residual[i];
-    }
 }
 
 // What encode ends with, after the last of many steps.
@@ -96,101 +53,21 @@ fn conclude(@builtin(local_invocation_index) local: u32) {
     finish(local);
 }
 
-// y = the query; the ring takes key and value.
-fn project(step: u32, block: u32, local: u32) {
-    norm(block * BLOCK + ATTENTION_NORM, local);
-    multiply(block * BLOCK + QKV, 3u * HIDDEN, 0u, HIDDEN, local);
-    remember(step, block, local);
-}
-
-// Of y, with the logits from `first_logit` on.
-fn attend(step: u32, first_logit: u32, block: u32, local: u32) {
-    let filled = steps[step].filled;
-    for (var at = local; at < HEADS * filled; at += WORKGROUP) {
-        let first = at / filled * HEAD_SIZE;
-        let place = at % filled;
-        var sum = 0.0;
-        for (var i = first; i < first + HEAD_SIZE; i++) {
-            sum += y[i] * ring[(block * HIDDEN + i) * MAX_LEN + place];
-        }
-        logits[first_logit + at / filled * MAX_LEN + place] = sum;
-    }
-    storageBarrier();
-    workgroupBarrier();
-    mix(first_logit, block, filled, local);
-    multiply(block * BLOCK + ATTENTION_OUT, HIDDEN, 0u, HIDDEN, local);
-    add(local);
-}
-
-// Turns query and key by the position's angles; the ring takes key and value.
-fn remember(step: u32, block: u32, local: u32) {
-    let slot = steps[step].slot;
-    let half = HEAD_SIZE / 2u;
-    for (var pair = local; pair < HIDDEN / 2u; pair += WORKGROUP) {
-        let angle = pair % half;
-        let cosine = steps[step].rotation[2u * angle];
-        let sine = steps[step].rotation[2u * angle + 1u];
-        let first = pair / half * HEAD_SIZE + angle;
-        let second = first + half;
-        let query = vec2(y[first], y[second]);
-        y[first] = query.x * cosine - query.y * sine;
-        y[second] = query.x * sine + query.y * cosine;
-        let key = vec2(y[HIDDEN + first], y[HIDDEN + second]);
-        ring[(block * HIDDEN + first) * MAX_LEN + slot] = key.x * cosine - key.y * sine;
-        ring[(block * HIDDEN + second) * MAX_LEN + slot] = key.x * sine + key.y * cosine;
-    }
+// The residual of one of many steps before the block.
+fn load(step: u32, local: u32) {
     for (var i = local; i < HIDDEN; i += WORKGROUP) {
-        ring[VALUES + (block * MAX_LEN + slot) * HIDDEN + i] = y[2u * HIDDEN + i];
+        if part.x == 0u {
+            residuals[step * HIDDEN + i] = steps[step].input[i];
+        }
+        residual[i] = residuals[step * HIDDEN + i];
     }
-    storageBarrier();
     workgroupBarrier();
 }
 
-// x = the values, mixed by the softmax of the logits. Where threads outnumber values, several share one.
-fn mix(first_logit: u32, block: u32, filled: u32, local: u32) {
-    let parts = max(1u, WORKGROUP / HIDDEN);
-    for (var at = local; at < HIDDEN * parts; at += WORKGROUP) {
-        let i = at % HIDDEN;
-        let row = first_logit + i / HEAD_SIZE * MAX_LEN;
-        var largest = logits[row];
-        for (var place = 1u; place < filled; place++) {
-            largest = max(largest, logits[row + place]);
-        }
-        var total = 0.0;
-        var sum = 0.0;
-        for (var place = at / HIDDEN; place < filled; place += parts) {
-            let weight = exp((logits[row + place] - largest) * inverseSqrt(f32(HEAD_SIZE)));
-            total += weight;
-            sum += weight * ring[VALUES + (block * MAX_LEN + place) * HIDDEN + i];
-        }
-        x[at] = total;
-        y[at] = sum;
-    }
-    workgroupBarrier();
+// And after it.
+fn store(step: u32, local: u32) {
     for (var i = local; i < HIDDEN; i += WORKGROUP) {
-        var total = 0.0;
-        var sum = 0.0;
-        for (var part = 0u; part < parts; part++) {
-            total += x[part * HIDDEN + i];
-            sum += y[part * HIDDEN + i];
-        }
-        x[i] = sum / total;
-    }
-    workgroupBarrier();
-}
-
-// In parts whose values fit the workgroup's memory.
-fn feed_forward(block: u32, local: u32) {
-    norm(block + FEED_FORWARD_NORM, local);
-    for (var first = 0u; first < FEED_FORWARD; first += CHUNK) {
-        let count = min(CHUNK, FEED_FORWARD - first);
-        multiply(block + UP + 2u * first * HIDDEN, 2u * count, 0u, HIDDEN, local);
-        for (var i = local; i < count; i += WORKGROUP) {
-            x[HIDDEN + i] = y[i] / (1.0 + exp(-y[i])) * y[count + i];
-        }
-        workgroupBarrier();
-        multiply(block + DOWN + first * HIDDEN, HIDDEN, HIDDEN, count, local);
-        add(local);
+        residuals[step * HIDDEN + i] = residual[i];
     }
 }
 
@@ -277,6 +154,10 @@ fn multiply(first: u32, rows: u32, start: u32, columns: u32, local: u32) {
         y[row] = sum;
     }
     workgroupBarrier();
+}
+
+fn sigmoid(x: f32) -> f32 {
+    return 1.0 / (1.0 + exp(-max(x, -80.0)));
 }
 
 fn add(local: u32) {

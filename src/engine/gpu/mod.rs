@@ -21,8 +21,8 @@ pub use shape::{ADJUSTMENT_BYTES, CALL_BYTES, EXCLUDED, MAX_K, PAIR_BYTES, Shape
 
 /// Each kernel's name and whole source, as compiled for a shape; `score` in each of its ways.
 pub fn shaders(shape: &Shape) -> Vec<(&'static str, String)> {
-    let kernels = [("encode", encode::SOURCE), ("adjust", adjust::SOURCE), ("top_k", top_k::SOURCE)];
-    let kernels = kernels.map(|(name, kernel)| (name, kernel.to_owned()));
+    let encode = encode::source(shape.encoder());
+    let kernels = [("encode", encode), ("adjust", adjust::SOURCE.to_owned()), ("top_k", top_k::SOURCE.to_owned())];
     let ways = score::variants().map(|(_, kernel)| ("score", kernel));
     kernels.into_iter().chain(ways).map(|(name, kernel)| (name, shape.source(&kernel))).collect()
 }

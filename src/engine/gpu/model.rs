@@ -5,7 +5,7 @@ use super::context::GpuContext;
 use super::session::Gpu;
 use super::shape::Shape;
 use super::{adjust, encode, score, top_k};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::format::{Matrix, Model};
 use std::sync::Arc;
 
@@ -28,14 +28,17 @@ impl GpuModel {
     /// In the browser a refusal of the device shows only at the first `top_k`, since it answers later.
     ///
     /// # Errors
-    /// [`crate::error::Error::Gpu`] for a model whose item table is f32 or which is too large for the device, and
-    /// when the device refuses something.
+    /// [`Error::Gpu`] for a model whose item table is f32 or which is too large for the device, for one that only
+    /// counts, and when the device refuses something.
     #[cfg_attr(
         target_arch = "wasm32",
         expect(clippy::arc_with_non_send_sync, reason = "threads share it only outside the browser")
     )]
     pub fn new(context: Arc<GpuContext>, model: Arc<Model>) -> Result<Arc<Self>> {
         context.check()?;
+        if model.metadata.architecture.hidden == 0 {
+            return Err(Error::Gpu("the model only counts, which leaves a GPU nothing to compute".into()));
+        }
         let shape = Shape::new(&model.metadata.architecture, model.vocab.len(), model.metadata.bits);
         let model = Arc::new(Self {
             score: score::Kernel::new(&context, &shape, &model.weights)?,

@@ -104,13 +104,14 @@ impl Gpu {
     pub(super) fn warm_up(&mut self) -> Result<()> {
         let shape = self.model.shape;
         let zeros = vec![0.0; shape.hidden()];
-        let rotation = &zeros[..shape.head_size()];
+        let rotation = &zeros[..shape.rotation()];
+        let buckets = &vec![0; shape.buckets()];
         // Many steps run side by side, one alone does not.
         for filled in 1..=MANY_STEPS.min(shape.max_len()) {
-            self.encode(&Step { input: &zeros, rotation, slot: filled - 1, filled })?;
+            self.encode(&Step { input: &zeros, rotation, buckets, slot: filled - 1, filled })?;
         }
         self.submit(None)?;
-        self.encode(&Step { input: &zeros, rotation, slot: 0, filled: 1 })?;
+        self.encode(&Step { input: &zeros, rotation, buckets, slot: 0, filled: 1 })?;
         self.score(0)?;
         self.adjust(&[Adjustment { item: 0, excluded: false, features: [0.0; FEATURES], constant: 0.0 }])?;
         self.submit(Some(1))

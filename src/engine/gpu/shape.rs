@@ -1,6 +1,6 @@
 //! The sizes that shaders are compiled for, and how their data lie in memory.
 
-use crate::format::{Architecture, FEATURES, TERMS};
+use crate::format::{Architecture, EncoderKind, FEATURES, TERMS, TIME_BUCKETS};
 use std::fmt::Write;
 
 /// Threads a workgroup: what every WebGPU device allows.
@@ -30,11 +30,14 @@ const CHUNK: usize = 512;
 /// What a model's shaders depend on: two models of the same shape share their source to the letter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Shape {
+    encoder: EncoderKind,
     hidden: usize,
     heads: usize,
     blocks: usize,
     feed_forward: usize,
     max_len: usize,
+    /// Floats that a block remembers.
+    memory: usize,
     items: usize,
     /// Of an item row's value: 4 or 8.
     bits: u32,
@@ -73,13 +76,13 @@ struct State {
 impl Shape {
     /// The shape of a model with so many items in 4 or 8 bits.
     pub fn new(architecture: &Architecture, items: usize, bits: u32) -> Self {
-        let Architecture { hidden, heads, blocks, feed_forward, max_len, counting: _ } = *architecture;
-        Self { hidden, heads, blocks, feed_forward, max_len, items, bits }
+        let Architecture { encoder, hidden, heads, blocks, feed_forward, max_len, counting: _ } = *architecture;
+        Self { encoder, hidden, heads, blocks, feed_forward, max_len, memory: architecture.memory(), items, bits }
     }
 
     /// A shader's whole source: constants, shared structures, then the kernel.
     pub(super) fn source(&self, kernel: &str) -> String {
-        let Self { hidden, heads, blocks, feed_forward, max_len, items, bits } = *self;
+        let Self { encoder: _, hidden, heads, blocks, feed_forward, max_len, memory, items, bits } = *self;
         let mut source = String::new();
         let sizes = [
             ("WORKGROUP", WORKGROUP),
@@ -93,6 +96,7 @@ impl Shape {
             ("BLOCKS", blocks),
             ("FEED_FORWARD", feed_forward),
             ("MAX_LEN", max_len),
+            ("MEMORY", memory),
             ("ITEMS", items),
             ("BITS", bits as usize),
             ("CHUNK", self.chunk()),
@@ -112,19 +116,37 @@ impl Shape {
 
     /// Where each part of the encoder's packed weights begins, in floats; `BLOCK` is the size of one block.
     fn weight_offsets(&self) -> Vec<(&'static str, usize)> {
-        let Self { hidden, feed_forward, blocks, .. } = *self;
+        let Self { hidden, feed_forward, blocks, max_len, .. } = *self;
         let mut offsets = Vec::new();
         let mut end = 0;
         let mut add = |name, size| {
             offsets.push((name, end));
             end += size;
         };
-        add("ATTENTION_NORM", hidden);
-        add("QKV", 3 * hidden * hidden);
-        add("ATTENTION_OUT", hidden * hidden);
-        add("FEED_FORWARD_NORM", hidden);
-        add("UP", 2 * feed_forward * hidden);
-        add("DOWN", hidden * feed_forward);
+        match self.encoder {
+            EncoderKind::Transformer => {
+                add("ATTENTION_NORM", hidden);
+                add("QKV", 3 * hidden * hidden);
+                add("ATTENTION_OUT", hidden * hidden);
+                add("FEED_FORWARD_NORM", hidden);
+                add("UP", 2 * feed_forward * hidden);
+                add("DOWN", hidden * feed_forward);
+            }
+            EncoderKind::Gru | EncoderKind::Lstm => {
+                add("NORM", hidden);
+                add("PRODUCT", 4 * hidden * 2 * hidden);
+                add("BIAS", if self.encoder == EncoderKind::Gru { 3 * hidden } else { 4 * hidden });
+            }
+            EncoderKind::Hstu => {
+                add("NORM", hidden);
+                add("PROJECTION", 4 * hidden * hidden);
+                add("DISTANCE", max_len);
+                add("TIME", TIME_BUCKETS);
+                add("CONTEXT_NORM", hidden);
+                add("OUTPUT", hidden * hidden);
+            }
+            EncoderKind::Counting => {}
+        }
         let block = end;
         offsets.push(("BLOCK", block));
         end *= blocks;
@@ -160,9 +182,19 @@ impl Shape {
     /// where even one is too long: it must go block by block.
     pub(super) fn steps_in_a_row(&self) -> usize {
         let Self { hidden, blocks, feed_forward, max_len, .. } = *self;
-        let products = (4 * hidden + 3 * feed_forward) * hidden / WORKGROUP;
         let attention = max_len * (WORKGROUP + 2 * hidden) / WORKGROUP;
-        ROUNDS / (blocks * (products + attention + 100))
+        let (products, others) = match self.encoder {
+            EncoderKind::Transformer => ((4 * hidden + 3 * feed_forward) * hidden, attention),
+            EncoderKind::Gru | EncoderKind::Lstm => (8 * hidden * hidden, 0),
+            EncoderKind::Hstu => (5 * hidden * hidden, attention + hidden),
+            EncoderKind::Counting => (0, 0),
+        };
+        ROUNDS / (blocks * (products / WORKGROUP + others + 100))
+    }
+
+    /// What the state is computed by.
+    pub(super) fn encoder(&self) -> EncoderKind {
+        self.encoder
     }
 
     /// The number of items.
@@ -181,23 +213,33 @@ impl Shape {
     }
 
     /// Values in a head.
-    pub(super) fn head_size(&self) -> usize {
+    fn head_size(&self) -> usize {
         self.hidden / self.heads
     }
 
-    /// Floats in the ring of keys and values.
+    /// Values of a step's rotation.
+    pub(super) fn rotation(&self) -> usize {
+        if self.encoder == EncoderKind::Transformer { self.head_size() } else { 0 }
+    }
+
+    /// Buckets of a step.
+    pub(super) fn buckets(&self) -> usize {
+        if self.encoder == EncoderKind::Hstu { self.max_len } else { 0 }
+    }
+
+    /// Floats that all blocks remember.
     pub(super) fn ring_floats(&self) -> usize {
-        2 * self.blocks * self.max_len * self.hidden
+        self.blocks * self.memory
     }
 
     /// Floats of one step's attention.
     pub(super) fn logit_floats(&self) -> usize {
-        self.heads * self.max_len
+        if self.encoder.is_recurrent() { 0 } else { self.heads * self.max_len }
     }
 
     /// Bytes of the shaders' `Step`.
     pub fn step_bytes(&self) -> usize {
-        4 * (2 + self.hidden + self.head_size())
+        4 * (2 + self.hidden + self.rotation() + self.buckets())
     }
 
     /// Bytes of the shaders' `State`.
@@ -215,13 +257,23 @@ impl Shape {
         4 * (self.hidden + self.inputs() + self.outputs())
     }
 
-    /// The normed state and a chunk, and room for one value a thread.
+    /// The normed state and what else a matrix is multiplied with, and room for one value a thread.
     fn inputs(&self) -> usize {
-        (self.hidden + self.chunk()).max(WORKGROUP)
+        let beside = match self.encoder {
+            EncoderKind::Transformer => self.chunk(),
+            EncoderKind::Gru | EncoderKind::Lstm => self.hidden,
+            EncoderKind::Hstu | EncoderKind::Counting => 0,
+        };
+        (self.hidden + beside).max(WORKGROUP)
     }
 
-    /// The longest product, and room for one value a thread.
+    /// The longest product, and room for one value a thread; an HSTU keeps two beside it.
     fn outputs(&self) -> usize {
-        (3 * self.hidden).max(2 * self.chunk()).max(WORKGROUP)
+        match self.encoder {
+            EncoderKind::Transformer => (3 * self.hidden).max(2 * self.chunk()).max(WORKGROUP),
+            EncoderKind::Gru | EncoderKind::Lstm => (4 * self.hidden).max(WORKGROUP),
+            EncoderKind::Hstu => (4 * self.hidden).max(2 * self.hidden + WORKGROUP),
+            EncoderKind::Counting => WORKGROUP,
+        }
     }
 }

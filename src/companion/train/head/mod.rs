@@ -159,10 +159,9 @@ impl Head {
                 );
             }
         }
-        let gradients = self.negative_gradients.chunks_exact(hidden).zip(&self.negative_bias_gradients);
-        for (&item, (row_gradient, bias_gradient)) in negatives.iter().zip(gradients) {
+        for ((place, &item), bias_gradient) in negatives.iter().enumerate().zip(&self.negative_bias_gradients) {
             let row = rows.row_mut(item);
-            add_scaled(&mut row[..hidden], row_gradient, 1.0);
+            add_scaled(&mut row[..hidden], &self.negative_gradients[place * hidden..(place + 1) * hidden], 1.0);
             row[hidden] += bias_gradient;
             self.negative_place[item as usize] = NONE;
         }

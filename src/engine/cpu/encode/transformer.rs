@@ -1,0 +1,86 @@
+//! A transformer block: a step of streaming attention over a ring of keys and values.
+//!
+//! Pre-norm (Xiong et al. 2020, arXiv 2002.04745) with RMS norm, rotary positions (arXiv 2104.09864) and a gated
+//! feed-forward layer (SwiGLU, arXiv 2002.05202).
+
+use super::super::Lanes;
+use super::{Scratch, add, rms_norm, sigmoid};
+use crate::engine::ops::Step;
+use crate::format::{Architecture, TransformerBlock};
+
+/// `memory` holds keys, then values, each `[heads, max_len, head_size]`.
+pub fn run<L: Lanes>(
+    architecture: &Architecture,
+    block: &TransformerBlock,
+    step: &Step<'_>,
+    memory: &mut [f32],
+    scratch: &mut Scratch,
+) {
+    attend::<L>(architecture, block, step, memory, scratch);
+    feed_forward::<L>(block, scratch);
+}
+
+fn attend<L: Lanes>(
+    architecture: &Architecture,
+    block: &TransformerBlock,
+    step: &Step<'_>,
+    memory: &mut [f32],
+    scratch: &mut Scratch,
+) {
+    let head_size = architecture.head_size();
+    let (keys, values) = memory.split_at_mut(memory.len() / 2);
+    rms_norm(&scratch.state, &block.attention_norm.values, &mut scratch.normed);
+    let qkv = &mut scratch.projected[..3 * architecture.hidden];
+    L::multiply(&block.qkv.values, &scratch.normed, qkv);
+    let (query, rest) = qkv.split_at_mut(architecture.hidden);
+    let (key, value) = rest.split_at_mut(architecture.hidden);
+    scratch.context.fill(0.0);
+    let attention = &mut scratch.attention[..step.filled];
+    for head in 0..architecture.heads {
+        let part = head * head_size..(head + 1) * head_size;
+        rotate(&mut query[part.clone()], step.rotation);
+        rotate(&mut key[part.clone()], step.rotation);
+        let start = head * architecture.max_len * head_size;
+        let newest = start + step.slot * head_size;
+        keys[newest..newest + head_size].copy_from_slice(&key[part.clone()]);
+        values[newest..newest + head_size].copy_from_slice(&value[part.clone()]);
+        let filled = start..start + step.filled * head_size;
+        L::multiply(&keys[filled.clone()], &query[part.clone()], attention);
+        softmax(attention, 1.0 / (head_size as f32).sqrt());
+        L::add_weighted_rows(&values[filled], attention, &mut scratch.context[part]);
+    }
+    L::multiply(&block.attention_out.values, &scratch.context, &mut scratch.delta);
+    add(&mut scratch.state, &scratch.delta);
+}
+
+fn feed_forward<L: Lanes>(block: &TransformerBlock, scratch: &mut Scratch) {
+    rms_norm(&scratch.state, &block.feed_forward_norm.values, &mut scratch.normed);
+    L::multiply(&block.up.values, &scratch.normed, &mut scratch.inner);
+    let (gate, up) = scratch.inner.split_at_mut(block.down.columns);
+    for (gate, up) in gate.iter_mut().zip(up) {
+        *gate = *gate * sigmoid(*gate) * *up;
+    }
+    L::multiply(&block.down.values, gate, &mut scratch.delta);
+    add(&mut scratch.state, &scratch.delta);
+}
+
+/// Turns each pair (i, i + head_size / 2) by its angle.
+fn rotate(head: &mut [f32], rotation: &[f32]) {
+    let (first, second) = head.split_at_mut(rotation.len() / 2);
+    for ((a, b), turn) in first.iter_mut().zip(second).zip(rotation.chunks_exact(2)) {
+        let (cosine, sine) = (turn[0], turn[1]);
+        (*a, *b) = (*a * cosine - *b * sine, *a * sine + *b * cosine);
+    }
+}
+
+fn softmax(logits: &mut [f32], factor: f32) {
+    let largest = logits.iter().fold(f32::MIN, |largest, &logit| largest.max(logit));
+    let mut sum = 0.0;
+    for logit in logits.iter_mut() {
+        *logit = ((*logit - largest) * factor).exp();
+        sum += *logit;
+    }
+    for weight in logits {
+        *weight /= sum;
+    }
+}
