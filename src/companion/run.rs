@@ -141,7 +141,7 @@ impl RunFolder {
 /// # Errors
 /// When the configuration can't be written as JSON.
 fn fingerprint(config: &Config, dataset: &Dataset, device: &str) -> Result<String> {
-    let Dataset { schema, vocab, sequences, item_table: _ } = dataset;
+    let Dataset { schema, vocab, sequences, split: _, item_table: _ } = dataset;
     let Sequences { keys: _, offsets, items, times, groups, fields, parts } = sequences;
     let choices = (&config.split, &config.evaluate, &config.train, config.train.thread_count(), device, schema);
     let offsets: Vec<u64> = offsets.iter().map(|&offset| offset as u64).collect();

@@ -1,5 +1,6 @@
 //! A cleaned log in memory: columns of events, cut into sequences.
 
+use crate::companion::config::SplitKind;
 use crate::event::EventView;
 use crate::schema::Schema;
 use crate::vocab::{ItemId, UNKNOWN_ITEM, Vocab};
@@ -14,6 +15,8 @@ pub struct Dataset {
     pub vocab: Vocab,
     /// The events.
     pub sequences: Sequences,
+    /// What parts the events.
+    pub split: SplitKind,
     /// What side tables say of the items; empty columns without side tables.
     pub item_table: ItemTable,
 }

@@ -118,7 +118,7 @@ fn read_log(config: &Config, learned: Option<&Dataset>) -> Result<(Dataset, Clea
 
     let Cleaned { events: _, offsets, keys, rules: _, notes: _ } = cleaned;
     let sequences = Sequences { keys, offsets, items, times, groups, fields: codes, parts };
-    Ok((Dataset { schema, vocab, sequences, item_table }, report))
+    Ok((Dataset { schema, vocab, sequences, split: config.split.kind, item_table }, report))
 }
 
 /// What an event of this log is.

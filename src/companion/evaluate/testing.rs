@@ -1,5 +1,6 @@
 //! Small logs for tests.
 
+use crate::companion::config::SplitKind;
 use crate::companion::data::{Dataset, ItemTable, Part, Sequences};
 use crate::event::NO_TIME;
 use crate::schema::{FilterSeen, Schema, Task};
@@ -57,6 +58,7 @@ pub fn dataset(items: usize, filter_seen: FilterSeen, has_group: bool, sequences
             fields: vec![],
             parts: events.iter().map(|event| event.part).collect(),
         },
+        split: SplitKind::Time,
         item_table: ItemTable::default(),
     }
 }

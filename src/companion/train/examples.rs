@@ -1,6 +1,7 @@
 //! Cuts training sequences into windows and gathers what the head needs at each of their positions.
 
 use super::head::Position;
+use super::held_out::HeldOut;
 use super::optimizer::RowGradients;
 use super::random::{Purpose, stream};
 use super::vector::add_scaled;
@@ -81,14 +82,14 @@ pub struct Shard {
 }
 
 impl Shard {
-    /// Gathers a shard; `neighbours(sequence)` is the table counted without the sequence.
-    pub fn gather<'a>(
+    /// Gathers a shard.
+    pub fn gather(
         &mut self,
         dataset: &Dataset,
         weights: &Weights,
         windows: &[Window],
         history: &mut History,
-        neighbours: impl Fn(usize) -> &'a Neighbours,
+        held_out: &HeldOut,
     ) {
         let hidden = weights.final_norm.len();
         self.len = windows.iter().map(|window| window.inputs.len()).max().unwrap_or(0);
@@ -99,15 +100,16 @@ impl Shard {
         self.positions.clear();
         self.candidates.clear();
         for (row, window) in windows.iter().enumerate() {
-            let neighbours = neighbours(window.sequence);
             let first_event = dataset.sequences.range(window.sequence).start;
             history.reset();
             for place in first_event..first_event + window.inputs.start {
                 history.observe(dataset.sequences.event(place));
             }
             for (column, input) in window.inputs.clone().enumerate() {
-                self.predict(dataset, first_event + input, row * self.len + column, history, neighbours);
-                history.observe(dataset.sequences.event(first_event + input));
+                let place = first_event + input;
+                let neighbours = held_out.table(window.sequence, dataset.sequences.times[place]);
+                self.predict(dataset, place, row * self.len + column, history, neighbours);
+                history.observe(dataset.sequences.event(place));
             }
             for (place, input) in (row * self.len..).zip(window.inputs.clone()) {
                 let out = &mut self.input[place * hidden..(place + 1) * hidden];

@@ -5,17 +5,18 @@ use super::checkpoint::{self, Progress};
 use super::config::TrainConfig;
 use super::encoder::Encoder;
 use super::examples::{Window, epoch_batches};
+use super::held_out::HeldOut;
 use super::journal::Journal;
 use super::meter::Meter;
 use super::negatives::Popularity;
-use super::neighbours::{self, FOLDS};
+use super::neighbours::{self, Counted, FOLDS};
 use super::optimizer::{Optimizer, Update, learning_rate};
 use super::parameters::initial;
 use super::pick::{Start, pick_start};
 use super::worker::{Plan, Worker};
 use crate::companion::data::Dataset;
 use crate::engine::counting::Rules;
-use crate::format::{Architecture, FORMAT_VERSION, Metadata, Model, Neighbours, Weights};
+use crate::format::{Architecture, FORMAT_VERSION, Metadata, Model, Weights};
 use anyhow::{Result, bail};
 use burn::tensor::Device;
 use serde_json::json;
@@ -119,7 +120,7 @@ struct State {
     optimizer: Optimizer,
     average: Average,
     workers: Vec<Worker>,
-    folds: Vec<Neighbours>,
+    held_out: HeldOut,
     popularity: Popularity,
     dropout: f32,
     progress: Progress,
@@ -136,9 +137,9 @@ impl State {
         }
         let context = architecture.counting.context;
         let most = neighbours::most(dataset, config);
-        let table = |left_out| neighbours::count(dataset, context, start.rule, most, left_out);
-        let folds = (0..FOLDS).map(|fold| table(Some(fold))).collect();
-        let mut weights = initial(&architecture, &dataset.schema, &counts, table(None), config.seed);
+        let held_out = HeldOut::count(dataset, context, start.rule, most);
+        let shipped = neighbours::count(dataset, context, start.rule, most, Counted::All);
+        let mut weights = initial(&architecture, &dataset.schema, &counts, shipped, config.seed);
         start.apply(&mut weights);
         let mut optimizer = Optimizer::new(&weights);
         let steps_per_epoch = epoch_batches(dataset, config.max_len, config.batch_events, config.seed, 0).len() as u64;
@@ -170,7 +171,7 @@ impl State {
             optimizer,
             average,
             workers,
-            folds,
+            held_out,
             popularity: Popularity::of(dataset, config),
             dropout,
             progress,
@@ -215,7 +216,7 @@ impl State {
             config: run.config,
             dropout: self.dropout,
             popularity: &self.popularity,
-            folds: &self.folds,
+            held_out: &self.held_out,
         };
         let (weights, step) = (&self.weights, self.progress.step);
         let shards = batch.chunks(batch.len().div_ceil(self.workers.len()));

@@ -11,6 +11,7 @@ mod config;
 mod encoder;
 mod examples;
 mod head;
+mod held_out;
 mod journal;
 mod loops;
 mod meter;

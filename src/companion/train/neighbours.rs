@@ -1,7 +1,4 @@
 //! Counts which items are met together.
-//!
-//! A table counted on the very events it helps to predict promises too much. So each sequence is trained with a
-//! table that was counted without its own fold of the sequences; the shipped model gets the table of all.
 
 use super::config::TrainConfig;
 use crate::companion::data::{Dataset, Part};
@@ -34,19 +31,30 @@ pub fn rules(context: Context) -> Vec<Rule> {
     with(0.0).chain(with(0.5)).collect()
 }
 
+/// Which training events a table is counted over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Counted {
+    /// All: what the shipped model gets.
+    All,
+    /// Those of the sequences outside one fold.
+    WithoutFold(usize),
+    /// Those before a time, in milliseconds since 1970.
+    Before(i64),
+}
+
 /// How many neighbours of an item are kept: none where there are too few sequences to count each one's table on the
 /// others. A model must not learn without the table that it ships with.
 pub fn most(dataset: &Dataset, config: &TrainConfig) -> usize {
     if dataset.sequences.len() < FOLDS { 0 } else { config.neighbours }
 }
 
-/// Counts neighbours over the training events, without the sequences of `left_out`.
+/// Counts neighbours over training events.
 ///
 /// With groups: the share of an item's groups that hold the neighbour too. Without: the number of times that the
 /// neighbour follows less than ten events later (one over the distance, `backward` of it when it comes before), for each
 /// occurrence of the item. Both are divided by the neighbour's relative frequency to the power of `lift`.
-pub fn count(dataset: &Dataset, context: Context, rule: Rule, most: usize, left_out: Option<usize>) -> Neighbours {
-    let spans = spans(dataset, context, left_out);
+pub fn count(dataset: &Dataset, context: Context, rule: Rule, most: usize, counted: Counted) -> Neighbours {
+    let spans = spans(dataset, context, counted);
     let occurrences = Occurrences::of(dataset, &spans);
     let items = dataset.vocab.len();
     let lift = occurrences.lift(rule.lift);
@@ -68,21 +76,29 @@ pub fn count(dataset: &Dataset, context: Context, rule: Rule, most: usize, left_
     pack(&rows)
 }
 
-/// The stretches of training events within which items count as met together.
-fn spans(dataset: &Dataset, context: Context, left_out: Option<usize>) -> Vec<Range<usize>> {
+/// The stretches of counted events within which items count as met together.
+fn spans(dataset: &Dataset, context: Context, counted: Counted) -> Vec<Range<usize>> {
     let sequences = &dataset.sequences;
+    let counts = |sequence: usize, place: usize| {
+        sequences.parts[place] == Part::Train
+            && match counted {
+                Counted::All => true,
+                Counted::WithoutFold(fold) => sequence % FOLDS != fold,
+                Counted::Before(time) => sequences.times[place] < time,
+            }
+    };
     let mut spans = Vec::new();
-    for sequence in (0..sequences.len()).filter(|sequence| left_out != Some(sequence % FOLDS)) {
+    for sequence in 0..sequences.len() {
         let mut start: Option<usize> = None;
         let range = sequences.range(sequence);
         for place in range.clone() {
-            let trains = sequences.parts[place] == Part::Train;
+            let is_counted = counts(sequence, place);
             let goes_on = start.is_some_and(|start| {
-                trains && (context == Context::LastEvents || sequences.groups[start] == sequences.groups[place])
+                is_counted && (context == Context::LastEvents || sequences.groups[start] == sequences.groups[place])
             });
             if !goes_on {
                 spans.extend(start.take().map(|start| start..place));
-                start = trains.then_some(place);
+                start = is_counted.then_some(place);
             }
         }
         spans.extend(start.map(|start| start..range.end));

@@ -2,7 +2,7 @@
 
 use super::journal::Journal;
 use super::loops::{Run, assemble};
-use super::neighbours::{self, Rule};
+use super::neighbours::{self, Counted, Rule};
 use super::parameters::{FIRST_POPULARITY_GATE, initial};
 use crate::format::{Model, Weights};
 use anyhow::{Context, Result};
@@ -45,7 +45,7 @@ pub fn pick_start(
     let counts = dataset.training_counts();
     let mut best: Option<(f64, Start)> = None;
     for rule in neighbours::rules(context) {
-        let table = neighbours::count(dataset, context, rule, neighbours::most(dataset, config), None);
+        let table = neighbours::count(dataset, context, rule, neighbours::most(dataset, config), Counted::All);
         let mut weights = initial(&architecture, &dataset.schema, &counts, table, config.seed);
         weights.log_scale = SILENT;
         for popularity_gate in POPULARITY_GATES {

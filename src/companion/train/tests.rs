@@ -3,13 +3,15 @@
 use super::config::{Loss, NegativesDrawn, TrainConfig};
 use super::encoder::Encoder;
 use super::examples::{Window, epoch_batches};
+use super::held_out::HeldOut;
 use super::journal::Journal;
 use super::loops::{Run, train};
 use super::negatives::Popularity;
-use super::neighbours::{self, FOLDS, Rule};
+use super::neighbours::{self, Counted, FOLDS, Rule};
 use super::parameters::{dense_mut, initial, normalise};
 use super::pick::{POPULARITY_GATES, pick_start};
 use super::worker::{Plan, Worker};
+use crate::companion::config::SplitKind;
 use crate::companion::data::{Dataset, ItemTable as Columns, Part, Sequences};
 use crate::engine::Stream;
 use crate::engine::counting::Rules;
@@ -61,6 +63,7 @@ fn dataset(has_group: bool, filter_seen: FilterSeen) -> Dataset {
         schema: Schema { has_time: true, has_group, filter_seen, fields, tasks: vec![Task::NextItem] },
         vocab: Vocab::from_keys((0..ITEMS).map(|item| format!("{item:02}"))).unwrap(),
         sequences,
+        split: SplitKind::LeaveOneOut,
         item_table: Columns::default(),
     }
 }
@@ -84,7 +87,7 @@ fn config(full_softmax_items: usize) -> TrainConfig {
 fn weights(dataset: &Dataset, config: &TrainConfig) -> Weights {
     let architecture = config.architecture(&dataset.schema);
     let rule = Rule { lift: 0.5, backward: 0.5 };
-    let table = neighbours::count(dataset, architecture.counting.context, rule, 8, None);
+    let table = neighbours::count(dataset, architecture.counting.context, rule, 8, Counted::All);
     let counts: Vec<u32> = (0..ITEMS as u32).collect();
     let mut weights = initial(&architecture, &dataset.schema, &counts, table, 3);
     let mut rng = super::random::stream(5, super::random::Purpose::Weights, 1, 1);
@@ -144,8 +147,8 @@ fn the_trained_loss_is_what_the_engine_ships() {
 /// The loss of all sequences as training sums it, and by the engine's own probabilities.
 fn losses(dataset: &Dataset, config: &TrainConfig) -> (f64, f64) {
     let weights = weights(dataset, config);
-    let folds = vec![weights.neighbours.clone(); FOLDS];
-    let plan = Plan { dataset, config, dropout: 0.0, popularity: &Popularity::of(dataset, config), folds: &folds };
+    let held_out = HeldOut::same(weights.neighbours.clone());
+    let plan = Plan { dataset, config, dropout: 0.0, popularity: &Popularity::of(dataset, config), held_out: &held_out };
     let mut worker = worker(dataset, config, &weights);
     worker.run(&plan, &weights, &whole_sequences(dataset), 0, 0);
 
@@ -197,13 +200,13 @@ fn gradients_equal_finite_differences() {
     for config in every_loss().into_iter().chain(encoders) {
         let dataset = dataset(true, FilterSeen::Group);
         let mut weights = weights(&dataset, &config);
-        let folds = vec![weights.neighbours.clone(); FOLDS];
+        let held_out = HeldOut::same(weights.neighbours.clone());
         let plan = Plan {
             dataset: &dataset,
             config: &config,
             dropout: 0.0,
             popularity: &Popularity::of(&dataset, &config),
-            folds: &folds,
+            held_out: &held_out,
         };
         let windows = whole_sequences(&dataset);
         let mut worker = worker(&dataset, &config, &weights);
@@ -252,9 +255,9 @@ fn item_gradients_equal_finite_differences() {
 fn item_gradients(config: &TrainConfig) {
     let dataset = dataset(true, FilterSeen::Group);
     let mut weights = weights(&dataset, config);
-    let folds = vec![weights.neighbours.clone(); FOLDS];
+    let held_out = HeldOut::same(weights.neighbours.clone());
     let plan =
-        Plan { dataset: &dataset, config, dropout: 0.0, popularity: &Popularity::of(&dataset, config), folds: &folds };
+        Plan { dataset: &dataset, config, dropout: 0.0, popularity: &Popularity::of(&dataset, config), held_out: &held_out };
     let windows = whole_sequences(&dataset);
     let mut worker = worker(&dataset, config, &weights);
     for item in [0u32, 11, 39] {

@@ -4,14 +4,14 @@ use super::config::{NegativesDrawn, TrainConfig};
 use super::encoder::{Encoder, Inputs};
 use super::examples::{Shard, Window, input_backward};
 use super::head::{Examples, Head};
+use super::held_out::HeldOut;
 use super::negatives::{Negatives, Popularity};
-use super::neighbours::FOLDS;
 use super::optimizer::RowGradients;
 use super::parameters::{dense_mut, zeros_like};
 use super::random::{Purpose, stream};
 use crate::companion::data::Dataset;
 use crate::engine::counting::{History, Rules};
-use crate::format::{Neighbours, Weights};
+use crate::format::Weights;
 
 /// What all threads read.
 pub struct Plan<'a> {
@@ -20,8 +20,7 @@ pub struct Plan<'a> {
     /// The share of values dropped.
     pub dropout: f32,
     pub popularity: &'a Popularity,
-    /// Neighbour tables, each without one fold of the sequences.
-    pub folds: &'a [Neighbours],
+    pub held_out: &'a HeldOut,
 }
 
 /// What a thread keeps from step to step, and its gradients.
@@ -59,9 +58,9 @@ impl Worker {
 
     /// Learns from a shard's windows in step `step`; `part` is the shard's number.
     pub fn run(&mut self, plan: &Plan<'_>, weights: &Weights, windows: &[Window], step: u64, part: u64) {
-        let Plan { dataset, config, dropout, popularity: _, folds } = *plan;
+        let Plan { dataset, config, dropout, popularity: _, held_out } = *plan;
         self.clear();
-        self.shard.gather(dataset, weights, windows, &mut self.history, |sequence| &folds[sequence % FOLDS]);
+        self.shard.gather(dataset, weights, windows, &mut self.history, held_out);
         self.examples = self.shard.positions.len();
         if self.examples == 0 {
             return;

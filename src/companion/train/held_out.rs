@@ -1,0 +1,61 @@
+//! Neighbour tables to train with, each counted without what it helps to predict.
+//!
+//! A table counted on the very events it helps to predict promises too much. Where the log is split by time, the
+//! shipped table will know nothing of the visits it is asked about, of their week or of that week's fashions: so the
+//! training events are cut into blocks of time, and each block is trained with a table of the blocks before it. Where
+//! one event of each sequence is left out, the shipped table will have been counted beside that event, on the other
+//! sequences of the same time: so each fold of the sequences is trained with a table of the other folds.
+
+use super::neighbours::{self, Counted, FOLDS, Rule};
+use crate::companion::config::SplitKind;
+use crate::companion::data::{Dataset, Part};
+use crate::format::{Context, Neighbours};
+
+/// Blocks of time, of about as many training events each.
+const BLOCKS: usize = 8;
+
+/// The tables, and which of them is for which event.
+pub struct HeldOut {
+    tables: Vec<Neighbours>,
+    /// The time at which each block but the first begins; `None`: tables are by fold.
+    starts: Option<Vec<i64>>,
+}
+
+impl HeldOut {
+    /// Counts the tables.
+    pub fn count(dataset: &Dataset, context: Context, rule: Rule, most: usize) -> Self {
+        let table = |counted| neighbours::count(dataset, context, rule, most, counted);
+        let starts = (dataset.split == SplitKind::Time).then(|| block_starts(dataset));
+        let tables = match &starts {
+            // Nothing is before the first block.
+            Some(starts) => [i64::MIN].iter().chain(starts).map(|&start| table(Counted::Before(start))).collect(),
+            None => (0..FOLDS).map(|fold| table(Counted::WithoutFold(fold))).collect(),
+        };
+        Self { tables, starts }
+    }
+
+    /// The same table for every event, whatever it was counted on.
+    #[cfg(test)]
+    pub fn same(table: Neighbours) -> Self {
+        Self { tables: vec![table], starts: None }
+    }
+
+    /// The table for an event of this sequence at this time.
+    pub fn table(&self, sequence: usize, time: i64) -> &Neighbours {
+        let place = match &self.starts {
+            Some(starts) => starts.partition_point(|&start| start <= time),
+            None => sequence % self.tables.len(),
+        };
+        &self.tables[place]
+    }
+}
+
+fn block_starts(dataset: &Dataset) -> Vec<i64> {
+    let sequences = &dataset.sequences;
+    let events = sequences.times.iter().zip(&sequences.parts);
+    let mut times: Vec<i64> = events.filter(|(_, part)| **part == Part::Train).map(|(&time, _)| time).collect();
+    times.sort_unstable();
+    let mut starts: Vec<i64> = (1..BLOCKS).map(|block| times[block * times.len() / BLOCKS]).collect();
+    starts.dedup();
+    starts
+}
