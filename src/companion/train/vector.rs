@@ -1,7 +1,23 @@
-//! Sums and products of plain rows: the head's inner loops.
+//! Sums and products of plain rows: training's inner loops.
 
 pub use crate::engine::cpu::exp;
 use gemm::{Parallelism, gemm};
+
+/// Runs loops compiled for the widest registers that the CPU has; what they call must be `#[inline(always)]`.
+pub fn wide<T>(loops: impl FnOnce() -> T) -> T {
+    #[cfg(target_arch = "x86_64")]
+    if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
+        // SAFETY: the CPU has both features.
+        return unsafe { with_avx2(loops) };
+    }
+    loops()
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,fma")]
+fn with_avx2<T>(loops: impl FnOnce() -> T) -> T {
+    loops()
+}
 
 /// The sum of products, in eight lanes.
 #[inline(always)]

@@ -1,6 +1,6 @@
 //! What attention of both kinds shares on burn: weights up, states and gradients down.
 
-use super::{Dropout, Encoder, Inputs, hstu, transformer};
+use super::{Dropout, Encoder, Inputs, hstu, transformer_graph};
 use crate::engine::cpu::RMS_EPSILON;
 use crate::format::{Block, EncoderKind, Matrix, Weights};
 use burn::tensor::{Device, Tensor, TensorData};
@@ -17,7 +17,7 @@ pub struct Pass {
 }
 
 pub fn forward<R: Rng>(encoder: &Encoder, weights: &Weights, inputs: Inputs<'_>, dropout: &mut Dropout<'_, R>) -> Pass {
-    let Encoder { device, architecture } = encoder;
+    let Encoder { device, architecture, on_cpu: _ } = encoder;
     let Inputs { values, times, windows, len } = inputs;
     let hidden = architecture.hidden;
     let input = Tensor::<3>::from_data(TensorData::new(values, [windows, len, hidden]), device).require_grad();
@@ -30,7 +30,7 @@ pub fn forward<R: Rng>(encoder: &Encoder, weights: &Weights, inputs: Inputs<'_>,
     let x = drop(input.clone().reshape([windows * len, hidden]), dropout);
     let x = match architecture.encoder {
         EncoderKind::Hstu => hstu::forward(encoder, &blocks, x, times, [windows, len], dropout),
-        _ => transformer::forward(encoder, &blocks, x, [windows, len], dropout),
+        _ => transformer_graph::forward(encoder, &blocks, x, [windows, len], dropout),
     };
     let states = rms_norm(x, &final_norm);
     Pass { input, blocks, final_norm, states }

@@ -39,7 +39,7 @@ pub fn forward<R: Rng>(
 }
 
 fn shared(encoder: &Encoder, times: &[i64], windows: usize, len: usize) -> Shared {
-    let Encoder { device, architecture } = encoder;
+    let Encoder { device, architecture, on_cpu: _ } = encoder;
     let (mut distances, mut shares) = (vec![0; len * len], vec![0.0; len * len]);
     let mut buckets = vec![0; windows * len * len];
     for place in 0..len {

@@ -5,9 +5,9 @@
 
 mod cells;
 
-use super::super::vector::{add_scaled, dot, multiply};
+use super::super::vector::{add_scaled, multiply};
+use super::rows::{apply, norm, norm_backward};
 use super::{Dropout, Inputs};
-use crate::engine::cpu::RMS_EPSILON;
 use crate::format::{Block, RecurrentBlock, Weights};
 use cells::{Cell, Gru, Lstm, Step};
 use rand::Rng;
@@ -182,39 +182,4 @@ fn turned(rows: &[f32], outer: usize, inner: usize, hidden: usize) -> Vec<f32> {
         }
     }
     turned
-}
-
-fn apply(mask: &Option<Vec<f32>>, values: &mut [f32]) {
-    for (value, keep) in values.iter_mut().zip(mask.iter().flatten()) {
-        *value *= keep;
-    }
-}
-
-/// One over the root mean square.
-fn norm_factor(row: &[f32]) -> f32 {
-    1.0 / (dot(row, row) / row.len() as f32 + RMS_EPSILON).sqrt()
-}
-
-fn norm(x: &[f32], weight: &[f32]) -> Vec<f32> {
-    let mut normed = Vec::with_capacity(x.len());
-    for row in x.chunks_exact(weight.len()) {
-        let factor = norm_factor(row);
-        normed.extend(row.iter().zip(weight).map(|(value, weight)| value * factor * weight));
-    }
-    normed
-}
-
-/// From the gradient of the normed rows to those of `x` and of the weight, which are added to.
-fn norm_backward(x: &[f32], weight: &[f32], gradient: &[f32], x_gradient: &mut [f32], weight_gradient: &mut [f32]) {
-    let hidden = weight.len();
-    let rows = x.chunks_exact(hidden).zip(gradient.chunks_exact(hidden)).zip(x_gradient.chunks_exact_mut(hidden));
-    for ((row, gradient), x_gradient) in rows {
-        let factor = norm_factor(row);
-        let along: f32 = gradient.iter().zip(weight).zip(row).map(|((a, b), c)| a * b * c).sum();
-        let pull = along * factor.powi(3) / hidden as f32;
-        for place in 0..hidden {
-            x_gradient[place] += factor * gradient[place] * weight[place] - pull * row[place];
-            weight_gradient[place] += factor * gradient[place] * row[place];
-        }
-    }
 }

@@ -1,104 +1,182 @@
-//! Transformer blocks on burn: see `engine/cpu/encode/transformer.rs`.
+//! Transformer blocks on the CPU, forward and backward written out by hand: see `engine/cpu/encode/transformer.rs`.
+//!
+//! burn runs the same blocks on other devices (`transformer_graph.rs`), and the tests hold one against the other. On the
+//! CPU most of burn's time is not arithmetic: it copies to slice and transpose, calls libm for each exponential and takes
+//! new memory for every operation.
 
-use super::graph::{drop, linear, rms_norm};
-use super::{Dropout, Encoder};
-use crate::engine::input;
-use crate::format::{Architecture, Block, TransformerBlock};
-use burn::tensor::activation::{sigmoid, softmax};
-use burn::tensor::{Tensor, TensorData};
+mod attention;
+
+use super::super::vector::{add_scaled, sigmoid, wide};
+use super::rows::{apply, linear, linear_backward, norm, norm_backward};
+use super::{Dropout, Inputs};
+use crate::format::{Architecture, Block, TransformerBlock, Weights};
+use attention::Attention;
 use rand::Rng;
 
-/// Added to the attention logits of later events.
-const MASKED: f32 = -1e9;
-
-/// What every block of a pass shares.
-struct Shared {
-    windows: usize,
-    len: usize,
-    /// `[1, 1, len, head_size / 2]`
-    cosines: Tensor<4>,
-    sines: Tensor<4>,
-    /// `[1, 1, len, len]`: 0 for this event and the earlier ones that attention reaches.
-    mask: Tensor<4>,
+/// A forward pass.
+pub struct Pass {
+    attention: Attention,
+    input_mask: Option<Vec<f32>>,
+    layers: Vec<Layer>,
+    /// What the last norm is of, `[rows, hidden]`.
+    x: Vec<f32>,
+    /// `[rows, hidden]`
+    states: Vec<f32>,
 }
 
-/// All blocks, from and to `[windows * len, hidden]`.
+/// What a block's backward pass needs of its forward pass; a row for each step of each window.
+struct Layer {
+    /// What came in, `[rows, hidden]`.
+    x: Vec<f32>,
+    /// `[rows, hidden]`
+    normed: Vec<f32>,
+    /// Queries and keys are turned by their positions: `[rows, 3 * hidden]`.
+    qkv: Vec<f32>,
+    /// How much each step attends to each, `[windows, heads, len, len]`.
+    shares: Vec<f32>,
+    /// `[rows, hidden]`
+    context: Vec<f32>,
+    attention_mask: Option<Vec<f32>>,
+    /// After attention, `[rows, hidden]`.
+    middle: Vec<f32>,
+    /// `[rows, hidden]`
+    middle_normed: Vec<f32>,
+    /// Gate, then value, `[rows, 2 * feed_forward]`.
+    inner: Vec<f32>,
+    /// `[rows, feed_forward]`
+    gated: Vec<f32>,
+    fed_mask: Option<Vec<f32>>,
+}
+
 pub fn forward<R: Rng>(
-    encoder: &Encoder,
-    blocks: &[Block<Tensor<2>>],
-    mut x: Tensor<2>,
-    [windows, len]: [usize; 2],
+    architecture: &Architecture,
+    weights: &Weights,
+    inputs: Inputs<'_>,
     dropout: &mut Dropout<'_, R>,
-) -> Tensor<2> {
-    let shared = shared(encoder, windows, len);
-    for block in blocks {
+) -> Pass {
+    let Inputs { values: mut x, times: _, windows, len } = inputs;
+    let attention = Attention::new(architecture, windows, len);
+    let input_mask = dropout.mask(x.len());
+    apply(&input_mask, &mut x);
+    let mut layers = Vec::with_capacity(weights.blocks.len());
+    for block in &weights.blocks {
         let Block::Transformer(block) = block else { continue };
-        let attended = attend(&encoder.architecture, block, x.clone(), &shared);
-        x = x + drop(attended, dropout);
-        let fed = feed_forward(block, x.clone());
-        x = x + drop(fed, dropout);
+        let (layer, out) = forward_block(block, &attention, x, dropout);
+        layers.push(layer);
+        x = out;
     }
-    x
+    let states = norm(&x, &weights.final_norm);
+    Pass { attention, input_mask, layers, x, states }
 }
 
-fn shared(encoder: &Encoder, windows: usize, len: usize) -> Shared {
-    let Encoder { device, architecture } = encoder;
-    let pairs = architecture.head_size() / 2;
-    let mut cosines = Vec::with_capacity(len * pairs);
-    let mut sines = Vec::with_capacity(len * pairs);
-    let mut rotation = vec![0.0; 2 * pairs];
-    let mut mask = vec![0.0; len * len];
-    for position in 0..len {
-        input::rotation(position as u64, &mut rotation);
-        cosines.extend(rotation.iter().step_by(2));
-        sines.extend(rotation.iter().skip(1).step_by(2));
-        for other in 0..len {
-            if other > position || position - other >= architecture.max_len {
-                mask[position * len + other] = MASKED;
+fn forward_block<R: Rng>(
+    block: &TransformerBlock,
+    attention: &Attention,
+    x: Vec<f32>,
+    dropout: &mut Dropout<'_, R>,
+) -> (Layer, Vec<f32>) {
+    let hidden = attention.hidden;
+    let normed = norm(&x, &block.attention_norm.values);
+    let mut qkv = linear(&normed, &block.qkv.values, hidden);
+    attention.turn(&mut qkv, false);
+    let (shares, context) = attention.forward(&qkv);
+    let mut middle = linear(&context, &block.attention_out.values, hidden);
+    let attention_mask = dropout.mask(middle.len());
+    apply(&attention_mask, &mut middle);
+    add_scaled(&mut middle, &x, 1.0);
+
+    let middle_normed = norm(&middle, &block.feed_forward_norm.values);
+    let inner = linear(&middle_normed, &block.up.values, hidden);
+    let width = block.down.columns;
+    let gated = gate(&inner, width);
+    let mut out = linear(&gated, &block.down.values, width);
+    let fed_mask = dropout.mask(out.len());
+    apply(&fed_mask, &mut out);
+    add_scaled(&mut out, &middle, 1.0);
+    let layer =
+        Layer { x, normed, qkv, shares, context, attention_mask, middle, middle_normed, inner, gated, fed_mask };
+    (layer, out)
+}
+
+impl Pass {
+    /// See [`super::Pass::states`].
+    pub fn states(&self) -> Vec<f32> {
+        self.states.clone()
+    }
+
+    /// See [`super::Pass::backward`].
+    pub fn backward(self, weights: &Weights, states_gradient: &[f32], gradient: &mut Weights) -> Vec<f32> {
+        let Self { attention, input_mask, layers, x, states: _ } = self;
+        let mut x_gradient = vec![0.0; x.len()];
+        norm_backward(&x, &weights.final_norm, states_gradient, &mut x_gradient, &mut gradient.final_norm);
+        let blocks = weights.blocks.iter().zip(&mut gradient.blocks).zip(&layers);
+        for ((block, gradient), layer) in blocks.rev() {
+            if let (Block::Transformer(block), Block::Transformer(gradient)) = (block, gradient) {
+                backward_block(block, &attention, layer, &mut x_gradient, gradient);
             }
         }
+        apply(&input_mask, &mut x_gradient);
+        x_gradient
     }
-    let table = |values, columns| Tensor::<4>::from_data(TensorData::new(values, [1, 1, len, columns]), device);
-    Shared { windows, len, cosines: table(cosines, pairs), sines: table(sines, pairs), mask: table(mask, len) }
 }
 
-fn attend(
-    architecture: &Architecture,
-    block: &TransformerBlock<Tensor<2>>,
-    x: Tensor<2>,
-    shared: &Shared,
-) -> Tensor<2> {
-    let Architecture { hidden, heads, .. } = *architecture;
-    let head_size = architecture.head_size();
-    let Shared { windows, len, cosines, sines, mask } = shared;
-    let qkv = linear(rms_norm(x, &block.attention_norm), &block.qkv);
-    let part = |place: usize| {
-        qkv.clone()
-            .slice([0..windows * len, place * hidden..(place + 1) * hidden])
-            .reshape([*windows, *len, heads, head_size])
-            .swap_dims(1, 2)
-    };
-    let query = rotate(part(0), cosines, sines);
-    let key = rotate(part(1), cosines, sines);
-    let logits = query.matmul(key.swap_dims(2, 3)).div_scalar((head_size as f32).sqrt()) + mask.clone();
-    let context = softmax(logits, 3).matmul(part(2));
-    linear(context.swap_dims(1, 2).reshape([windows * len, hidden]), &block.attention_out)
+/// Turns the gradient of what goes on, `x_gradient`, into that of what came in, and adds those of the parameters.
+fn backward_block(
+    block: &TransformerBlock,
+    attention: &Attention,
+    layer: &Layer,
+    x_gradient: &mut [f32],
+    gradient: &mut TransformerBlock,
+) {
+    let (hidden, width) = (attention.hidden, block.down.columns);
+    let mut part = x_gradient.to_vec();
+    apply(&layer.fed_mask, &mut part);
+    part = linear_backward(&layer.gated, &block.down.values, width, &part, &mut gradient.down.values);
+    part = gate_backward(&layer.inner, &part, width);
+    part = linear_backward(&layer.middle_normed, &block.up.values, hidden, &part, &mut gradient.up.values);
+    let norm_gradient = &mut gradient.feed_forward_norm.values;
+    norm_backward(&layer.middle, &block.feed_forward_norm.values, &part, x_gradient, norm_gradient);
+
+    part.copy_from_slice(x_gradient);
+    apply(&layer.attention_mask, &mut part);
+    let out_gradient = &mut gradient.attention_out.values;
+    part = linear_backward(&layer.context, &block.attention_out.values, hidden, &part, out_gradient);
+    part = attention.backward(&layer.qkv, &layer.shares, &part);
+    attention.turn(&mut part, true);
+    part = linear_backward(&layer.normed, &block.qkv.values, hidden, &part, &mut gradient.qkv.values);
+    let norm_gradient = &mut gradient.attention_norm.values;
+    norm_backward(&layer.x, &block.attention_norm.values, &part, x_gradient, norm_gradient);
 }
 
-fn feed_forward(block: &TransformerBlock<Tensor<2>>, x: Tensor<2>) -> Tensor<2> {
-    let inner = linear(rms_norm(x, &block.feed_forward_norm), &block.up);
-    let [rows, width] = inner.dims();
-    let gate = inner.clone().slice([0..rows, 0..width / 2]);
-    let value = inner.slice([0..rows, width / 2..width]);
-    linear(gate.clone() * sigmoid(gate) * value, &block.down)
+/// Each row's values, let through by its gates: value * gate * sigmoid(gate).
+fn gate(inner: &[f32], width: usize) -> Vec<f32> {
+    let mut gated = vec![0.0; inner.len() / 2];
+    wide(|| {
+        for (out, inner) in gated.chunks_exact_mut(width).zip(inner.chunks_exact(2 * width)) {
+            let (gates, values) = inner.split_at(width);
+            for ((out, &gate), value) in out.iter_mut().zip(gates).zip(values) {
+                *out = gate * sigmoid(gate) * value;
+            }
+        }
+    });
+    gated
 }
 
-/// Turns each pair (i, i + head_size / 2) of `[windows, heads, len, head_size]` by its position's angle.
-fn rotate(x: Tensor<4>, cosines: &Tensor<4>, sines: &Tensor<4>) -> Tensor<4> {
-    let [windows, heads, len, size] = x.dims();
-    let first = x.clone().slice([0..windows, 0..heads, 0..len, 0..size / 2]);
-    let second = x.slice([0..windows, 0..heads, 0..len, size / 2..size]);
-    let turned_first = first.clone() * cosines.clone() - second.clone() * sines.clone();
-    let turned_second = first * sines.clone() + second * cosines.clone();
-    Tensor::cat(vec![turned_first, turned_second], 3)
+fn gate_backward(inner: &[f32], gradient: &[f32], width: usize) -> Vec<f32> {
+    let mut out = vec![0.0; inner.len()];
+    let rows = out.chunks_exact_mut(2 * width).zip(inner.chunks_exact(2 * width)).zip(gradient.chunks_exact(width));
+    wide(|| {
+        for ((out, inner), gradient) in rows {
+            let (gate_gradients, value_gradients) = out.split_at_mut(width);
+            let (gates, values) = inner.split_at(width);
+            let inputs = gates.iter().zip(values).zip(gradient);
+            let outputs = gate_gradients.iter_mut().zip(value_gradients);
+            for (((&gate, value), gradient), (gate_gradient, value_gradient)) in inputs.zip(outputs) {
+                let open = sigmoid(gate);
+                *gate_gradient = gradient * value * open * (1.0 + gate * (1.0 - open));
+                *value_gradient = gradient * gate * open;
+            }
+        }
+    });
+    out
 }

@@ -1,0 +1,155 @@
+//! Causal softmax attention over windows, head by head.
+
+use super::super::super::vector::{add_scaled, dot, exp, wide};
+use crate::engine::input;
+use crate::format::Architecture;
+
+/// The shape of a pass.
+pub struct Attention {
+    pub hidden: usize,
+    heads: usize,
+    head_size: usize,
+    windows: usize,
+    len: usize,
+    /// How many events back attention reaches, the present one included.
+    reach: usize,
+    /// The cosine and sine of each pair at each place of a window, `[len, head_size]`.
+    rotations: Vec<f32>,
+}
+
+impl Attention {
+    pub fn new(architecture: &Architecture, windows: usize, len: usize) -> Self {
+        let Architecture { hidden, heads, max_len: reach, .. } = *architecture;
+        let head_size = architecture.head_size();
+        let mut rotations = vec![0.0; len * head_size];
+        for (place, rotation) in rotations.chunks_exact_mut(head_size).enumerate() {
+            input::rotation(place as u64, rotation);
+        }
+        Self { hidden, heads, head_size, windows, len, reach, rotations }
+    }
+
+    /// Turns the queries and keys of `[rows, 3 * hidden]` by their places, or back.
+    pub fn turn(&self, qkv: &mut [f32], back: bool) {
+        let half = self.head_size / 2;
+        for (row, qkv) in qkv.chunks_exact_mut(3 * self.hidden).enumerate() {
+            let place = row % self.len;
+            let rotation = &self.rotations[place * self.head_size..(place + 1) * self.head_size];
+            for head in qkv[..2 * self.hidden].chunks_exact_mut(self.head_size) {
+                let (firsts, seconds) = head.split_at_mut(half);
+                for ((first, second), turn) in firsts.iter_mut().zip(seconds).zip(rotation.chunks_exact(2)) {
+                    let (cosine, sine) = (turn[0], if back { -turn[1] } else { turn[1] });
+                    (*first, *second) = (*first * cosine - *second * sine, *first * sine + *second * cosine);
+                }
+            }
+        }
+    }
+
+    /// How much each step attends to each, `[windows, heads, len, len]`, and what comes of it, `[rows, hidden]`.
+    pub fn forward(&self, qkv: &[f32]) -> (Vec<f32>, Vec<f32>) {
+        let mut shares = vec![0.0; self.windows * self.heads * self.len * self.len];
+        let mut context = vec![0.0; self.windows * self.len * self.hidden];
+        wide(|| self.forward_loops(qkv, &mut shares, &mut context));
+        (shares, context)
+    }
+
+    /// From the gradient of the context to that of `qkv`, `[rows, 3 * hidden]`.
+    pub fn backward(&self, qkv: &[f32], shares: &[f32], context_gradient: &[f32]) -> Vec<f32> {
+        let mut gradient = vec![0.0; qkv.len()];
+        wide(|| self.backward_loops(qkv, shares, context_gradient, &mut gradient));
+        gradient
+    }
+
+    #[inline(always)]
+    fn forward_loops(&self, qkv: &[f32], shares: &mut [f32], context: &mut [f32]) {
+        let scale = 1.0 / (self.head_size as f32).sqrt();
+        for (number, shares) in shares.chunks_exact_mut(self.len * self.len).enumerate() {
+            let head = self.head(number);
+            for place in 0..self.len {
+                let seen = self.seen(place);
+                let row = &mut shares[place * self.len..][seen.clone()];
+                let query = self.part(qkv, &head, place, 0);
+                let mut largest = f32::NEG_INFINITY;
+                for (share, other) in row.iter_mut().zip(seen.clone()) {
+                    *share = scale * dot(query, self.part(qkv, &head, other, 1));
+                    largest = largest.max(*share);
+                }
+                let mut sum = 0.0;
+                for share in row.iter_mut() {
+                    *share = exp(*share - largest);
+                    sum += *share;
+                }
+                let start = self.start(&head, place);
+                let out = &mut context[start..start + self.head_size];
+                for (share, other) in row.iter_mut().zip(seen) {
+                    *share /= sum;
+                    add_scaled(out, self.part(qkv, &head, other, 2), *share);
+                }
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn backward_loops(&self, qkv: &[f32], shares: &[f32], context_gradient: &[f32], gradient: &mut [f32]) {
+        let scale = 1.0 / (self.head_size as f32).sqrt();
+        let mut share_gradients = vec![0.0; self.len];
+        for (number, shares) in shares.chunks_exact(self.len * self.len).enumerate() {
+            let head = self.head(number);
+            for place in 0..self.len {
+                let seen = self.seen(place);
+                let row = &shares[place * self.len..][seen.clone()];
+                let start = self.start(&head, place);
+                let outer = &context_gradient[start..start + self.head_size];
+                let mut mean = 0.0;
+                for ((share, other), share_gradient) in row.iter().zip(seen.clone()).zip(&mut share_gradients) {
+                    *share_gradient = dot(outer, self.part(qkv, &head, other, 2));
+                    mean += share * *share_gradient;
+                    add_scaled(self.part_mut(gradient, &head, other, 2), outer, *share);
+                }
+                for ((share, other), share_gradient) in row.iter().zip(seen).zip(&share_gradients) {
+                    let pull = scale * share * (share_gradient - mean);
+                    let (query, key) = (self.part(qkv, &head, place, 0), self.part(qkv, &head, other, 1));
+                    add_scaled(self.part_mut(gradient, &head, place, 0), key, pull);
+                    add_scaled(self.part_mut(gradient, &head, other, 1), query, pull);
+                }
+            }
+        }
+    }
+
+    /// The places that a place attends to.
+    fn seen(&self, place: usize) -> std::ops::Range<usize> {
+        (place + 1).saturating_sub(self.reach)..place + 1
+    }
+
+    /// The window and head of this number.
+    fn head(&self, number: usize) -> Head {
+        Head { first_row: number / self.heads * self.len, first_value: number % self.heads * self.head_size }
+    }
+
+    /// Where the values of a place begin in `[rows, hidden]`.
+    #[inline(always)]
+    fn start(&self, head: &Head, place: usize) -> usize {
+        (head.first_row + place) * self.hidden + head.first_value
+    }
+
+    /// Query (0), key (1) or value (2) of a place, `[head_size]`.
+    #[inline(always)]
+    fn part<'a>(&self, qkv: &'a [f32], head: &Head, place: usize, which: usize) -> &'a [f32] {
+        &qkv[self.part_start(head, place, which)..][..self.head_size]
+    }
+
+    #[inline(always)]
+    fn part_mut<'a>(&self, qkv: &'a mut [f32], head: &Head, place: usize, which: usize) -> &'a mut [f32] {
+        &mut qkv[self.part_start(head, place, which)..][..self.head_size]
+    }
+
+    #[inline(always)]
+    fn part_start(&self, head: &Head, place: usize, which: usize) -> usize {
+        ((head.first_row + place) * 3 + which) * self.hidden + head.first_value
+    }
+}
+
+/// One head's part of one window.
+struct Head {
+    first_row: usize,
+    first_value: usize,
+}
