@@ -51,8 +51,7 @@ pub struct TrainConfig {
     /// Draws of items that stand for all others in the loss, anew for each shard of a step. Default 512.
     pub negatives: usize,
     /// How they are drawn: "mixed" (half evenly, half by popularity), "uniform", "popularity", or "batch": no draws, but
-    /// the targets of the shard. "softmax" and "gbce" make up for it; with "bpr" it is a part of what is learned.
-    /// Default "mixed".
+    /// the targets of the shard. Every loss makes up for it by weights. Default "mixed".
     pub negatives_drawn: NegativesDrawn,
     /// "mixed" and "popularity" only: an item is as likely as its count to this power, 0 to 1. One that never occurs
     /// in training is not drawn by popularity. Default 1.

@@ -26,13 +26,11 @@ pub struct Popularity {
 pub struct Negatives {
     /// Distinct items.
     pub items: Vec<ItemId>,
-    /// How often each was drawn.
-    pub times: Vec<f32>,
     /// How many items each stands for.
     pub weights: Vec<f32>,
     /// The logarithms of the weights.
     pub log_weights: Vec<f32>,
-    /// The sum of `times`.
+    /// How often one was drawn, or all items where every one is taken.
     pub draws: usize,
     /// The number of items that there are.
     pub catalogue: usize,
@@ -94,7 +92,7 @@ impl Negatives {
     pub fn take_all(&mut self, items: usize) {
         self.items.clear();
         self.items.extend(0..items as ItemId);
-        for (values, value) in [(&mut self.times, 1.0), (&mut self.weights, 1.0), (&mut self.log_weights, 0.0)] {
+        for (values, value) in [(&mut self.weights, 1.0), (&mut self.log_weights, 0.0)] {
             values.clear();
             values.resize(items, value);
         }
@@ -111,25 +109,25 @@ impl Negatives {
         self.catalogue = popularity.counts.len();
         self.places.resize(self.catalogue, 0);
         self.items.clear();
-        self.times.clear();
+        self.weights.clear();
         self.draws = 0;
         for item in draws {
             let place = &mut self.places[item as usize];
             if *place == 0 {
                 self.items.push(item);
-                self.times.push(0.0);
+                self.weights.push(0.0);
                 *place = self.items.len() as u32;
             }
-            self.times[*place as usize - 1] += 1.0;
+            // How often it was drawn, for now.
+            self.weights[*place as usize - 1] += 1.0;
             self.draws += 1;
         }
-        self.weights.clear();
         self.log_weights.clear();
-        for (&item, &times) in self.items.iter().zip(&self.times) {
+        for (&item, weight) in self.items.iter().zip(&mut self.weights) {
             self.places[item as usize] = 0;
-            let weight = f64::from(times) / (self.draws as f64 * popularity.probability(item));
-            self.weights.push(weight as f32);
-            self.log_weights.push(weight.ln() as f32);
+            let exact = f64::from(*weight) / (self.draws as f64 * popularity.probability(item));
+            *weight = exact as f32;
+            self.log_weights.push(exact.ln() as f32);
         }
     }
 
@@ -173,12 +171,13 @@ mod tests {
                 } else {
                     negatives.draw(&popularity, &log, 6, &mut rng);
                 }
-                assert_eq!((negatives.draws, negatives.times.iter().sum::<f32>()), (6, 6.0));
+                assert_eq!(negatives.draws, 6);
                 for (place, &item) in negatives.items.iter().enumerate() {
                     let weight = f64::from(negatives.log_weights[place].exp());
                     assert!((weight / f64::from(negatives.weights[place]) - 1.0).abs() < 1e-5);
                     sums[item as usize] += weight / 20_000.0;
-                    times[item as usize] += f64::from(negatives.times[place]);
+                    // Of six draws.
+                    times[item as usize] += 6.0 * weight * popularity.probability(item);
                 }
             }
             assert!(sums.iter().all(|sum| (sum - 1.0).abs() < 0.15), "{negatives_drawn:?}: {sums:?}");

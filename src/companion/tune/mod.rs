@@ -5,7 +5,7 @@
 //! part alone. **Each rung trains anew, with the whole schedule of its own epochs.** The learning rate falls to a twentieth
 //! over a run's epochs. Trials that went on from a checkpoint would have to follow the last rung's schedule from the
 //! beginning, and the first rungs would compare models in the middle of it, at nearly the highest rate: whoever asks
-//! for little of it would win. It would save a share of at most one in `factor` of each later rung. And so every result is
+//! for little of it would win. It would save about one in `factor` of each later rung. And so every result is
 //! that of an ordinary run, which `foreclick train` gives again to the bit.
 
 mod halving;

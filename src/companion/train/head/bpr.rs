@@ -2,32 +2,33 @@
 
 use super::{Scores, softplus};
 
-/// The mean of `-ln s(z+ - z_j)` over the negatives j, with s the logistic function (Rendle et al. 2009, arXiv 1205.2618).
+/// The mean of `-ln s(z+ - z_j)` over the other candidates j, with s the logistic function (Rendle et al. 2009,
+/// arXiv 1205.2618, who draw j evenly): the sum of w_j times that over the sum of w_j, where w is how many items each
+/// stands for (1 where it is listed).
 ///
-/// The negatives are the listed items, each once, and the drawn ones, each as often as it was drawn: pairs have
-/// no sum over the catalogue to get right, so how negatives are drawn is a part of what is learned (Rendle and
-/// Freudenthaler 2014), not corrected.
+/// Without the weights, whoever is more often a negative would end lower: listed items, which are one for every target,
+/// fell behind all others (the first 7,000 users of Beauty: a validation NDCG@10 of .019 without, .025 with them).
 #[inline(always)]
 pub fn bpr(scores: Scores<'_>) -> f64 {
-    let Scores { own, target, negatives, drawn, listed } = scores;
+    let Scores { own, target, negatives, drawn } = scores;
     let positive = own[target];
-    let hidden: f32 = listed.iter().map(|&place| drawn.times[place as usize]).sum();
-    let pairs = (own.len() - 1) as f32 + drawn.draws as f32 - hidden;
-    let share = 1.0 / pairs.max(1.0);
-    let (mut loss, mut slopes) = (0.0, 0.0);
+    let (mut loss, mut slopes, mut weight_sum) = (0.0, 0.0, (own.len() - 1) as f32);
     own[target] = f32::NEG_INFINITY;
     for score in own.iter_mut() {
         let (part, slope) = softplus(*score - positive);
-        *score = share * slope;
+        *score = slope;
         loss += part;
         slopes += slope;
     }
-    for (score, &times) in negatives.iter_mut().zip(&drawn.times) {
+    for (score, &weight) in negatives.iter_mut().zip(&drawn.weights) {
+        weight_sum += if *score > f32::NEG_INFINITY { weight } else { 0.0 };
         let (part, slope) = softplus(*score - positive);
-        *score = share * times * slope;
-        loss += times * part;
-        slopes += times * slope;
+        *score = weight * slope;
+        loss += weight * part;
+        slopes += weight * slope;
     }
-    own[target] = -share * slopes;
+    own[target] = -slopes;
+    let share = if weight_sum > 0.0 { 1.0 / weight_sum } else { 0.0 };
+    own.iter_mut().chain(negatives.iter_mut()).for_each(|gradient| *gradient *= share);
     f64::from(share * loss)
 }

@@ -72,10 +72,8 @@ struct Scores<'a> {
     own: &'a mut [f32],
     /// The target's place in `own`.
     target: usize,
-    /// Of the shared negatives; minus infinity for those that are listed.
+    /// Of the shared negatives; minus infinity for those that are listed. What a loss leaves there is passed over.
     negatives: &'a mut [f32],
-    /// The negatives' places that are own candidates; what a loss leaves there is passed over.
-    listed: &'a [u32],
     /// How the negatives were drawn.
     drawn: &'a Negatives,
 }
@@ -280,7 +278,7 @@ impl Head {
         }
 
         let own = &mut self.own_scores[..];
-        let all = Scores { own, target, negatives: &mut *scores, listed: &self.listed, drawn: examples.negatives };
+        let all = Scores { own, target, negatives: &mut *scores, drawn: examples.negatives };
         let loss = match examples.config.loss {
             Loss::Softmax => softmax::softmax(all, examples.config.label_smoothing),
             Loss::Gbce => gbce::gbce(all, examples.config.gbce_calibration),

@@ -12,7 +12,7 @@ use crate::companion::train::vector::{add_scaled, exp};
 /// expectation, and exact where every item is a negative.
 #[inline(always)]
 pub fn softmax(scores: Scores<'_>, label_smoothing: f32) -> f64 {
-    let Scores { own, target, negatives, drawn, listed: _ } = scores;
+    let Scores { own, target, negatives, drawn } = scores;
     // Before probabilities take the scores' places.
     let (mean, weight_sum) = if label_smoothing > 0.0 { mean(own, negatives, &drawn.weights) } else { (0.0, 1.0) };
     let target_score = own[target];

@@ -4,44 +4,41 @@ use super::{Scores, bpr::bpr, gbce::gbce, softmax::softmax};
 use crate::companion::train::negatives::Negatives;
 use proptest::prelude::*;
 
-/// One position: scores of its own candidates, and of negatives with how often each was drawn, for how many
-/// items it stands, and whether it is listed.
+/// One position: scores of its own candidates, and of negatives with how many items each stands for, and whether it is
+/// listed.
 #[derive(Debug, Clone)]
 struct Case {
     own: Vec<f64>,
     target: usize,
     negatives: Vec<f64>,
-    times: Vec<f64>,
     weights: Vec<f64>,
-    listed: Vec<u32>,
+    listed: Vec<usize>,
+    draws: usize,
     catalogue: usize,
 }
 
 fn cases() -> impl Strategy<Value = Case> {
     let own = prop::collection::vec(-12f64..12.0, 1..12);
-    let negatives = prop::collection::vec((-12f64..12.0, 1u8..4, 0.01f64..20.0, any::<bool>()), 0..30);
-    (own, any::<prop::sample::Index>(), negatives, 60usize..5000).prop_map(|(own, target, drawn, catalogue)| Case {
-        target: target.index(own.len()),
-        own,
-        negatives: drawn.iter().map(|&(score, ..)| score).collect(),
-        times: drawn.iter().map(|&(_, times, ..)| times.into()).collect(),
-        weights: drawn.iter().map(|&(_, _, weight, _)| weight).collect(),
-        listed: (0..).zip(&drawn).filter(|(_, (.., listed))| *listed).map(|(place, _)| place).collect(),
-        catalogue,
-    })
+    let negatives = prop::collection::vec((-12f64..12.0, 0.01f64..20.0, any::<bool>()), 0..30);
+    (own, any::<prop::sample::Index>(), negatives, 30usize..100, 60usize..5000).prop_map(
+        |(own, target, drawn, draws, catalogue)| Case {
+            target: target.index(own.len()),
+            own,
+            negatives: drawn.iter().map(|&(score, ..)| score).collect(),
+            weights: drawn.iter().map(|&(_, weight, _)| weight).collect(),
+            listed: (0..drawn.len()).filter(|&place| drawn[place].2).collect(),
+            draws,
+            catalogue,
+        },
+    )
 }
 
 impl Case {
-    fn draws(&self) -> f64 {
-        self.times.iter().sum()
-    }
-
-    /// Score, times and weight of what is drawn and not listed.
-    fn unlisted(&self) -> impl Iterator<Item = (f64, f64, f64)> {
-        let listed = |place: usize| self.listed.contains(&(place as u32));
+    /// Score and weight of what is drawn and not listed.
+    fn unlisted(&self) -> impl Iterator<Item = (f64, f64)> {
         (0..self.negatives.len())
-            .filter(move |&place| !listed(place))
-            .map(|place| (self.negatives[place], self.times[place], self.weights[place]))
+            .filter(|place| !self.listed.contains(place))
+            .map(|place| (self.negatives[place], self.weights[place]))
     }
 
     fn others(&self) -> impl Iterator<Item = f64> {
@@ -52,17 +49,14 @@ impl Case {
     fn run(&self, loss: impl Fn(Scores<'_>) -> f64) -> (f64, Vec<f32>, Vec<f32>) {
         let single = |values: &[f64]| values.iter().map(|&value| value as f32).collect::<Vec<f32>>();
         let mut drawn = Negatives::default();
-        drawn.times = single(&self.times);
         drawn.weights = single(&self.weights);
         drawn.log_weights = self.weights.iter().map(|weight| weight.ln() as f32).collect();
-        drawn.draws = self.draws() as usize;
-        drawn.catalogue = self.catalogue;
+        (drawn.draws, drawn.catalogue) = (self.draws, self.catalogue);
         let (mut own, mut negatives) = (single(&self.own), single(&self.negatives));
-        self.listed.iter().for_each(|&place| negatives[place as usize] = f32::NEG_INFINITY);
-        let (target, listed) = (self.target, &self.listed);
-        let scores = Scores { own: &mut own, target, negatives: &mut negatives, listed, drawn: &drawn };
+        self.listed.iter().for_each(|&place| negatives[place] = f32::NEG_INFINITY);
+        let scores = Scores { own: &mut own, target: self.target, negatives: &mut negatives, drawn: &drawn };
         let value = loss(scores);
-        self.listed.iter().for_each(|&place| negatives[place as usize] = 0.0);
+        self.listed.iter().for_each(|&place| negatives[place] = 0.0);
         (value, own, negatives)
     }
 
@@ -103,8 +97,7 @@ fn cost(x: f64) -> f64 {
 }
 
 fn softmax_formula(case: &Case, smoothing: f64) -> f64 {
-    let all =
-        || case.own.iter().map(|&score| (score, 1.0)).chain(case.unlisted().map(|(score, _, weight)| (score, weight)));
+    let all = || case.own.iter().map(|&score| (score, 1.0)).chain(case.unlisted());
     let log_sum = all().map(|(score, weight)| weight * score.exp()).sum::<f64>().ln();
     let count: f64 = all().map(|(_, weight)| weight).sum();
     let mean = all().map(|(score, weight)| weight * (score - log_sum)).sum::<f64>() / count;
@@ -112,22 +105,22 @@ fn softmax_formula(case: &Case, smoothing: f64) -> f64 {
 }
 
 fn gbce_formula(case: &Case, calibration: f64) -> f64 {
-    let (items, drawn) = (case.catalogue as f64, case.draws());
-    let alpha = (drawn / (items - 1.0)).min(1.0);
+    let items = case.catalogue as f64;
+    let drawn = (case.draws as f64).min(items - 1.0);
+    let alpha = drawn / (items - 1.0);
     // As the paper has it.
-    let beta = if alpha > 0.0 { alpha * (calibration * (1.0 - 1.0 / alpha) + 1.0 / alpha) } else { 1.0 - calibration };
+    let beta = alpha * (calibration * (1.0 - 1.0 / alpha) + 1.0 / alpha);
     let z = |score: f64| score - items.ln();
     let listed: f64 = case.others().map(|score| cost(-z(score))).sum();
-    let others: f64 = case.unlisted().map(|(score, _, weight)| weight * cost(-z(score))).sum();
+    let others: f64 = case.unlisted().map(|(score, weight)| weight * cost(-z(score))).sum();
     (beta * cost(z(case.own[case.target])) + alpha * (listed + others)) / (drawn + 1.0)
 }
 
 fn bpr_formula(case: &Case) -> f64 {
-    let pairs =
-        || case.others().map(|score| (score, 1.0)).chain(case.unlisted().map(|(score, times, _)| (score, times)));
-    let count: f64 = pairs().map(|(_, times)| times).sum();
+    let pairs = || case.others().map(|score| (score, 1.0)).chain(case.unlisted());
+    let count: f64 = pairs().map(|(_, weight)| weight).sum();
     let target = case.own[case.target];
-    let sum: f64 = pairs().map(|(score, times)| times * cost(target - score)).sum();
+    let sum: f64 = pairs().map(|(score, weight)| weight * cost(target - score)).sum();
     if count > 0.0 { sum / count } else { 0.0 }
 }
 
@@ -158,13 +151,10 @@ proptest! {
         prop_assert!(near(case.run(bpr).0, moved.run(bpr).0));
     }
 
-    /// At full calibration and with all items drawn, gBCE is plain binary cross-entropy whatever t is.
+    /// With all items drawn, gBCE is plain binary cross-entropy, whatever the calibration.
     #[test]
     fn gbce_with_every_item_needs_no_calibration(case in cases()) {
-        let mut whole = case;
-        whole.times.push(f64::from(u16::MAX));
-        whole.weights.push(1.0);
-        whole.negatives.push(0.0);
+        let whole = Case { draws: case.catalogue, ..case };
         let [none, full] = [0.0, 1.0].map(|calibration| whole.run(|scores| gbce(scores, calibration)).0);
         prop_assert_eq!(none, full);
     }
