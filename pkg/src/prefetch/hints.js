@@ -1,0 +1,35 @@
+// The ways to tell the browser what to load. Each returns what takes the hint back.
+
+export function bestMethod() {
+  if (HTMLScriptElement.supports?.("speculationrules")) return "rules";
+  return document.createElement("link").relList.supports("prefetch") ? "links" : "none";
+}
+
+// A script of its own for each hint: with its script the browser drops what it has loaded.
+export function hintByRules(address, { action, nonce, onRefused }) {
+  const script = document.createElement("script");
+  script.type = "speculationrules";
+  if (nonce) script.nonce = nonce;
+  const refuse = () => {
+    script.remove();
+    onRefused();
+  };
+  script.addEventListener("securitypolicyviolation", refuse);
+  try {
+    script.textContent = JSON.stringify({ [action]: [{ source: "list", urls: [address], eagerness: "immediate" }] });
+    document.head.append(script);
+  } catch {
+    // A policy of trusted types.
+    queueMicrotask(refuse);
+  }
+  return () => script.remove();
+}
+
+export function hintByLink(address) {
+  const link = document.createElement("link");
+  link.rel = "prefetch";
+  link.as = "document";
+  link.href = address;
+  document.head.append(link);
+  return () => link.remove();
+}
