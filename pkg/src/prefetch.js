@@ -146,12 +146,12 @@ export class Prefetcher {
     if (this.#method === "load") load(url.href);
     else if (this.#method === "links") byLink();
     else {
-      const action = probability >= prerender && url.origin === location.origin ? "prerender" : "prefetch";
+      const isRendered = probability >= prerender && url.origin === location.origin;
       const onRefused = () => {
         this.#method = "links";
         if (hint.state === "open") byLink();
       };
-      hint.remove = hintByRules(url.href, { action, nonce, onRefused });
+      hint.remove = hintByRules(url.href, { isRendered, nonce, onRefused });
     }
   }
 
@@ -162,7 +162,11 @@ export class Prefetcher {
   #listen() {
     const { signal } = this.#listening;
     const act = () => this.#act();
-    document.addEventListener("prerenderingchange", () => this.#counters.arrive(), { signal });
+    const arrive = () => {
+      this.#counters.arrive();
+      this.#act();
+    };
+    document.addEventListener("prerenderingchange", arrive, { signal });
     document.addEventListener("visibilitychange", act, { signal });
     navigator.connection?.addEventListener("change", act, { signal });
     // Back from another page, which has counted on, and for which the browser has dropped what it had loaded.

@@ -5,8 +5,10 @@ export function bestMethod() {
   return document.createElement("link").relList.supports("prefetch") ? "links" : "none";
 }
 
-// A script of its own for each hint: with its script the browser drops what it has loaded.
-export function hintByRules(address, { action, nonce, onRefused }) {
+// A script of its own for each hint: with its script the browser drops what it has loaded. A page that is to be rendered
+// is asked for as well, since browsers render fewer than they load.
+export function hintByRules(address, { isRendered, nonce, onRefused }) {
+  const rules = [{ source: "list", urls: [address], eagerness: "immediate" }];
   const script = document.createElement("script");
   script.type = "speculationrules";
   if (nonce) script.nonce = nonce;
@@ -16,7 +18,7 @@ export function hintByRules(address, { action, nonce, onRefused }) {
   };
   script.addEventListener("securitypolicyviolation", refuse);
   try {
-    script.textContent = JSON.stringify({ [action]: [{ source: "list", urls: [address], eagerness: "immediate" }] });
+    script.textContent = JSON.stringify({ prefetch: rules, prerender: isRendered ? rules : undefined });
     document.head.append(script);
   } catch {
     // A policy of trusted types.
