@@ -19,6 +19,12 @@ export const percent = (part) => `${(part * 100).toFixed(part < 0.0995 ? 1 : 0)}
 
 export const signed = (value) => `${value < 0 ? "−" : "+"}${Math.abs(value).toFixed(2)}`;
 
+// Of a logarithm of how many times.
+export function times(logarithm) {
+  const factor = Math.exp(logarithm);
+  return `×${factor.toFixed(factor < 9.95 ? 2 : 0)}`;
+}
+
 export function duration(milliseconds) {
   if (milliseconds >= 1000) return `${(milliseconds / 1000).toFixed(1)} s`;
   return `${milliseconds.toFixed(milliseconds < 10 ? 2 : 0)} ms`;

@@ -1,5 +1,5 @@
 // The panel's parts: each makes its elements once, and `show` writes what is known now.
-import { duration, h, percent, signed, size, write } from "./dom.js";
+import { duration, h, percent, signed, size, times, write } from "./dom.js";
 
 export class NextClicks {
   #rows = [];
@@ -54,26 +54,27 @@ export class Why {
   #title = h("h3");
   #terms = h("ul");
   #events = h("ul", { className: "events" });
-  element = h("section", { "aria-label": "Why" }, this.#title, this.#terms, this.#events);
+  #note = h("p", { className: "note" }, "How many times as likely each of the latest events made it:");
+  element = h("section", { "aria-label": "Why" }, this.#title, this.#terms, this.#note, this.#events);
 
   show(explanation, label) {
     this.element.hidden = !explanation;
     if (!explanation) return;
     const { item, terms, events } = explanation;
     write(this.#title, `Why ${label(item)}`);
-    this.#terms.replaceChildren(...bars(Object.entries(terms)));
+    this.#terms.replaceChildren(...bars(Object.entries(terms), signed));
     // The latest first, as one thinks of them.
-    this.#events.replaceChildren(...bars(events.toReversed().map(({ item, effect }) => [label(item), effect])));
-    this.#events.hidden = events.length === 0;
+    this.#events.replaceChildren(...bars(events.toReversed().map(({ item, effect }) => [label(item), effect]), times));
+    this.#note.hidden = events.length === 0;
   }
 }
 
-function bars(parts) {
+function bars(parts, format) {
   const largest = Math.max(...parts.map(([, value]) => Math.abs(value)), 1e-9);
   return parts.map(([name, value]) => {
     const track = h("span", { className: "track", "aria-hidden": "true" });
     track.style.setProperty("--share", Math.abs(value) / largest);
-    const [title, number] = [h("span", { className: "name", title: name }, name), h("span", { className: "number" }, signed(value))];
+    const [title, number] = [h("span", { className: "name", title: name }, name), h("span", { className: "number" }, format(value))];
     return h("li", { className: value < 0 ? "term against" : "term" }, title, track, number);
   });
 }
@@ -119,6 +120,8 @@ export class Prefetch {
       Out: open.map(({ url, probability }) => `${new URL(url).pathname} ${percent(probability)}`).join(", ") || null,
       Method: held ? `${method}, held back: ${held}` : method,
     });
+    // Those with a colour in the bar.
+    for (const term of this.#list.querySelectorAll("dt")) if (/^(Hits|Waste|Out)$/.test(term.textContent)) term.dataset.key = term.textContent;
   }
 }
 

@@ -37,7 +37,8 @@ h3 { font-size: 11px; font-weight: 600; color: var(--soft); margin-bottom: 4px; 
   display: grid; grid-template-columns: 18px 1fr 56px 42px; gap: 8px; align-items: center; width: 100%; padding: 4px 8px;
   border-radius: 8px;
 }
-.next button[aria-pressed=true] { background: var(--raised); box-shadow: inset 3px 0 var(--mark); }
+.next button[aria-pressed=true] { background: var(--raised); font-weight: 600; }
+.next button[aria-pressed=true] .rank { color: var(--mark); }
 .rank { color: var(--soft); text-align: right; }
 .name { overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
 .absent .name { color: var(--soft); }
@@ -48,15 +49,17 @@ h3 { font-size: 11px; font-weight: 600; color: var(--soft); margin-bottom: 4px; 
 .term .track { height: 8px; background: linear-gradient(var(--soft), var(--soft)) 50% / 1px 100% no-repeat, var(--raised); }
 .term .track::before { left: 50%; width: calc(var(--share) * 50%); }
 .term.against .track::before { left: auto; right: 50%; background: var(--against); }
-.events { border-top: 1px dashed var(--line); margin-top: 6px; padding-top: 6px; }
+.events .term { grid-template-columns: 132px 1fr 46px; }
+.note { color: var(--soft); font-size: 11px; }
 dl { display: grid; grid-template-columns: 92px 1fr; gap: 1px 8px; }
 dt { color: var(--soft); }
 dd { overflow-wrap: anywhere; }
 .parts { display: flex; gap: 2px; height: 8px; margin: 4px 0 6px; }
 .parts span { flex: var(--share) 0 0; border-radius: 3px; }
-.hit { background: var(--for); }
-.waste { background: var(--against); }
-.open { background: var(--soft); }
+dt[data-key]::before { content: ""; display: inline-block; width: 8px; height: 8px; border-radius: 3px; margin-right: 6px; }
+.hit, [data-key=Hits]::before { background: var(--for); }
+.waste, [data-key=Waste]::before { background: var(--against); }
+.open, [data-key=Out]::before { background: var(--soft); }
 .problem:not(:empty) { padding-top: 12px; font-weight: 600; }
 .quiet { color: var(--soft); }
 .forget { border: 1px solid var(--line); border-radius: 8px; padding: 4px 12px; margin-top: 8px; font-weight: 600; }
