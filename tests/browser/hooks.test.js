@@ -137,7 +137,7 @@ for (const name of Object.keys(APPS)) {
       await page.waitForFunction(() => text("load") === "format");
       await page.evaluate(() => app.render({ load, model: 2, k: -1, explained: "no such item" }));
       await page.waitForFunction(() => document.getElementById("items").title === "argument" && text("why") === "argument");
-      await page.evaluate(() => app.render({ load, model: 2, k: 2 }));
+      await page.evaluate(() => app.render({ load, model: 2, k: 2, explained: null }));
       await page.waitForFunction(() => shown().length === 2 && text("why") === "none");
     });
   });

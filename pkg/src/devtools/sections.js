@@ -54,7 +54,7 @@ export class Why {
   #title = h("h3");
   #terms = h("ul");
   #events = h("ul", { className: "events" });
-  #note = h("p", { className: "note" }, "How many times as likely each of the latest events made it:");
+  #note = h("p", { className: "note" }, "Times as likely, for each of the latest events:");
   element = h("section", { "aria-label": "Why" }, this.#title, this.#terms, this.#note, this.#events);
 
   show(explanation, label) {
@@ -126,7 +126,7 @@ export class Prefetch {
 }
 
 export class Stored {
-  #list = h("dl");
+  #list = h("dl", { className: "stored" });
   #empty = h("p", { className: "quiet" }, "Nothing.");
   #status = h("p", { className: "quiet", role: "status" });
   element = h("section", { "aria-label": "Stored on this device" }, h("h3", {}, "Stored on this device"), this.#list, this.#empty);
