@@ -61,6 +61,7 @@ export class Devtools {
   }
 
   async refresh() {
+    if (this.#panel.hidden) return;
     const turn = ++this.#turn;
     try {
       const { k, predictOptions } = this.#options;

@@ -112,20 +112,22 @@ test("a view is half of the element for a second, once; dwelling is how long", a
     await page.evaluate(() => {
       const heights = { top: 200, gap: 3000, low: 200, huge: 9000 };
       for (const [id, height] of Object.entries(heights)) document.getElementById(id).style.height = `${height}px`;
-      make({});
+      const start = performance.now();
+      make({ to: (event, action) => collected.push([action, event, performance.now() - start]) });
     });
-    await page.waitForTimeout(500);
-    assert.deepEqual(await collected(page), [], "not yet a second");
-    await page.waitForTimeout(900);
+    await page.waitForFunction(() => collected.length === 1);
     assert.deepEqual(await collected(page), ["view top"]);
+    const milliseconds = await page.evaluate(() => collected[0][2]);
+    assert.ok(milliseconds >= 1000 && milliseconds < 2000, `${milliseconds} ms`);
     // A third of it is too little, and a glance too short.
     await page.evaluate(() => scrollTo(0, document.getElementById("low").offsetTop - innerHeight + 60));
     await page.waitForTimeout(1400);
     assert.deepEqual(await collected(page), ["view top", "dwell top"]);
-    await page.evaluate(() => scrollTo(0, document.getElementById("low").offsetTop - innerHeight + 150));
-    await page.waitForTimeout(300);
-    await page.evaluate(() => scrollTo(0, 0));
-    await page.waitForTimeout(1300);
+    await page.evaluate(() => {
+      scrollTo(0, document.getElementById("low").offsetTop - innerHeight + 150);
+      setTimeout(() => scrollTo(0, 0), 300);
+    });
+    await page.waitForTimeout(1700);
     assert.deepEqual(await collected(page), ["view top", "dwell top"], "top was viewed before");
     // Of what is taller than the window half a window is enough; and what is removed is left.
     await page.evaluate(() => scrollTo(0, document.getElementById("huge").offsetTop + 100));

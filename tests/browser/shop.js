@@ -36,3 +36,46 @@ function send(response, file) {
   response.writeHead(200, { "content-type": type });
   createReadStream(file).pipe(response);
 }
+
+export const LINKS = ["a", "b", "c"].map((item) => `<a id="${item}" href="/p/${item}">${item}</a>`).join(" ");
+const prediction = (probabilities) => Object.entries(probabilities).map(([item, probability]) => ({ item, score: 0, probability }));
+
+/**
+ * Opens the shop and gives the page `prefetcher`; `work` gets the page and the shop. `before` runs in each page before
+ * its scripts, `options` are the Prefetcher's.
+ */
+export async function inShop(browser, work, { body = LINKS, policy = POLICY, before, options } = {}) {
+  const shop = await openShop({ body, policy });
+  const context = await browser.newContext();
+  try {
+    if (before) await context.addInitScript(before);
+    const page = await context.newPage();
+    await page.goto(shop.url);
+    await begin(page, { nonce: NONCE, ...options });
+    await work(page, shop, context);
+  } finally {
+    await context.close();
+    shop.close();
+  }
+}
+
+/** Gives the page a `prefetcher` with these options. */
+export async function begin(page, options) {
+  await page.evaluate(async (options) => {
+    const { Prefetcher } = await import("/foreclick/prefetch.js");
+    globalThis.Prefetcher = Prefetcher;
+    globalThis.prefetcher = new Prefetcher({ url: (item) => `/p/${item}`, ...options });
+  }, options);
+}
+
+export const update = (page, probabilities) => page.evaluate((items) => prefetcher.update(items), prediction(probabilities));
+export const report = (page) => page.evaluate(() => prefetcher.report());
+export const openPaths = async (page) => (await report(page)).open.map(({ url }) => new URL(url).pathname);
+
+/** The pages that were asked for without a click, once there are as many as expected and no more come. */
+export async function prefetched({ requests }, count) {
+  const found = () => requests.filter(({ purpose }) => purpose.startsWith("prefetch")).map(({ path }) => path);
+  for (let round = 0; round < 100 && found().length < count; round++) await new Promise((resolve) => setTimeout(resolve, 20));
+  await new Promise((resolve) => setTimeout(resolve, 150));
+  return found();
+}

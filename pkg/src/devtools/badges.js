@@ -5,7 +5,7 @@ export class Badges {
   #layer;
   #elements;
   #drawn = []; // { target, badge }
-  #ring = h("div", { className: "ring", hidden: true });
+  #ring = h("div", { className: "ring", hidden: true, "aria-hidden": "true" });
   #frame; // the animation frame that is asked for
   #watching = new AbortController();
   #sizes = new ResizeObserver(() => this.move());
@@ -26,7 +26,7 @@ export class Badges {
     for (const { badge } of this.#drawn) badge.remove();
     this.#drawn = items.flatMap(({ item, probability }, place) =>
       [...this.#elements(item)].map((target) => {
-        const badge = h("div", { className: "badge" }, h("b", {}, String(place + 1)), ` ${percent(probability)}`);
+        const badge = h("div", { className: "badge", "aria-hidden": "true" }, h("b", {}, String(place + 1)), ` ${percent(probability)}`);
         return { item, target, badge, isSelected: item === selected };
       }),
     );
