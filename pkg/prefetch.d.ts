@@ -11,6 +11,9 @@ import type { PredictedItem, Prediction, PredictOptions } from "./index.js";
  * or the query), and those of links in the page with `download`, `rel="nofollow"` or `data-fc-skip`. Further ones are
  * excluded by `skip` and `allow`.
  *
+ * A hint is a request: the server that is asked learns which pages are thought likely. By Speculation Rules it is told by
+ * the header `Sec-Purpose: prefetch` that nobody has opened the page yet.
+ *
  * A Content-Security-Policy without `'unsafe-inline'` needs the `nonce`, or `'inline-speculation-rules'`, in
  * `script-src`; where it refuses the rules, links are used instead.
  *

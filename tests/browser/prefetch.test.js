@@ -162,6 +162,8 @@ test("without a Navigation API clicks on links are visits", async () => {
       const click = (id, options) => document.getElementById(id).dispatchEvent(new MouseEvent("click", { bubbles: true, cancelable: true, ...options }));
       const hits = () => prefetcher.report().hits;
       const prevented = new AbortController();
+      // After the Prefetcher has seen it, so that this page stays.
+      addEventListener("click", (event) => event.preventDefault());
       document.body.addEventListener("click", (event) => event.preventDefault(), { signal: prevented.signal });
       click("a");
       const counted = [hits()];
