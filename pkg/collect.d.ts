@@ -48,7 +48,10 @@ export type CollectAction = "click" | "view" | "dwell" | "cart";
 
 /** Where events go and what they hold. */
 export interface CollectOptions {
-  /** A predictor of `foreclick` or `foreclick/worker`, or a function that takes an event and which action it was. */
+  /**
+   * A predictor of `foreclick` or `foreclick/worker`, or a function that takes an event and which action it was: with
+   * `foreclick/react` and `foreclick/vue` the session's `observe`.
+   */
   to: { observe(event: VisitorEvent): void } | ((event: VisitorEvent, action: CollectAction) => void);
   /** Where elements are looked for. Default: the document. */
   root?: Document | Element | ShadowRoot | undefined;

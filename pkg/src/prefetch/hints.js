@@ -1,7 +1,8 @@
 // The ways to tell the browser what to load. Each returns what takes the hint back.
 
+// Chromium passes over rules for addresses that are not secure, as those of a page on plain http.
 export function bestMethod() {
-  if (HTMLScriptElement.supports?.("speculationrules")) return "rules";
+  if (isSecureContext && HTMLScriptElement.supports?.("speculationrules")) return "rules";
   return document.createElement("link").relList.supports("prefetch") ? "links" : "none";
 }
 
