@@ -162,7 +162,7 @@ for (const name of ["react 19", "react 18"]) {
     });
   }
 
-  test(`mounting fifty times takes no more memory than ten times (${name})`, async () => {
+  test(`mounting fifty times takes hardly more memory than ten times (${name})`, async () => {
     await inApp(name, async (page) => {
       const grown = await page.evaluate(async () => {
         const round = async () => {
@@ -178,7 +178,8 @@ for (const name of ["react 19", "react 18"]) {
         for (let at = 0; at < 50; at++) bytes.push(await round());
         return bytes.at(-1) - bytes[9];
       });
-      assert.equal(grown, 0);
+      // Two may be there at once in some rounds and not in others; forty that stay would be 7 MB.
+      assert.ok(grown < 1e6, `${grown} bytes`);
     });
   });
 }
