@@ -7,8 +7,8 @@ import type { PrefetchReport } from "./prefetch.js";
  * looks twice a second whether there are new events; hidden, it does nothing.
  *
  * A custom element, `foreclick-devtools`, with its own style in a shadow root, light or dark as the visitor's system: no
- * style attribute and no inline style, so that it works under a strict Content-Security-Policy. Tab and the arrow keys go
- * through the items, Escape hides the panel.
+ * style attribute and no inline style, so that it works under a strict Content-Security-Policy (in Firefox from 101 on).
+ * Tab and the arrow keys go through the items, Escape hides the panel.
  *
  * @example
  * if (location.hash === "#foreclick") {

@@ -64,7 +64,7 @@ export class Why {
     write(this.#title, `Why ${label(item)}`);
     this.#terms.replaceChildren(...bars(Object.entries(terms), signed));
     // The latest first, as one thinks of them.
-    this.#events.replaceChildren(...bars(events.toReversed().map(({ item, effect }) => [label(item), effect]), times));
+    this.#events.replaceChildren(...bars([...events].reverse().map(({ item, effect }) => [label(item), effect]), times));
     this.#note.hidden = events.length === 0;
   }
 }

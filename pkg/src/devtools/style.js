@@ -21,7 +21,7 @@ ol, ul { list-style: none; }
 button { font: inherit; color: inherit; background: none; border: 0; padding: 0; text-align: inherit; cursor: pointer; }
 .panel {
   pointer-events: auto; position: absolute; right: 16px; bottom: 16px; width: 348px; max-width: calc(100vw - 32px);
-  max-height: min(680px, calc(100dvh - 32px)); display: flex; flex-direction: column; background: var(--ground);
+  max-height: calc(100vh - 32px); max-height: min(680px, calc(100dvh - 32px)); display: flex; flex-direction: column; background: var(--ground);
   border: 1px solid var(--line); border-radius: 14px; box-shadow: 0 12px 40px rgb(0 0 0 / .22); overflow: hidden;
 }
 .head { display: flex; align-items: center; gap: 8px; padding: 8px 8px 8px 14px; flex: none; }
