@@ -72,7 +72,7 @@ export class Predictor implements Disposable {
 
 /** How a model is loaded into a worker. */
 export interface WorkerLoadOptions extends LoadOptions {
-  /** Called with the error of an event that was refused. Default: `reportError`, as for any uncaught error. */
+  /** Called with the error of an event that was refused, once for each message. Default: `reportError`, as for any uncaught error. */
   onError?: ((error: ForeclickError) => void) | undefined;
   /** As for `init` of `foreclick`: where the `.wasm` file comes from. Default: the file in the package. */
   wasm?: string | URL | BufferSource | WebAssembly.Module | undefined;

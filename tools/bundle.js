@@ -7,8 +7,13 @@ import { pathToFileURL } from "node:url";
 const require = createRequire(new URL("../tests/browser/package.json", import.meta.url));
 const { rolldown } = await import(pathToFileURL(require.resolve("rolldown")));
 
+// A page has one of them already, and hooks work with none but that one.
+const FRAMEWORKS = ["react", "vue"];
+
 const [source, target] = process.argv.slice(2);
-const bundle = await rolldown({ input: source, platform: "browser" });
+// "use client" of foreclick/react stays where it is, which a test checks.
+const checks = { moduleLevelDirective: false };
+const bundle = await rolldown({ input: source, platform: "browser", external: FRAMEWORKS, checks });
 const { output } = await bundle.generate({ format: "esm", minify: true, comments: false });
 if (output.length !== 1) throw new Error(`${source}: ${output.length} files, expected one`);
 // Bundlers look for the addresses of other files in plain strings.

@@ -12,6 +12,7 @@ export class Predictor {
   #settled;
   #settle;
   #ended; // the error that every later call gives
+  #refused = new Set(); // messages of refused events
 
   static async load(source, options) {
     const { backend, cache, integrity, onError = (error) => reportError(error), onProgress, signal, wasm, worker, ...unknown } = options ?? {};
@@ -132,9 +133,16 @@ export class Predictor {
     this.#calls.delete(number);
     if (call) problem ? call.reject(problem) : call.resolve(value);
     // Nobody waits for an event's answer.
-    else if (problem) this.#onError(problem);
+    else if (problem) this.#refuse(problem);
     else this.#settle();
     if (this.#ended) this.#stopWhenDone();
+  }
+
+  // A page that gives a wrong field gives it with every event.
+  #refuse(problem) {
+    if (this.#refused.has(problem.message)) return;
+    this.#refused.add(problem.message);
+    this.#onError(problem);
   }
 
   // A prediction under way at free() is still answered.

@@ -1,7 +1,8 @@
 // Starts the Chromium that build.sh found.
 import { chromium } from "playwright-core";
 
-const ALWAYS = [
+export const CHROMIUM = process.env.CHROMIUM ?? "/usr/bin/chromium";
+export const ALWAYS = [
   "--no-sandbox", // tests also run as root, in containers
   "--disable-background-networking",
   "--disable-component-update",
@@ -21,7 +22,7 @@ const GPU = {
 /** A browser with one of these GPUs. The caller closes it. */
 export function launchChromium({ gpu = "software" } = {}) {
   return chromium.launch({
-    executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
+    executablePath: CHROMIUM,
     args: [...ALWAYS, ...GPU[gpu]],
   });
 }

@@ -15,9 +15,12 @@ export function nativeSessions() {
   return JSON.parse(readFileSync(at("../../build/test/sessions.json"), "utf8"));
 }
 
-/** Starts a server and a Chromium; `gpu: "none"` gives one that offers WebGPU but has no adapter. */
-export async function start({ gpu = "software" } = {}) {
-  const folders = { "/": at("page"), "/foreclick/": PACKAGE, "/model/": at("../../build/test") };
+/**
+ * Starts a server and a Chromium; `gpu: "none"` gives one that offers WebGPU but has no adapter. `folders` are served
+ * too, by the beginning of the path.
+ */
+export async function start({ gpu = "software", folders: others } = {}) {
+  const folders = { "/": at("page"), "/foreclick/": PACKAGE, "/model/": at("../../build/test"), ...others };
   const [server, browser] = await Promise.all([serve(folders, 0), launchChromium({ gpu })]);
   return {
     url: server.url,

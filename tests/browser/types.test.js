@@ -6,27 +6,24 @@ import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 
 const at = (path) => fileURLToPath(new URL(path, import.meta.url));
-const TYPES = ["index", "worker", "cache"].map((entry) => at(`../../pkg/${entry}.d.ts`));
 
-function compile(file, ...options) {
-  const shared = ["--noEmit", "--strict", "--pretty", "false", "--moduleDetection", "force"];
+function compile(project) {
   try {
-    execFileSync(at("node_modules/.bin/tsc"), [...shared, ...options, file], { encoding: "utf8" });
+    execFileSync(at("node_modules/.bin/tsc"), ["--pretty", "false", "--project", at(`types/${project}`)], { encoding: "utf8" });
   } catch ({ stdout }) {
     assert.fail(stdout);
   }
 }
 
 test("every member can be used as its types say, and wrong use is refused", () => {
-  compile(at("types/use.ts"), "--exactOptionalPropertyTypes", "--target", "esnext", "--module", "esnext", "--moduleResolution", "bundler");
+  compile("tsconfig.json");
 });
 
 test("projects with an older standard library can use the types", () => {
-  const older = ["--target", "es2022", "--lib", "es2022,dom", "--module", "node16", "--moduleResolution", "node16"];
-  for (const types of TYPES) compile(types, ...older);
+  compile("tsconfig.older.json");
 });
 
-for (const entry of ["index", "worker", "cache"]) {
+for (const entry of ["index", "worker", "cache", "prefetch", "collect", "devtools"]) {
   test(`types and package name the same members (${entry})`, async () => {
     const { init, ...classes } = await import(`../../pkg/${entry}.js`);
     assert.equal(typeof init, entry === "index" ? "function" : "undefined");
@@ -39,5 +36,18 @@ for (const entry of ["index", "worker", "cache"]) {
       Object.getOwnPropertyNames(owner).filter((name) => !["length", "name", "prototype"].includes(name)),
     );
     assert.deepEqual([...new Set(typed)].toSorted(), [...new Set(real)].toSorted());
+  });
+}
+
+// They can be imported where there is a React or a Vue alone.
+for (const entry of ["react", "vue"]) {
+  test(`types and package name the same functions (${entry})`, () => {
+    const script = readFileSync(at(`../../pkg/${entry}.js`), "utf8");
+    const exported = script.match(/export\{([^}]*)\}/)[1].split(",").map((name) => name.split(" as ").at(-1));
+    const text = readFileSync(at(`../../pkg/${entry}.d.ts`), "utf8");
+    const declared = [...text.matchAll(/^export function (\w+)/gm)].map(([, name]) => name);
+    assert.deepEqual(exported.toSorted(), declared.toSorted());
+    assert.ok(script.includes(`from"${entry}"`), "the framework is the page's own");
+    assert.equal(script.startsWith('"use client"'), entry === "react");
   });
 }

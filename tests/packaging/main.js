@@ -1,6 +1,9 @@
 // The page of both projects: what the package's README tells a user to write.
 import { Predictor } from "foreclick";
 import { ModelCache } from "foreclick/cache";
+import { Collector } from "foreclick/collect";
+import { Devtools } from "foreclick/devtools";
+import { Prefetcher } from "foreclick/prefetch";
 import { Predictor as ThreadedPredictor } from "foreclick/worker";
 
 const item = new URLSearchParams(location.search).get("item");
@@ -12,4 +15,16 @@ const threaded = await ThreadedPredictor.load("/model.safetensors");
 threaded.observe({ item });
 const predictions = [prediction, await threaded.predict({ k: 10 })];
 await new ModelCache().clear();
-globalThis.predictions = predictions;
+
+const prefetcher = new Prefetcher({ url: (item) => `/products/${item}`, load() {} });
+prefetcher.update([{ item, probability: 1 }]);
+const clicked = [];
+const collector = new Collector({ to: (event) => clicked.push(event.item) });
+const product = document.body.appendChild(Object.assign(document.createElement("p"), { textContent: item }));
+product.dataset.fcItem = item;
+product.click();
+collector.stop();
+const panel = new Devtools(predictor, { prefetcher });
+const panels = document.querySelectorAll("foreclick-devtools").length;
+panel.close();
+globalThis.predictions = [...predictions, { hints: prefetcher.report().hints, clicked, panels }];

@@ -1,7 +1,7 @@
 // The package as npm users get it: packed, installed into a project, opened in a browser.
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { cpSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -12,6 +12,7 @@ import { serve } from "./serve.js";
 
 const HERE = fileURLToPath(new URL(".", import.meta.url));
 const ROOT = join(HERE, "../..");
+const ENTRIES = ["index", "worker", "cache", "prefetch", "collect", "react", "vue", "devtools"];
 const MODEL = join(ROOT, "build/demo/model.safetensors");
 // The development packages live beside the browser tests.
 const require = createRequire(join(ROOT, "tests/browser/package.json"));
@@ -35,50 +36,43 @@ after(async () => {
 });
 
 test("the tarball holds what users need and nothing else", () => {
-  const expected = [
-    "LICENSE-APACHE",
-    "LICENSE-MIT",
-    "README.md",
-    "cache.d.ts",
-    "cache.js",
-    "index.d.ts",
-    "index.js",
-    "package.json",
-    "wasm/foreclick_bg.wasm",
-    "worker-thread.js",
-    "worker.d.ts",
-    "worker.js",
-  ];
+  const scripts = ENTRIES.flatMap((entry) => [`${entry}.d.ts`, `${entry}.js`]);
+  const others = ["LICENSE-APACHE", "LICENSE-MIT", "README.md", "package.json", "wasm/foreclick_bg.wasm", "worker-thread.js"];
+  const expected = [...scripts, ...others].toSorted();
   assert.deepEqual(packed.toSorted(), expected);
 });
 
 test("the manifest serves types first and names the one file with side effects", () => {
   const manifest = JSON.parse(readFileSync(join(ROOT, "pkg/package.json"), "utf8"));
-  for (const entry of [".", "./worker", "./cache"]) assert.equal(Object.keys(manifest.exports[entry])[0], "types");
+  for (const entry of ENTRIES) {
+    const name = entry === "index" ? "." : `./${entry}`;
+    assert.deepEqual(Object.entries(manifest.exports[name]), [["types", `./${entry}.d.ts`], ["default", `./${entry}.js`]]);
+  }
   assert.deepEqual(manifest.sideEffects, ["./worker-thread.js"]);
   assert.deepEqual(manifest.dependencies ?? {}, {});
+  // Only those who have them already need them.
+  const optional = Object.fromEntries(Object.keys(manifest.peerDependencies).map((name) => [name, { optional: true }]));
+  assert.deepEqual(manifest.peerDependenciesMeta, optional);
 });
 
-test("importing on a server touches no browser global", () => {
+test("importing on a server touches no browser global, and hooks render there", () => {
   const project = install("plain");
-  const script = `
-    const { Predictor } = await import("foreclick");
-    const { Predictor: ThreadedPredictor } = await import("foreclick/worker");
-    const { ModelCache } = await import("foreclick/cache");
-    console.log(typeof Predictor.load, typeof ThreadedPredictor.load, typeof ModelCache);`;
-  const output = execFileSync(process.execPath, ["--input-type=module", "--eval", script], { cwd: project });
-  assert.equal(output.toString().trim(), "function function function");
+  addFrameworks(project);
+  const output = execFileSync(process.execPath, ["server.js"], { cwd: project, encoding: "utf8" });
+  const kinds = ENTRIES.map((entry) => `${entry}: function`);
+  assert.deepEqual(output.trim().split("\n"), [...kinds, ...Array(3).fill("argument true"), "react: <p>0 null</p>", "vue: <p>0 null</p>"]);
 });
 
 test("a plain HTML page predicts", async () => {
-  await expectPrediction(install("plain"));
+  await expectPrediction(install("plain"), { hasFrameworks: false });
 });
 
 test("a Vite project builds and predicts", async () => {
   const project = install("vite");
+  addFrameworks(project);
   const { build } = await import(pathToFileURL(require.resolve("vite")));
   await build({ root: project, logLevel: "warn", build: { target: "esnext" } });
-  await expectPrediction(join(project, "dist"));
+  await expectPrediction(join(project, "dist"), { hasFrameworks: true });
 });
 
 /** A fresh project from a template, with the tarball installed as a user would. */
@@ -90,7 +84,14 @@ function install(template) {
   return project;
 }
 
-async function expectPrediction(folder) {
+/** As `npm install react react-dom vue` would, but without a network. */
+function addFrameworks(project) {
+  for (const name of ["react", "react-dom", "vue"]) {
+    symlinkSync(join(ROOT, "tests/browser/node_modules", name), join(project, "node_modules", name), "dir");
+  }
+}
+
+async function expectPrediction(folder, { hasFrameworks }) {
   const server = await serve(folder, MODEL);
   const page = await browser.newPage();
   const problems = [];
@@ -99,12 +100,15 @@ async function expectPrediction(folder) {
   try {
     await page.goto(`${server.url}?item=${encodeURIComponent(someItem())}`);
     const settled = page.waitForFunction(() => globalThis.predictions, null, { timeout: 30_000 });
-    const [prediction, threaded] = await settled.then((handle) => handle.jsonValue()).catch((error) => {
+    const [prediction, threaded, acting] = await settled.then((handle) => handle.jsonValue()).catch((error) => {
       throw new Error(`no prediction: ${problems.join("; ") || error.message}`);
     });
     assert.deepEqual(problems, []);
     assertPrediction(prediction);
     assert.deepEqual(threaded.items, prediction.items, "the worker's prediction");
+    assert.deepEqual(acting, { hints: 1, clicked: [someItem()], panels: 1 });
+    if (!hasFrameworks) return;
+    await page.waitForFunction(() => globalThis.rendered?.every((count) => count === 10), null, { timeout: 30_000 });
   } finally {
     await page.close();
     server.close();

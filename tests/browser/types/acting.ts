@@ -1,0 +1,118 @@
+// The entries that act on predictions, used as their types say. Not run: compiled against pkg/*.d.ts.
+import { ref } from "vue";
+import { Collector } from "../../../pkg/collect.js";
+import { Devtools } from "../../../pkg/devtools.js";
+import { Predictor } from "../../../pkg/index.js";
+import { Prefetcher } from "../../../pkg/prefetch.js";
+import * as react from "../../../pkg/react.js";
+import * as vue from "../../../pkg/vue.js";
+import { Predictor as Threaded } from "../../../pkg/worker.js";
+import type { CollectAction } from "../../../pkg/collect.js";
+import type { StoredEntry } from "../../../pkg/devtools.js";
+import type { Explanation, PredictedItem, VisitorEvent } from "../../../pkg/index.js";
+import type { PrefetchReport } from "../../../pkg/prefetch.js";
+
+export async function prefetch(predictor: Predictor, threaded: Threaded): Promise<PrefetchReport> {
+  const prefetcher = new Prefetcher({
+    url: (item) => (item === "none" ? null : new URL(item, "https://example.org")),
+    limit: 1,
+    threshold: 0.3,
+    prerender: 0.9,
+    nonce: "abc",
+    origins: ["https://shop.example"],
+    skip: ".cart",
+    allow: (url) => url.pathname !== "/checkout",
+    load: undefined,
+    acrossPages: true,
+  });
+  prefetcher.update(await predictor.predict({ k: 20 }));
+  prefetcher.update((await threaded.predict()).items);
+  const { items } = await prefetcher.refresh(predictor, { k: 20 });
+  await prefetcher.refresh(threaded);
+  prefetcher.visited(new URL("https://example.org"));
+  prefetcher.visited(items[0]?.item ?? "/");
+  prefetcher.clear();
+  prefetcher.stop();
+  const report = prefetcher.report();
+  const method: "rules" | "links" | "load" | "none" = report.method;
+  const lead: number = report.leadMilliseconds ?? report.waste + report.hits + report.served + report.hints;
+  console.log(method, report.held === "save-data", report.open[0]?.url, lead);
+  return report;
+}
+
+export function collect(predictor: Predictor, threaded: Threaded): void {
+  for (const to of [predictor, threaded]) new Collector({ to }).stop();
+  const collector = new Collector({
+    to: (event: VisitorEvent, action: CollectAction) => console.log(event.item, action === "cart"),
+    root: document,
+    group: () => null,
+    actionField: "type",
+    actions: { click: "clicks" },
+    secondsField: "seconds",
+    viewMilliseconds: 500,
+    throttleMilliseconds: 0,
+    honorPrivacyControl: true,
+    onError: ({ message }) => console.log(message),
+  });
+  collector.pause();
+  collector.resume();
+  const refused: boolean = collector.state === "refused";
+  console.log(refused);
+}
+
+export async function devtools(predictor: Predictor, threaded: Threaded, prefetcher: Prefetcher): Promise<void> {
+  const stored = async (): Promise<StoredEntry[]> => [{ name: "learned", bytes: 5 }];
+  const panel = new Devtools(predictor, {
+    k: 8,
+    predictOptions: () => ({ group: "basket" }),
+    elements: (item) => document.querySelectorAll(`#${item}`),
+    label: (item) => item,
+    prefetcher,
+    stored,
+    forget: async () => prefetcher.clear(),
+    open: false,
+  });
+  await panel.refresh();
+  panel.element.remove();
+  panel.close();
+  new Devtools(threaded).close();
+}
+
+export function inReact(): readonly PredictedItem[] {
+  const session = react.usePredictor((signal) => Predictor.load("/model.safetensors", { signal }), ["/model.safetensors"]);
+  const backend: "cpu" | "gpu" | undefined = session.predictor?.diagnostics().backend;
+  session.observe({ item: "soap" });
+  session.reset();
+  const unsubscribe: () => void = session.subscribe(() => console.log(session.changes()));
+  const { items, error } = react.usePredictions(session, { k: 3 });
+  const { explanation } = react.useExplanation(session, items[0]?.item, { events: 3 });
+  const kept: Explanation | null = explanation;
+  console.log(backend, kept, error?.message, unsubscribe);
+  return items;
+}
+
+export function inVue(): readonly PredictedItem[] {
+  const model = ref("/model.safetensors");
+  const session = vue.usePredictor((signal) => Threaded.load(model.value, { signal }), model);
+  session.observe({ item: "soap" });
+  session.reset();
+  const { items, error } = vue.usePredictions(session, () => ({ k: 3 }));
+  const { explanation } = vue.useExplanation(session, () => items.value[0]?.item, ref({ events: 3 }));
+  console.log(session.predictor.value?.settled, session.changes.value, error.value?.message, explanation.value?.score);
+  return items.value;
+}
+
+// @ts-expect-error: an address is needed
+new Prefetcher({});
+// @ts-expect-error: two at most
+new Prefetcher({ url: (item) => item, limit: 3 });
+// @ts-expect-error: a wrong name
+new Collector({ to() {}, rot: document });
+// @ts-expect-error: no such action
+new Collector({ to() {}, actions: { klick: "clicks" } });
+// @ts-expect-error: a predictor is needed
+new Devtools({});
+// @ts-expect-error: a function that loads
+react.usePredictor("/model.safetensors");
+// @ts-expect-error: refs have no items of their own
+vue.usePredictions(vue.usePredictor(() => Predictor.load("")), { k: 3 }).items[0];
