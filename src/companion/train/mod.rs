@@ -10,6 +10,7 @@ mod checkpoint;
 mod config;
 mod encoder;
 mod examples;
+mod first_rows;
 mod head;
 mod held_out;
 mod journal;

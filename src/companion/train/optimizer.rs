@@ -5,6 +5,7 @@
 //! the batch, not on the catalogue.
 
 use super::parameters::{dense_mut, normalise, zeros_like};
+use super::vector::{add_scaled, dot, wide};
 use crate::format::{ItemTable, Weights};
 use crate::vocab::ItemId;
 
@@ -135,11 +136,12 @@ impl Optimizer {
         let clip = if norm > update.clip_norm { update.clip_norm / norm } else { 1.0 };
         let factor = clip / update.examples;
         let bias = [1.0 - BETA_1.powi(self.step as i32), 1.0 - BETA_2.powi(self.step as i32)];
-        self.update_dense(weights, gradient, factor, bias, update);
-        self.update_rows(weights, rows, factor, bias, update.learning_rate);
+        wide(|| self.update_dense(weights, gradient, factor, bias, update));
+        wide(|| self.update_rows(weights, rows, factor, bias, update.learning_rate));
         norm
     }
 
+    #[inline(always)]
     fn update_dense(
         &mut self,
         weights: &mut Weights,
@@ -153,50 +155,47 @@ impl Optimizer {
         for ((weight, gradient), (first, second)) in dense_mut(weights).into_iter().zip(gradients).zip(moments) {
             let decay = if weight.decays { 1.0 - update.learning_rate * update.weight_decay } else { 1.0 };
             let rate = update.learning_rate * weight.rate;
-            for (place, weight) in weight.values.iter_mut().enumerate() {
-                let (first, second) = (&mut first.values[place], &mut second.values[place]);
-                let step = adam(first, second, factor * gradient.values[place], [BETA_1, BETA_2], bias);
+            gradient.values.iter_mut().for_each(|value| *value *= factor);
+            adam(first.values, second.values, gradient.values, [BETA_1, BETA_2], bias);
+            for (weight, step) in weight.values.iter_mut().zip(gradient.values.iter()) {
                 *weight = *weight * decay - rate * step;
             }
         }
     }
 
     /// Item vectors stay on the unit sphere: only the gradient across the vector moves it.
+    #[inline(always)]
     fn update_rows(&mut self, weights: &mut Weights, rows: &RowGradients, factor: f32, bias: [f32; 2], rate: f32) {
         let Weights { items: ItemTable::F32(items), item_bias, item_repeat, .. } = weights else { return };
         let (hidden, width) = (items.columns, rows.width);
-        let mut gradient = vec![0.0; width];
+        let mut steps = vec![0.0; width];
         for (item, sums) in rows.rows() {
             let item = item as usize;
             let vector = &mut items.values[item * hidden..(item + 1) * hidden];
-            let along: f32 = vector.iter().zip(sums).map(|(a, b)| a * b).sum();
-            for (place, value) in gradient.iter_mut().enumerate() {
-                let across = sums[place] - if place < hidden { along * vector[place] } else { 0.0 };
-                *value = factor * across;
-            }
+            let along = dot(vector, &sums[..hidden]);
+            steps.iter_mut().zip(sums).for_each(|(step, sum)| *step = factor * sum);
+            add_scaled(&mut steps[..hidden], vector, -factor * along);
             let passed = (self.step - self.row_step[item]) as i32;
             self.row_step[item] = self.step;
             let decays = [BETA_1.powi(passed), BETA_2.powi(passed)];
-            let first = &mut self.row_first[item * width..(item + 1) * width];
-            let second = &mut self.row_second[item * width..(item + 1) * width];
-            for (place, gradient) in gradient.iter().enumerate() {
-                let step = rate * adam(&mut first[place], &mut second[place], *gradient, decays, bias);
-                match place.checked_sub(hidden) {
-                    None => vector[place] -= VECTOR_RATE * step,
-                    Some(0) => item_bias[item] -= step,
-                    Some(_) => item_repeat[item] -= step,
-                }
-            }
+            let moments = item * width..(item + 1) * width;
+            adam(&mut self.row_first[moments.clone()], &mut self.row_second[moments], &mut steps, decays, bias);
+            add_scaled(vector, &steps[..hidden], -VECTOR_RATE * rate);
             normalise(vector);
+            item_bias[item] -= rate * steps[hidden];
+            item_repeat[item] -= rate * steps[hidden + 1];
         }
     }
 }
 
-/// Moves both moments towards a gradient; gives the step in units of the learning rate.
-fn adam(first: &mut f32, second: &mut f32, gradient: f32, decays: [f32; 2], bias: [f32; 2]) -> f32 {
-    *first = decays[0] * *first + (1.0 - BETA_1) * gradient;
-    *second = decays[1] * *second + (1.0 - BETA_2) * gradient * gradient;
-    (*first / bias[0]) / ((*second / bias[1]).sqrt() + EPSILON)
+/// Moves both moments towards the gradients, and leaves the steps in their place, in units of the learning rate.
+#[inline(always)]
+fn adam(first: &mut [f32], second: &mut [f32], gradients: &mut [f32], decays: [f32; 2], bias: [f32; 2]) {
+    for ((value, first), second) in gradients.iter_mut().zip(first).zip(second) {
+        *first = decays[0] * *first + (1.0 - BETA_1) * *value;
+        *second = decays[1] * *second + (1.0 - BETA_2) * *value * *value;
+        *value = (*first / bias[0]) / ((*second / bias[1]).sqrt() + EPSILON);
+    }
 }
 
 /// The learning rate of a step (from 0): a linear rise over `warmup`, then a cosine down to a twentieth.

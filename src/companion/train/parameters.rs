@@ -1,7 +1,9 @@
 //! The weights while they are learned: first values, and one order for all that is not an item row.
 
+use super::first_rows::spread;
 use super::optimizer::SCALE_RATE;
 use super::random::{Purpose, stream};
+use super::vector::dot;
 use crate::format::{
     Architecture, Block, EncoderKind, FieldWeights, GAP_BUCKETS, ItemTable, Matrix, Neighbours, OPEN_BUCKETS,
     REPEAT_COUNTS, REPEAT_LASTS, TERMS, Weights,
@@ -20,7 +22,11 @@ const FIRST_REPEAT: f32 = 1.0;
 /// How much of its popularity an item met before loses at first: whoever buys it anyway needs no crowd to say so.
 const FIRST_OWN_POPULARITY: f32 = -0.5;
 /// The query's length at first: small, so that untrained rows add no noise to what counting knows already.
-const FIRST_SCALE: f32 = 1.0;
+pub const FIRST_SCALE: f32 = 1.0;
+
+pub fn env(name: &str, default: f32) -> f32 {
+    std::env::var(name).ok().and_then(|v| v.parse().ok()).unwrap_or(default)
+}
 
 /// First weights. `counts` is how often each item occurs in training, `[items]`.
 pub fn initial(
@@ -34,6 +40,7 @@ pub fn initial(
     let mut rng = stream(seed, Purpose::Weights, 0, 0);
     let mut items = normal_matrix(&mut rng, counts.len(), hidden, 1.0);
     items.values.chunks_exact_mut(hidden.max(1)).for_each(normalise);
+    spread(&mut items, &neighbours);
     let total: f32 = counts.iter().map(|&count| count as f32 + 1.0).sum();
     let mean = total / counts.len() as f32;
     let popularity: Vec<f32> = counts.iter().map(|&count| ((count as f32 + 1.0) / mean).ln()).collect();
@@ -77,7 +84,21 @@ fn initial_blocks(rng: &mut impl Rng, architecture: &Architecture) -> Vec<Block>
         let Ok(block) = shapes.try_map(|name, shape| Ok::<_, Infallible>(parameter(name, *shape)));
         block
     };
-    (0..blocks).map(|_| block()).collect()
+    let mut all: Vec<Block> = (0..blocks).map(|_| block()).collect();
+    let c = env("FC_AVG", 0.0);
+    if c > 0.0 {
+        for block in &mut all {
+            if let Block::Transformer(block) = block {
+                for i in 0..hidden {
+                    for j in 0..hidden {
+                        block.qkv.values[(2 * hidden + i) * hidden + j] = if i == j { 1.0 } else { 0.0 };
+                        block.attention_out.values[i * hidden + j] = if i == j { c } else { 0.0 };
+                    }
+                }
+            }
+        }
+    }
+    all
 }
 
 fn initial_field(rng: &mut impl Rng, kind: &FieldKind, hidden: usize) -> FieldWeights {
@@ -160,8 +181,9 @@ pub fn dense_mut(weights: &mut Weights) -> Vec<Dense<'_>> {
 }
 
 /// Scales a row to unit length.
+#[inline(always)]
 pub fn normalise(row: &mut [f32]) {
-    let length = row.iter().map(|value| value * value).sum::<f32>().sqrt().max(f32::MIN_POSITIVE);
+    let length = dot(row, row).sqrt().max(f32::MIN_POSITIVE);
     row.iter_mut().for_each(|value| *value /= length);
 }
 

@@ -3,33 +3,42 @@
 use super::journal::Journal;
 use super::loops::{Run, assemble};
 use super::neighbours::{self, Counted, Rule};
-use super::parameters::{FIRST_POPULARITY_GATE, initial};
+use super::parameters::{FIRST_POPULARITY_GATE, FIRST_SCALE, initial};
 use crate::format::{Model, Weights};
 use anyhow::{Context, Result};
+use serde::Serialize;
 use serde_json::json;
 
-/// The logarithm of a query's length that leaves the encoder without a say.
-const SILENT: f32 = -20.0;
+/// A query's length that leaves the encoder without a say.
+const SILENT: f32 = 1e-9;
 
 /// The popularity gates to begin with. Where visitors come back for what they know, popularity tells the rest apart;
 /// where nobody takes a thing twice, so much of it drowns what goes with what.
 pub const POPULARITY_GATES: [f32; 2] = [FIRST_POPULARITY_GATE, 0.1];
 
-/// What counting begins with.
-#[derive(Debug, Clone, Copy, PartialEq)]
+/// The query's lengths to begin with. Spread rows may rank well untrained, where sequences are short and items many; where
+/// they tell less than counting does, the encoder should be heard only once it has learned something.
+pub const SCALES: [f32; 3] = [FIRST_SCALE, 4.0, 8.0];
+
+/// What training begins with.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Start {
     pub rule: Rule,
     pub popularity_gate: f32,
+    /// The query's length.
+    pub scale: f32,
 }
 
 impl Start {
     /// Sets what is not in the neighbour table.
     pub fn apply(self, weights: &mut Weights) {
         weights.gate_bias[0] = self.popularity_gate;
+        weights.log_scale = self.scale.ln();
     }
 }
 
-/// What ranks the validation part best by counting alone. A resumed run picks again, and the same.
+/// What ranks the validation part best before anything is learned: by counting alone, then with the encoder beside it. A
+/// resumed run picks again, and the same.
 ///
 /// # Errors
 /// What `validate` says, and a journal that can't be written.
@@ -43,21 +52,39 @@ pub fn pick_start(
     architecture.validate()?;
     let context = architecture.counting.context;
     let counts = dataset.training_counts();
-    let mut best: Option<(f64, Start)> = None;
-    for rule in neighbours::rules(context) {
+    let first = |rule| {
         let table = neighbours::count(dataset, context, rule, neighbours::most(dataset, config), Counted::All);
-        let mut weights = initial(&architecture, &dataset.schema, &counts, table, config.seed);
-        weights.log_scale = SILENT;
+        initial(&architecture, &dataset.schema, &counts, table, config.seed)
+    };
+    let mut try_start = |weights: &mut Weights, start: Start| {
+        start.apply(weights);
+        let ndcg = validate(&assemble(run, &architecture, weights))?;
+        journal.write(0, json!({"start": start, "validation": {"ndcg@10": ndcg}}))?;
+        anyhow::Ok((ndcg, start))
+    };
+    let mut tried = Vec::new();
+    for rule in neighbours::rules(context) {
+        let mut weights = first(rule);
         for popularity_gate in POPULARITY_GATES {
-            let start = Start { rule, popularity_gate };
-            start.apply(&mut weights);
-            let ndcg = validate(&assemble(run, &architecture, &weights))?;
-            let fields = json!({"neighbours": rule, "popularity_gate": popularity_gate, "counting": {"ndcg@10": ndcg}});
-            journal.write(0, fields)?;
-            if best.is_none_or(|(highest, _)| ndcg > highest) {
-                best = Some((ndcg, start));
-            }
+            tried.push(try_start(&mut weights, Start { rule, popularity_gate, scale: SILENT })?);
         }
     }
-    best.map(|(_, start)| start).context("no rule for neighbours to pick from")
+    let counting = best(&tried)?;
+    let mut weights = first(counting.rule);
+    let mut tried = Vec::new();
+    for scale in SCALES {
+        tried.push(try_start(&mut weights, Start { scale, ..counting })?);
+    }
+    best(&tried)
+}
+
+/// The first of those that rank best.
+fn best(tried: &[(f64, Start)]) -> Result<Start> {
+    let mut best: Option<&(f64, Start)> = None;
+    for one in tried {
+        if best.is_none_or(|best| one.0 > best.0) {
+            best = Some(one);
+        }
+    }
+    best.map(|(_, start)| *start).context("nothing to begin with to pick from")
 }

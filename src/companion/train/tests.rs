@@ -1,15 +1,14 @@
-//! Gradients against finite differences, every encoder in training against the engine, a resumed run against an uninterrupted one.
+//! Gradients against finite differences, and every encoder in training against the engine.
+
+mod runs;
 
 use super::config::{Loss, NegativesDrawn, TrainConfig};
 use super::encoder::Encoder;
 use super::examples::{Window, epoch_batches};
 use super::held_out::HeldOut;
-use super::journal::Journal;
-use super::loops::{Run, train};
 use super::negatives::Popularity;
-use super::neighbours::{self, Counted, FOLDS, Rule};
+use super::neighbours::{self, Counted, Rule};
 use super::parameters::{dense_mut, initial, normalise};
-use super::pick::{POPULARITY_GATES, pick_start};
 use super::worker::{Plan, Worker};
 use crate::companion::config::SplitKind;
 use crate::companion::data::{Dataset, ItemTable as Columns, Part, Sequences};
@@ -24,7 +23,6 @@ use burn::tensor::Device;
 use rand::RngExt;
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 const ITEMS: usize = 40;
 
@@ -105,6 +103,16 @@ fn rules(dataset: &Dataset, config: &TrainConfig) -> Rules {
 fn worker(dataset: &Dataset, config: &TrainConfig, weights: &Weights) -> Worker {
     let encoder = Encoder::new(Device::flex(), config.architecture(&dataset.schema));
     Worker::new(encoder, rules(dataset, config), weights)
+}
+
+/// Without dropout.
+fn plan<'a>(
+    dataset: &'a Dataset,
+    config: &'a TrainConfig,
+    popularity: &'a Popularity,
+    held_out: &'a HeldOut,
+) -> Plan<'a> {
+    Plan { dataset, config, dropout: 0.0, popularity, held_out }
 }
 
 fn whole_sequences(dataset: &Dataset) -> Vec<Window> {
@@ -202,13 +210,8 @@ fn gradients_equal_finite_differences() {
         let dataset = dataset(true, FilterSeen::Group);
         let mut weights = weights(&dataset, &config);
         let held_out = HeldOut::same(weights.neighbours.clone());
-        let plan = Plan {
-            dataset: &dataset,
-            config: &config,
-            dropout: 0.0,
-            popularity: &Popularity::of(&dataset, &config),
-            held_out: &held_out,
-        };
+        let popularity = Popularity::of(&dataset, &config);
+        let plan = plan(&dataset, &config, &popularity, &held_out);
         let windows = whole_sequences(&dataset);
         let mut worker = worker(&dataset, &config, &weights);
         let loss = |weights: &Weights, worker: &mut Worker| {
@@ -312,107 +315,4 @@ fn an_epoch_predicts_every_event_once_in_steps_of_about_the_asked_size() {
         let short = batches.iter().filter(|&batch| events(batch) < 20).count();
         assert!(short <= 1 && batches.iter().all(|batch| events(batch) < 20 + 7));
     }
-}
-
-#[test]
-fn the_rule_that_validates_best_is_picked_and_written_down() {
-    for (has_group, rules) in [(true, 2), (false, 4)] {
-        let dataset = dataset(has_group, FilterSeen::None);
-        for best in 0..rules * POPULARITY_GATES.len() {
-            let folder = tempfile::tempdir().unwrap();
-            let mut journal = Journal::open(folder.path()).unwrap();
-            let config = config(0);
-            let run = run(&dataset, &config, folder.path(), false, &|| false);
-            let mut tables = Vec::new();
-            let mut tried = 0;
-            let start = pick_start(&run, &mut journal, |model| {
-                if tried % POPULARITY_GATES.len() == 0 {
-                    tables.push(model.weights.neighbours.clone());
-                }
-                assert_eq!(model.weights.gate_bias[0], POPULARITY_GATES[tried % POPULARITY_GATES.len()]);
-                tried += 1;
-                Ok(if tried == best + 1 { 0.5 } else { 0.25 })
-            });
-            let context = config.architecture(&dataset.schema).counting.context;
-            let start = start.unwrap();
-            assert_eq!(start.rule, neighbours::rules(context)[best / POPULARITY_GATES.len()]);
-            assert_eq!(start.popularity_gate, POPULARITY_GATES[best % POPULARITY_GATES.len()]);
-            assert_eq!(tables.len(), rules);
-            assert!(tables.windows(2).all(|pair| pair[0] != pair[1]), "two rules count alike");
-            let lines = std::fs::read_to_string(folder.path().join("metrics.jsonl")).unwrap();
-            assert_eq!(lines.matches("\"lift\"").count(), tried);
-        }
-    }
-}
-
-fn run<'a>(
-    dataset: &'a Dataset,
-    config: &'a TrainConfig,
-    folder: &'a std::path::Path,
-    resume: bool,
-    stop: &'a (dyn Fn() -> bool + Sync),
-) -> Run<'a> {
-    Run {
-        dataset,
-        config,
-        device: Device::flex(),
-        folder,
-        resume,
-        stop,
-        provenance: BTreeMap::new(),
-        fingerprint: "test".into(),
-    }
-}
-
-fn run_in(
-    folder: &std::path::Path,
-    dataset: &Dataset,
-    encoder: EncoderKind,
-    resume: bool,
-    stop_after: Option<usize>,
-) -> Vec<u8> {
-    let steps = AtomicUsize::new(0);
-    let stop = || stop_after == Some(steps.fetch_add(1, Ordering::Relaxed));
-    let config = TrainConfig { encoder, dropout: Some(0.1), epochs: 3, ..config(0) };
-    let run = run(dataset, &config, folder, resume, &stop);
-    let outcome = train(&run, |model| Ok(f64::from(model.weights.gate_bias[1]))).unwrap();
-    assert_eq!(outcome.interrupted, stop_after.is_some());
-    std::fs::read(folder.join("checkpoints/last.safetensors")).unwrap()
-}
-
-#[test]
-fn a_resumed_run_is_equal_to_the_bit() {
-    let dataset = dataset(true, FilterSeen::Group);
-    for encoder in EncoderKind::ALL {
-        let whole = tempfile::tempdir().unwrap();
-        let expected = run_in(whole.path(), &dataset, encoder, false, None);
-        let best =
-            |folder: &tempfile::TempDir| std::fs::read(folder.path().join("checkpoints/best.safetensors")).unwrap();
-        // Before the first validation, and in the middle of the second epoch.
-        for stop_after in [2, 6] {
-            let parts = tempfile::tempdir().unwrap();
-            assert!(run_in(parts.path(), &dataset, encoder, false, Some(stop_after)) != expected);
-            let resumed = run_in(parts.path(), &dataset, encoder, true, None);
-            assert!(resumed == expected, "{encoder:?}, resumed after {stop_after} steps, differs");
-            assert!(best(&whole) == best(&parts));
-        }
-    }
-}
-
-#[test]
-fn too_few_sequences_train_and_ship_without_neighbours() {
-    let mut dataset = dataset(true, FilterSeen::Group);
-    let neighbours = |dataset: &Dataset| {
-        let folder = tempfile::tempdir().unwrap();
-        run_in(folder.path(), dataset, EncoderKind::Transformer, false, None);
-        let bytes = std::fs::read(folder.path().join("checkpoints/best.safetensors")).unwrap();
-        Model::from_bytes(&bytes).unwrap().weights.neighbours.items.len()
-    };
-    let sequences = &mut dataset.sequences;
-    sequences.offsets.truncate(FOLDS + 1);
-    sequences.keys.truncate(FOLDS);
-    assert!(neighbours(&dataset) > 0);
-    dataset.sequences.keys.pop();
-    dataset.sequences.offsets.pop();
-    assert_eq!(neighbours(&dataset), 0);
 }

@@ -1,0 +1,122 @@
+//! Whole runs: what they begin with, and a resumed one against one that was not interrupted.
+
+use super::{config, dataset};
+use crate::companion::data::Dataset;
+use crate::companion::train::config::TrainConfig;
+use crate::companion::train::journal::Journal;
+use crate::companion::train::loops::{Run, train};
+use crate::companion::train::neighbours::{self, FOLDS};
+use crate::companion::train::pick::{POPULARITY_GATES, SCALES, pick_start};
+use crate::format::{EncoderKind, Model};
+use crate::schema::FilterSeen;
+use burn::tensor::Device;
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+#[test]
+fn what_validates_best_is_begun_with_and_written_down() {
+    for (has_group, rules) in [(true, 2), (false, 4)] {
+        let dataset = dataset(has_group, FilterSeen::None);
+        let countings = rules * POPULARITY_GATES.len();
+        for (best, scale) in (0..countings).map(|best| (best, best % SCALES.len())) {
+            let folder = tempfile::tempdir().unwrap();
+            let mut journal = Journal::open(folder.path()).unwrap();
+            let config = config(0);
+            let run = run(&dataset, &config, folder.path(), false, &|| false);
+            let mut tables = Vec::new();
+            let mut tried = 0;
+            let start = pick_start(&run, &mut journal, |model| {
+                let counts_alone = tried < countings;
+                let gate = if counts_alone { tried } else { best } % POPULARITY_GATES.len();
+                if counts_alone && gate == 0 {
+                    tables.push(model.weights.neighbours.clone());
+                }
+                assert_eq!(model.weights.gate_bias[0], POPULARITY_GATES[gate]);
+                assert_eq!(model.weights.log_scale < -10.0, counts_alone);
+                tried += 1;
+                Ok(if [best, countings + scale].contains(&(tried - 1)) { 0.5 } else { 0.25 })
+            });
+            let context = config.architecture(&dataset.schema).counting.context;
+            let start = start.unwrap();
+            assert_eq!(start.rule, neighbours::rules(context)[best / POPULARITY_GATES.len()]);
+            assert_eq!(start.popularity_gate, POPULARITY_GATES[best % POPULARITY_GATES.len()]);
+            assert_eq!(start.scale, SCALES[scale]);
+            assert_eq!((tables.len(), tried), (rules, countings + SCALES.len()));
+            assert!(tables.windows(2).all(|pair| pair[0] != pair[1]), "two rules count alike");
+            let lines = std::fs::read_to_string(folder.path().join("metrics.jsonl")).unwrap();
+            assert_eq!(lines.matches("\"lift\"").count(), tried);
+        }
+    }
+}
+
+fn run<'a>(
+    dataset: &'a Dataset,
+    config: &'a TrainConfig,
+    folder: &'a std::path::Path,
+    resume: bool,
+    stop: &'a (dyn Fn() -> bool + Sync),
+) -> Run<'a> {
+    Run {
+        dataset,
+        config,
+        device: Device::flex(),
+        folder,
+        resume,
+        stop,
+        provenance: BTreeMap::new(),
+        fingerprint: "test".into(),
+    }
+}
+
+fn run_in(
+    folder: &std::path::Path,
+    dataset: &Dataset,
+    encoder: EncoderKind,
+    resume: bool,
+    stop_after: Option<usize>,
+) -> Vec<u8> {
+    let steps = AtomicUsize::new(0);
+    let stop = || stop_after == Some(steps.fetch_add(1, Ordering::Relaxed));
+    let config = TrainConfig { encoder, dropout: Some(0.1), epochs: 3, ..config(0) };
+    let run = run(dataset, &config, folder, resume, &stop);
+    let outcome = train(&run, |model| Ok(f64::from(model.weights.gate_bias[1]))).unwrap();
+    assert_eq!(outcome.interrupted, stop_after.is_some());
+    std::fs::read(folder.join("checkpoints/last.safetensors")).unwrap()
+}
+
+#[test]
+fn a_resumed_run_is_equal_to_the_bit() {
+    let dataset = dataset(true, FilterSeen::Group);
+    for encoder in EncoderKind::ALL {
+        let whole = tempfile::tempdir().unwrap();
+        let expected = run_in(whole.path(), &dataset, encoder, false, None);
+        let best =
+            |folder: &tempfile::TempDir| std::fs::read(folder.path().join("checkpoints/best.safetensors")).unwrap();
+        // Before the first validation, and in the middle of the second epoch.
+        for stop_after in [2, 6] {
+            let parts = tempfile::tempdir().unwrap();
+            assert!(run_in(parts.path(), &dataset, encoder, false, Some(stop_after)) != expected);
+            let resumed = run_in(parts.path(), &dataset, encoder, true, None);
+            assert!(resumed == expected, "{encoder:?}, resumed after {stop_after} steps, differs");
+            assert!(best(&whole) == best(&parts));
+        }
+    }
+}
+
+#[test]
+fn too_few_sequences_train_and_ship_without_neighbours() {
+    let mut dataset = dataset(true, FilterSeen::Group);
+    let neighbours = |dataset: &Dataset| {
+        let folder = tempfile::tempdir().unwrap();
+        run_in(folder.path(), dataset, EncoderKind::Transformer, false, None);
+        let bytes = std::fs::read(folder.path().join("checkpoints/best.safetensors")).unwrap();
+        Model::from_bytes(&bytes).unwrap().weights.neighbours.items.len()
+    };
+    let sequences = &mut dataset.sequences;
+    sequences.offsets.truncate(FOLDS + 1);
+    sequences.keys.truncate(FOLDS);
+    assert!(neighbours(&dataset) > 0);
+    dataset.sequences.keys.pop();
+    dataset.sequences.offsets.pop();
+    assert_eq!(neighbours(&dataset), 0);
+}
