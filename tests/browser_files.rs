@@ -5,8 +5,9 @@ mod common;
 #[path = "common/page.rs"]
 mod page;
 
-use common::{ModelShape, random_events, random_model};
+use common::{ModelShape, random_events, random_model, unquantized_model_of};
 use foreclick::event::{Event, Value};
+use foreclick::format::{EncoderKind, Model};
 use foreclick::predictor::{PredictOptions, Predictor, Started};
 use foreclick::schema::FilterSeen;
 use page::page_events;
@@ -14,6 +15,8 @@ use serde_json::{Value as Json, json};
 use std::path::Path;
 
 const SESSIONS: u64 = 1000;
+/// Of each kind of encoder; some are longer than what attention looks back.
+const ENCODER_SESSIONS: u64 = 48;
 
 const SHAPE: ModelShape = ModelShape {
     hidden: 32,
@@ -29,25 +32,35 @@ const SHAPE: ModelShape = ModelShape {
 
 #[test]
 fn the_browser_tests_have_their_files() {
-    let model = random_model(SHAPE, 1);
-    let bytes = model.to_bytes().unwrap();
-    let mut predictor: Predictor = Predictor::from_bytes(&bytes, "native").unwrap();
-    let sessions: Vec<Json> = (0..SESSIONS)
-        .map(|seed| {
-            let events = page_events(&model, &random_events(SHAPE, 1 + seed as usize % 24, seed));
-            predictor.reset().unwrap();
-            events.iter().for_each(|event| predictor.observe(event.clone()).unwrap());
-            let Started::Done(prediction) = predictor.start(&PredictOptions::default()).unwrap() else {
-                panic!("there is no GPU here")
-            };
-            json!({ "events": events.iter().map(page_event).collect::<Vec<_>>(), "items": prediction.items })
-        })
-        .collect();
-
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("build/test");
     std::fs::create_dir_all(&folder).unwrap();
-    std::fs::write(folder.join("model.safetensors"), bytes).unwrap();
-    std::fs::write(folder.join("sessions.json"), serde_json::to_vec(&sessions).unwrap()).unwrap();
+    let write = |name: &str, model: &Model, count: u64| {
+        std::fs::write(folder.join(format!("{name}.safetensors")), model.to_bytes().unwrap()).unwrap();
+        sessions(model, count)
+    };
+    let of_model = write("model", &random_model(SHAPE, 1), SESSIONS);
+    std::fs::write(folder.join("sessions.json"), serde_json::to_vec(&of_model).unwrap()).unwrap();
+    let of_encoders = EncoderKind::ALL.map(|encoder| {
+        let model = unquantized_model_of(encoder, SHAPE, 1).quantized(8);
+        (encoder.name().to_owned(), Json::from(write(encoder.name(), &model, ENCODER_SESSIONS)))
+    });
+    let of_encoders: serde_json::Map<String, Json> = of_encoders.into_iter().collect();
+    std::fs::write(folder.join("encoders.json"), serde_json::to_vec(&of_encoders).unwrap()).unwrap();
+}
+
+/// Sessions of a model and what the native CPU predicts for them.
+fn sessions(model: &Model, count: u64) -> Vec<Json> {
+    let mut predictor: Predictor = Predictor::from_bytes(&model.to_bytes().unwrap(), "native").unwrap();
+    let session = |seed: u64| {
+        let events = page_events(model, &random_events(SHAPE, 1 + seed as usize % 24, seed));
+        predictor.reset().unwrap();
+        events.iter().for_each(|event| predictor.observe(event.clone()).unwrap());
+        let Started::Done(prediction) = predictor.start(&PredictOptions::default()).unwrap() else {
+            panic!("there is no GPU here")
+        };
+        json!({ "events": events.iter().map(page_event).collect::<Vec<_>>(), "items": prediction.items })
+    };
+    (0..count).map(session).collect()
 }
 
 /// As the page's script writes it: what is missing is left out.

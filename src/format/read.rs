@@ -44,7 +44,7 @@ impl Reader<'_> {
         Ok(Weights {
             items: match self.bits {
                 _ if hidden == 0 => ItemTable::F32(Matrix::default()),
-                4 if hidden % BLOCK != 0 => {
+                4 if !hidden.is_multiple_of(BLOCK) => {
                     return Err(Error::Format(format!("{hidden} columns in int4, expected a multiple of {BLOCK}")));
                 }
                 4 => ItemTable::Int4(Int4Rows::new(hidden, self.file.require(rows, Dtype::U8, items, hidden / 2)?)),

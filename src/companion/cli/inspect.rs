@@ -47,6 +47,7 @@ fn describe(all: &Value) -> Result<String> {
     let description = &all["description"];
     let mut text = String::new();
     writeln!(text, "{} bytes, {} items, {} bits", all["bytes"], all["items"], description["bits"])?;
+    writeln!(text, "encoder       {}", description["architecture"]["encoder"].as_str().unwrap_or_default())?;
     writeln!(text, "architecture  {}", description["architecture"])?;
     writeln!(text, "schema        {}", description["schema"])?;
     for part in ["provenance", "metrics"] {

@@ -94,14 +94,17 @@ pub fn data(cleaning: &CleaningReport) -> String {
     section("Data", &html)
 }
 
-/// The schema file that the run was told.
+/// The schema file that the run was told, and above all the encoder.
 ///
 /// # Errors
 /// When it can't be written as TOML.
 pub fn configuration(config: &Config) -> Result<String> {
     let toml = escape(&toml::to_string(config)?);
+    let encoder = definitions(&[("encoder", config.train.encoder.name().into())]);
     Ok(section(
         "Configuration",
-        &format!("<details><summary>foreclick.toml, with every default</summary><pre>{toml}</pre></details>\n"),
+        &format!(
+            "{encoder}<details><summary>foreclick.toml, with every default</summary><pre>{toml}</pre></details>\n"
+        ),
     ))
 }

@@ -164,6 +164,7 @@ fn the_page_tells_everything_and_fetches_nothing() {
         "47,487",
         "0.1458",
         "45.67% of the catalogue",
+        "<dt>encoder</dt><dd>transformer</dd>",
         "by time",
     ] {
         assert!(page.contains(wanted), "{wanted:?} is missing");

@@ -156,8 +156,8 @@ fn the_trained_loss_is_what_the_engine_ships() {
 fn losses(dataset: &Dataset, config: &TrainConfig) -> (f64, f64) {
     let weights = weights(dataset, config);
     let held_out = HeldOut::same(weights.neighbours.clone());
-    let plan =
-        Plan { dataset, config, dropout: 0.0, popularity: &Popularity::of(dataset, config), held_out: &held_out };
+    let popularity = Popularity::of(dataset, config);
+    let plan = plan(dataset, config, &popularity, &held_out);
     let mut worker = worker(dataset, config, &weights);
     worker.run(&plan, &weights, &whole_sequences(dataset), 0, 0);
 
@@ -260,13 +260,8 @@ fn item_gradients(config: &TrainConfig) {
     let dataset = dataset(true, FilterSeen::Group);
     let mut weights = weights(&dataset, config);
     let held_out = HeldOut::same(weights.neighbours.clone());
-    let plan = Plan {
-        dataset: &dataset,
-        config,
-        dropout: 0.0,
-        popularity: &Popularity::of(&dataset, config),
-        held_out: &held_out,
-    };
+    let popularity = Popularity::of(&dataset, config);
+    let plan = plan(&dataset, config, &popularity, &held_out);
     let windows = whole_sequences(&dataset);
     let mut worker = worker(&dataset, config, &weights);
     for item in [0u32, 11, 39] {
