@@ -132,8 +132,11 @@ async fn try_gpu(shared: &Shared) -> Result<Trial<Gpu>> {
         predictor.note_trial(context.describe());
         predictor.model().clone()
     };
-    let gpu = Gpu::new(GpuModel::new(context, model.clone())?)?;
-    race(trial::run(model, gpu, now), sleep(DEADLINE))
+    let trial = async {
+        let gpu = Gpu::new(GpuModel::new(context, model.clone()).await?)?;
+        trial::run(model, gpu, now).await
+    };
+    race(trial, sleep(DEADLINE))
         .await
         .unwrap_or_else(|| Err(Error::Gpu(format!("the GPU's trial took more than {} seconds", DEADLINE.as_secs()))))
 }

@@ -8,7 +8,7 @@ WEB_GLUE=pkg/wasm/foreclick.js # wasm-bindgen's, which goes into pkg/index.js
 WEB_OPTIONAL_FILES=(pkg/cache.js pkg/worker.js pkg/worker-thread.js)
 # What npm users can import, and what those files load.
 WEB_ENTRIES=(index cache worker worker-thread)
-WEB_SOURCES=(src build.rs Cargo.toml Cargo.lock tools/web.sh tools/wasm_target.sh)
+WEB_SOURCES=(src build.rs Cargo.toml Cargo.lock tools/web.sh tools/wasm_target.sh tools/short_imports.js)
 
 need_web_tools() {
   need_rust
@@ -43,6 +43,7 @@ compile_web() {
     --enable-mutable-globals --enable-reference-types --enable-multivalue \
     "$wasm" -o "$wasm.opt"
   mv "$wasm.opt" "$wasm"
+  node tools/short_imports.js "$wasm" "$WEB_GLUE"
   cp LICENSE-MIT LICENSE-APACHE pkg/
 }
 

@@ -2,13 +2,13 @@
 //! dispatch; a history that is restored, or a step too long for one dispatch, runs side by side, two dispatches a block.
 
 use super::super::ops::Step;
-use super::context::{GpuBuffer, GpuContext, dispatch};
+use super::context::{GpuBuffer, GpuContext};
+use super::device::{BindGroup, BufferUsages, ComputePass, ComputePipeline, Device, dispatch};
 use super::model::GpuModel;
 use super::session::Buffers;
 use super::shape::Shape;
 use crate::error::Result;
 use crate::format::{Block, Matrix, Weights};
-use wgpu::{BindGroup, BufferUsages, ComputePass, ComputePipeline};
 
 /// The kernel.
 pub const SOURCE: &str = include_str!(concat!(env!("OUT_DIR"), "/encode.wgsl"));
@@ -155,8 +155,8 @@ impl Session {
     }
 
     /// Sends the waiting steps ahead of the dispatches and records these.
-    pub fn record(&mut self, kernel: &Kernel, queue: &wgpu::Queue, pass: &mut ComputePass<'_>) {
-        queue.write_buffer(&self.steps, 0, bytemuck::cast_slice(&self.waiting));
+    pub fn record(&mut self, kernel: &Kernel, device: &Device, pass: &mut ComputePass<'_>) {
+        device.write_buffer(&self.steps, bytemuck::cast_slice(&self.waiting));
         let count = self.waiting();
         if (count >= MANY_STEPS || count > self.in_a_row) && self.fills_free_places() {
             for [project, attend] in &self.blocks {

@@ -30,11 +30,7 @@ impl GpuModel {
     /// # Errors
     /// [`crate::error::Error::Gpu`] for a model whose item table is f32 or which is too large for the device, and
     /// when the device refuses something.
-    #[cfg_attr(
-        target_arch = "wasm32",
-        expect(clippy::arc_with_non_send_sync, reason = "threads share it only outside the browser")
-    )]
-    pub fn new(context: Arc<GpuContext>, model: Arc<Model>) -> Result<Arc<Self>> {
+    pub async fn new(context: Arc<GpuContext>, model: Arc<Model>) -> Result<Arc<Self>> {
         context.check()?;
         let shape = Shape::new(&model.metadata.architecture, model.vocab.len(), model.metadata.bits);
         let model = Arc::new(Self {
@@ -46,6 +42,7 @@ impl GpuModel {
             shape,
             context,
         });
+        model.context.compiled().await?;
         let mut session = Gpu::new(model.clone())?;
         for variant in 0..session.variants() {
             session.choose(variant);
