@@ -1,11 +1,11 @@
 //! Through the browser's WebGPU: `web.js` makes the calls.
 
 use crate::error::{Error, Result};
+use crate::promise::settled;
 use js_sys::{Array, Promise, Uint32Array};
 use std::ops::BitOr;
 use wasm_bindgen::JsCast;
 use wasm_bindgen::prelude::{JsValue, wasm_bindgen};
-use wasm_bindgen_futures::JsFuture;
 
 #[wasm_bindgen(module = "/src/engine/gpu/device/web.js")]
 extern "C" {
@@ -77,7 +77,7 @@ impl Device {
     /// Opens the GPU that the browser prefers, with WebGPU's default limits.
     pub async fn open() -> Result<Self> {
         let gpu = match open() {
-            Ok(promise) => settled(promise).await,
+            Ok(promise) => value_or_reason(promise).await,
             Err(_) => Err("the GPU can't be asked for".into()),
         };
         gpu.map(|gpu| Self(gpu.unchecked_into())).map_err(Error::Gpu)
@@ -131,8 +131,8 @@ impl Device {
 
     /// Ends when all pipelines are compiled, or refused; the page goes on meanwhile.
     pub async fn compiled(&self) {
-        // It never rejects: what is refused is a fault.
-        let _ = JsFuture::from(self.0.compiled()).await;
+        // What is refused is a fault.
+        settled(self.0.compiled().into()).await;
     }
 
     /// Binds buffers to a pipeline's bindings of these numbers.
@@ -155,7 +155,7 @@ impl Device {
     /// A buffer's first `bytes`, once everything submitted before is done. What the browser says where they can't be
     /// read. `None` never comes: who has no time to wait drops the future.
     pub async fn read(&self, buffer: &Buffer, bytes: usize) -> Option<Result<Vec<u32>, String>> {
-        let words = settled(self.0.read(buffer, bytes)).await;
+        let words = value_or_reason(self.0.read(buffer, bytes)).await;
         Some(words.map(|words| words.unchecked_into::<Uint32Array>().to_vec()))
     }
 }
@@ -175,8 +175,8 @@ impl Buffer {
 }
 
 /// What a promise of `web.js` resolves to; a text is the reason why there is nothing else.
-async fn settled(promise: Promise) -> Result<JsValue, String> {
-    let value = JsFuture::from(promise).await.unwrap_or_else(|error| error);
+async fn value_or_reason(promise: Promise) -> Result<JsValue, String> {
+    let value = settled(promise.into()).await;
     match value.as_string() {
         Some(reason) => Err(reason),
         None => Ok(value),
