@@ -309,7 +309,7 @@ impl<T: FromJson> FromJson for Vec<T> {
     }
 }
 
-/// An object's members in their order: a page keeps few of them, and a tree would cost it 2 KB of code.
+/// An object's members in their order: a page keeps few of them, and a tree of them costs it 2.6 KB with gzip.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Members<T>(Vec<(String, T)>);
 

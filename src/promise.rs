@@ -1,7 +1,7 @@
 //! Futures that wait for the page's promises and are driven by the page; wasm32 only.
 //!
 //! Our own, because it ships to every page: wasm-bindgen-futures keeps a queue of tasks that wake each other, where ours
-//! only wait for a promise or for time to pass, and costs 4 KB more.
+//! only wait for a promise or for time to pass, and costs 2.3 KB more with gzip.
 
 use js_sys::{Array, Function};
 use std::cell::RefCell;
