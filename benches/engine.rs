@@ -137,7 +137,7 @@ impl Bench {
 
     fn gpu_session(&self, model: &Arc<Model>) -> Option<Gpu> {
         let context = self.gpu.as_ref().ok()?.clone();
-        Some(Gpu::new(GpuModel::new(context, model.clone()).unwrap()).unwrap())
+        Some(Gpu::new(block_on(GpuModel::new(context, model.clone())).unwrap()).unwrap())
     }
 
     fn write_files(&self) {

@@ -9,6 +9,8 @@ pub mod format;
 pub mod json;
 pub mod metrics;
 pub mod predictor;
+#[cfg(target_arch = "wasm32")]
+mod promise;
 pub mod quant;
 pub mod schema;
 pub mod vocab;

@@ -9,24 +9,18 @@ use crate::error::{Error, Result};
 use crate::predictor::patience::race;
 use crate::predictor::trial::{self, Trial};
 use crate::predictor::{Predictor, Preference, Started};
-use js_sys::{Function, Promise};
+use crate::promise::{Task, sleep};
 use serde::Serialize;
 use serde_wasm_bindgen::Serializer;
 use std::cell::{RefCell, RefMut};
 use std::rc::Rc;
-use std::time::Duration;
 use wasm_bindgen::prelude::{JsValue, wasm_bindgen};
-use wasm_bindgen_futures::{JsFuture, future_to_promise};
 
 #[wasm_bindgen]
 extern "C" {
     /// In a window and in a worker.
     #[wasm_bindgen(thread_local_v2, js_name = performance)]
     static PERFORMANCE: web_sys::Performance;
-
-    /// Likewise.
-    #[wasm_bindgen(js_name = setTimeout)]
-    fn set_timeout(settle: &Function, milliseconds: u32);
 }
 
 /// Milliseconds.
@@ -34,12 +28,7 @@ fn now() -> f64 {
     PERFORMANCE.with(web_sys::Performance::now)
 }
 
-/// Ends after a while.
-fn sleep(duration: Duration) -> JsFuture {
-    Promise::new(&mut |settle, _| set_timeout(&settle, duration.as_millis() as u32)).into()
-}
-
-/// A predictor, shared with its own promises under way.
+/// A predictor, shared with its own tasks under way.
 #[wasm_bindgen]
 pub struct WebPredictor(Shared);
 
@@ -73,7 +62,7 @@ impl WebPredictor {
         self.0.borrow()?.encode_counted().map_err(to_js)
     }
 
-    /// A prediction, or the promise of one where the GPU works on it.
+    /// A prediction, or the task of one where the GPU works on it.
     pub fn predict(&self, options: JsValue) -> Result<JsValue, JsValue> {
         let options = objects::predict_options(&options).map_err(|what| to_js(Error::Argument(what)))?;
         match self.0.borrow()?.start(&options).map_err(to_js)? {
@@ -85,7 +74,7 @@ impl WebPredictor {
                     let answered = pending.run(late).await;
                     to_object(&shared.borrow()?.finish(answered).map_err(to_js)?)
                 };
-                Ok(future_to_promise(answer).into())
+                Ok(Task::new(answer).into())
             }
         }
     }
@@ -106,14 +95,14 @@ impl WebPredictor {
         to_object(&self.0.borrow()?.diagnostics())
     }
 
-    /// Tries the GPU; the promise resolves when it is decided whether it is used.
-    pub fn try_gpu(&self, even_if_slower: bool) -> Promise {
+    /// Tries the GPU; the task ends when it is decided whether it is used.
+    pub fn try_gpu(&self, even_if_slower: bool) -> Task {
         let shared = self.0.clone();
         let preference = if even_if_slower { Preference::Gpu } else { Preference::Faster };
-        future_to_promise(async move {
+        Task::new(async move {
             let trial = try_gpu(&shared).await;
             shared.borrow()?.adopt(trial, preference);
-            Ok(JsValue::UNDEFINED)
+            Ok(JsValue::NULL)
         })
     }
 
@@ -132,8 +121,11 @@ async fn try_gpu(shared: &Shared) -> Result<Trial<Gpu>> {
         predictor.note_trial(context.describe());
         predictor.model().clone()
     };
-    let gpu = Gpu::new(GpuModel::new(context, model.clone())?)?;
-    race(trial::run(model, gpu, now), sleep(DEADLINE))
+    let trial = async {
+        let gpu = Gpu::new(GpuModel::new(context, model.clone()).await?)?;
+        trial::run(model, gpu, now).await
+    };
+    race(trial, sleep(DEADLINE))
         .await
         .unwrap_or_else(|| Err(Error::Gpu(format!("the GPU's trial took more than {} seconds", DEADLINE.as_secs()))))
 }

@@ -6,8 +6,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Each room and the rooms that it may import; a room may always import itself.
-const MAY_IMPORT: [(&str, &[&str]); 13] = [
+const MAY_IMPORT: [(&str, &[&str]); 14] = [
     ("error", &[]),
+    ("promise", &[]),
     ("json", &["error"]),
     ("schema", &["error", "json"]),
     ("vocab", &["error"]),
@@ -15,9 +16,9 @@ const MAY_IMPORT: [(&str, &[&str]); 13] = [
     ("metrics", &["error"]),
     ("quant", &["error"]),
     ("format", &["error", "json", "schema", "vocab", "event", "quant"]),
-    ("engine", &["error", "schema", "vocab", "event", "quant", "format"]),
+    ("engine", &["error", "promise", "schema", "vocab", "event", "quant", "format"]),
     ("predictor", &["error", "json", "schema", "vocab", "event", "quant", "format", "engine"]),
-    ("web", &["error", "json", "schema", "vocab", "event", "engine", "format", "predictor"]),
+    ("web", &["error", "promise", "json", "schema", "vocab", "event", "engine", "format", "predictor"]),
     ("companion", &["error", "schema", "vocab", "event", "metrics", "quant", "format", "engine", "predictor"]),
     ("main", &["companion"]),
 ];

@@ -43,7 +43,7 @@ fn gpu() -> Arc<GpuContext> {
 }
 
 fn gpu_session(context: &Arc<GpuContext>, model: &Arc<Model>) -> Result<Gpu> {
-    Gpu::new(GpuModel::new(context.clone(), model.clone())?)
+    Gpu::new(block_on(GpuModel::new(context.clone(), model.clone()))?)
 }
 
 fn shape(hidden: usize, heads: usize, blocks: usize, max_len: usize, items: usize) -> ModelShape {
@@ -273,7 +273,7 @@ fn gpu_steps_of_large_encoders_are_right_however_many_wait() {
         (EncoderKind::Lstm, shape(512, 8, 4, 5, 300), [0, 2, 7]),
     ] {
         let model = Arc::new(unquantized_model_of(encoder, shape, 7).quantized(8));
-        let gpu_model = GpuModel::new(context.clone(), model.clone()).unwrap();
+        let gpu_model = block_on(GpuModel::new(context.clone(), model.clone())).unwrap();
         for count in counts {
             let mut events = random_events(shape, 2 * count + 5, 8);
             events.retain(|event| event.view().is_known());
@@ -375,12 +375,12 @@ fn gpu_that_is_gone_is_an_error_at_once() {
     let context = gpu();
     println!("on {}", context.describe());
     let model = Arc::new(random_model(shape(16, 1, 1, 4, 100), 19));
-    let gpu_model = GpuModel::new(context.clone(), model.clone()).unwrap();
+    let gpu_model = block_on(GpuModel::new(context.clone(), model.clone())).unwrap();
     let mut stream = Stream::new(model.clone(), Gpu::new(gpu_model.clone()).unwrap()).unwrap();
     block_on(stream.predict(Upcoming { group: 0 }, 5, &[])).unwrap();
     context.destroy();
     refuses(&mut stream);
-    assert!(Gpu::new(gpu_model).is_err() && GpuModel::new(context.clone(), model).is_err());
+    assert!(Gpu::new(gpu_model).is_err() && block_on(GpuModel::new(context.clone(), model)).is_err());
     // We gave it back ourselves: that is no loss.
     assert!(!context.is_lost());
 }
@@ -413,7 +413,7 @@ fn refuses(stream: &mut Stream<Gpu>) {
 #[ignore = "needs a GPU: ./build.sh test runs it"]
 fn gpu_refuses_models_that_it_does_not_take() {
     let context = gpu();
-    let refuse = |model: Model| match GpuModel::new(context.clone(), Arc::new(model)) {
+    let refuse = |model: Model| match block_on(GpuModel::new(context.clone(), Arc::new(model))) {
         Ok(_) => panic!("taken"),
         Err(error) => error.to_string(),
     };
@@ -423,7 +423,8 @@ fn gpu_refuses_models_that_it_does_not_take() {
     // Scales, biases and scores lie in one buffer each.
     let limits = wgpu::Limits { max_storage_buffer_binding_size: 64 << 10, ..wgpu::Limits::default() };
     let context = block_on(GpuContext::with_limits(limits)).unwrap();
-    let error = GpuModel::new(context, Arc::new(random_model(shape(16, 1, 1, 4, 20_000), 23))).err().unwrap();
+    let model = Arc::new(random_model(shape(16, 1, 1, 4, 20_000), 23));
+    let error = block_on(GpuModel::new(context, model)).err().unwrap();
     assert!(error.to_string().contains("need 80000 bytes, expected at most 65536"), "{error}");
 }
 

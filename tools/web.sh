@@ -1,14 +1,14 @@
 # shellcheck shell=bash
 # The browser package: Rust to WebAssembly, its JavaScript, and the size budget.
 
-WEB_BUDGET=102400 # bytes of wasm and JavaScript together, gzip -9
+WEB_BUDGET=90112 # bytes of wasm and JavaScript together, gzip -9
 WEB_FILES=(pkg/wasm/foreclick_bg.wasm pkg/index.js)
 WEB_GLUE=pkg/wasm/foreclick.js # wasm-bindgen's, which goes into pkg/index.js
 # Loaded only by pages that import foreclick/cache and so on.
 WEB_OPTIONAL_ENTRIES=(cache worker worker-thread prefetch collect react vue devtools)
 # What npm users can import, and what those files load.
 WEB_ENTRIES=(index "${WEB_OPTIONAL_ENTRIES[@]}")
-WEB_SOURCES=(src build.rs Cargo.toml Cargo.lock tools/web.sh tools/wasm_target.sh)
+WEB_SOURCES=(src build.rs Cargo.toml Cargo.lock tools/web.sh tools/wasm_target.sh tools/short_imports.js)
 
 need_web_tools() {
   need_rust
@@ -43,6 +43,7 @@ compile_web() {
     --enable-mutable-globals --enable-reference-types --enable-multivalue \
     "$wasm" -o "$wasm.opt"
   mv "$wasm.opt" "$wasm"
+  node tools/short_imports.js "$wasm" "$WEB_GLUE"
   cp LICENSE-MIT LICENSE-APACHE pkg/
 }
 

@@ -1,7 +1,7 @@
 // foreclick for the page: fetches the model, starts WebAssembly, hands plain objects to and fro.
 // Every member is documented in index.d.ts.
 import { checked, checkSessions, copy, failure, get, obtain } from "./shared.js";
-import startWasm, { WebPredictor } from "../wasm/foreclick.js";
+import startWasm, { Task, WebPredictor } from "../wasm/foreclick.js";
 
 const BACKENDS = ["auto", "cpu", "gpu"];
 // The GPU has its own, shorter deadlines. Past these it can only have died inside WebAssembly.
@@ -86,8 +86,8 @@ export class Predictor {
     const start = performance.now();
     const copied = copy(options);
     let answer = this.#call((inner) => inner.predict(copied));
-    if (answer instanceof Promise) {
-      answer = (await within(PREDICTION_LIMIT, answer)) ?? stop("the GPU's answer never came");
+    if (answer instanceof Task) {
+      answer = (await within(PREDICTION_LIMIT, run(answer))) ?? stop("the GPU's answer never came");
       // Late once, the GPU stays in use.
       if (answer.backend === "cpu" && this.#inner && this.diagnostics().backend === "cpu") this.#retryGpu();
     }
@@ -172,7 +172,7 @@ export class Predictor {
       if (await decisions?.wasCpu(adapter)) {
         return this.#call((inner) => inner.give_up_gpu("it was faster than the GPU at an earlier visit"));
       }
-      const trial = this.#call((inner) => inner.try_gpu(this.#backend === "gpu")).then(() => true);
+      const trial = run(this.#call((inner) => inner.try_gpu(this.#backend === "gpu"))).then(() => true);
       if (!(await within(TRIAL_LIMIT, trial))) throw new Error("its trial never ended");
       const { backend, selfCheck } = this.diagnostics();
       if (backend === "cpu" && selfCheck === "passed") await decisions?.keepCpu(adapter);
@@ -225,6 +225,34 @@ function note(cost, start) {
   cost.count++;
   cost.milliseconds += (milliseconds - cost.milliseconds) / Math.min(cost.count, 50);
   return milliseconds;
+}
+
+// Drives a task of WebAssembly's to its end. It waits for promises and for milliseconds, and goes on with what they give.
+function run(task) {
+  return new Promise((resolve, reject) => {
+    const wait = (what) => {
+      const values = [];
+      const settle = (value) => {
+        values.push(value);
+        goOn();
+      };
+      if (typeof what === "number") setTimeout(settle, what);
+      else what.then(settle, (error) => settle(String(error)));
+      return values;
+    };
+    const goOn = () => {
+      try {
+        const result = task && enter(() => task.poll(wait));
+        if (result === undefined) return;
+        task.free();
+        resolve(result);
+      } catch (error) {
+        reject(error);
+      }
+      task = undefined;
+    };
+    goOn();
+  });
 }
 
 // Runs one call into WebAssembly. A trap leaves its memory half-changed, so that nothing may enter it again.

@@ -125,7 +125,7 @@ impl RunFolder {
         let shipped = Arc::new(Model::from_bytes(&exported.to_bytes()?)?);
         let after = evaluate(dataset, &targets, Detail::Full, || EngineScorer::new(&shipped))?;
         let (trained, ndcg) = (before.metrics().ndcg_at_10(), after.metrics().ndcg_at_10());
-        exported.metadata.metrics.insert("validation.ndcg@10.exported".into(), ndcg);
+        exported.metadata.metrics.insert("validation.ndcg@10.exported", ndcg);
         let bytes = exported.to_bytes()?;
         let (loss, overlap) = (share_lost(trained, ndcg), top_overlap(&before, &after));
         let gate = Gate { bits, trained, exported: ndcg, loss, max_loss, overlap, bytes: bytes.len() };

@@ -162,6 +162,11 @@ impl<'a> Container<'a> {
     /// # Errors
     /// [`Error::Format`] with what was expected and what the file has.
     pub fn require<T: Pod>(&self, name: &str, dtype: Dtype, rows: usize, columns: usize) -> Result<Vec<T>> {
+        Ok(self.view(name, dtype, rows, columns)?.to_vec())
+    }
+
+    /// Apart from [`Container::require`], so that it is compiled once and not for each type of numbers.
+    fn view(&self, name: &str, dtype: Dtype, rows: usize, columns: usize) -> Result<TensorView<'a>> {
         let tensor = self
             .get(name)
             .ok_or_else(|| Error::Format(format!("tensor \"{name}\" is missing; export the model again")))?;
@@ -171,7 +176,7 @@ impl<'a> Container<'a> {
                 tensor.dtype, tensor.rows, tensor.columns
             )));
         }
-        Ok(tensor.to_vec())
+        Ok(tensor)
     }
 }
 

@@ -5,12 +5,11 @@ use super::read::Reader;
 use super::weights::{Architecture, FieldWeights, ItemTable, Matrix, Weights};
 use super::write::{write_vocab, write_weights};
 use crate::error::{Error, Result};
-use crate::json::{self, FromJson, Json};
+use crate::json::{self, FromJson, Json, Members};
 use crate::quant::{Int4Rows, Int8Rows, f32_from_half, half_from_f32};
 use crate::schema::Schema;
 use crate::vocab::Vocab;
 use serde::Serialize;
-use std::collections::BTreeMap;
 
 /// The version that this build writes and reads.
 pub const FORMAT_VERSION: u32 = 3;
@@ -29,9 +28,9 @@ pub struct Metadata {
     /// their scales follow from the codes.
     pub bits: u32,
     /// Where the model comes from: log, split, seed, epochs, version.
-    pub provenance: BTreeMap<String, String>,
+    pub provenance: Members<String>,
     /// What was measured of it, by name, such as `validation.ndcg@10`.
-    pub metrics: BTreeMap<String, f64>,
+    pub metrics: Members<f64>,
 }
 
 impl FromJson for Metadata {

@@ -27,7 +27,7 @@ proptest! {
 
     #[test]
     fn damage_gives_an_error_and_no_panic(text in "[\\[\\]{}:,\"0-9.eE+\\-\\\\utrfalse é]*") {
-        let _ = read::<BTreeMap<String, Vec<f64>>>(text.as_bytes(), "test");
+        let _ = read::<Members<Vec<f64>>>(text.as_bytes(), "test");
         let _ = read::<String>(text.as_bytes(), "test");
     }
 }
@@ -55,19 +55,35 @@ fn a_key_comes_once() {
     assert!(second && !first);
     let again = pair(r#"{"first":true,"second":true,"first":true}"#).err().unwrap().to_string();
     assert!(again.contains(r#"key "first" once"#), "{again}");
-    let again = read::<BTreeMap<String, u32>>(br#"{"a":1,"a":1}"#, "test").unwrap_err().to_string();
+    let again = read::<Members<u32>>(br#"{"a":1,"a":1}"#, "test").unwrap_err().to_string();
     assert!(again.contains(r#"key "a" once"#), "{again}");
 }
 
 #[test]
 fn what_is_wrong_is_said() {
-    let error = |text: &str| read::<BTreeMap<String, usize>>(text.as_bytes(), "header").unwrap_err().to_string();
+    let error = |text: &str| read::<Members<usize>>(text.as_bytes(), "header").unwrap_err().to_string();
     assert!(error(r#"{"a":1} x"#).contains("header, byte 8: expected the end"));
     assert!(error(r#"{"a":1.5}"#).contains("a whole number"));
     assert!(error(r#"{"a" 1}"#).contains("':'"));
     assert!(error(r#"{"a":1"#).contains("',' or an end"));
     assert!(error("").contains("an object"));
     assert_eq!(read::<usize>(b"1152921504606846976", "test").unwrap(), 1 << 60);
+}
+
+#[test]
+fn members_keep_their_order_and_are_limited() {
+    let text = r#"{"b":1,"a":2}"#;
+    let mut members: Members<u32> = read(text.as_bytes(), "test").unwrap();
+    assert_eq!(serde_json::to_string(&members).unwrap(), text);
+    members.insert("a", 3);
+    members.insert("c", 4);
+    assert_eq!(serde_json::to_string(&members).unwrap(), r#"{"b":1,"a":3,"c":4}"#);
+    let many = |count: usize| {
+        let members: Vec<String> = (0..count).map(|number| format!("\"{number}\":0")).collect();
+        read::<Members<u32>>(format!("{{{}}}", members.join(",")).as_bytes(), "test")
+    };
+    assert!(many(MAX_MEMBERS).is_ok());
+    assert!(many(MAX_MEMBERS + 1).unwrap_err().to_string().contains("fewer members"));
 }
 
 #[test]

@@ -128,6 +128,35 @@ for (const [how, requestAdapter, reason] of [
   });
 }
 
+test("whatever call of WebGPU throws, the CPU answers and the reason is told", async () => {
+  const calls = [
+    ["GPUAdapter", "requestDevice"],
+    ["GPUDevice", "createBuffer"],
+    ["GPUDevice", "createShaderModule"],
+    ["GPUDevice", "createComputePipelineAsync"],
+    ["GPUDevice", "createBindGroup"],
+    ["GPUDevice", "createCommandEncoder"],
+    ["GPUCommandEncoder", "beginComputePass"],
+    ["GPUCommandEncoder", "copyBufferToBuffer"],
+    ["GPUComputePassEncoder", "dispatchWorkgroups"],
+    ["GPUQueue", "writeBuffer"],
+    ["GPUQueue", "submit"],
+    ["GPUBuffer", "mapAsync"],
+    ["GPUBuffer", "getMappedRange"],
+  ];
+  for (const [type, method] of calls) {
+    const before = `${type}.prototype.${method} = () => { throw new Error("no ${method}"); };`;
+    await onPage(
+      site,
+      async (page) => {
+        await load(page, "gpu");
+        await expectCpu(page, new RegExp(`^the CPU answers because .*no ${method}`), type === "GPUAdapter" ? "none" : "failed");
+      },
+      { before },
+    );
+  }
+});
+
 test("a GPU that computes something else is found out", async () => {
   // As a driver's bug would: every score is a little off.
   const before = () => {

@@ -119,8 +119,8 @@ pub fn unquantized_model_of(encoder: EncoderKind, shape: ModelShape, seed: u64) 
         schema,
         architecture,
         bits: 32,
-        provenance: [("seed".to_owned(), seed.to_string())].into(),
-        metrics: [].into(),
+        provenance: [("seed".to_owned(), seed.to_string())].into_iter().collect(),
+        metrics: [].into_iter().collect(),
     };
     let vocab = Vocab::from_keys((0..items).map(|item| format!("{item:07}"))).unwrap();
     Model { metadata, vocab, weights }

@@ -150,7 +150,7 @@ fn use_gpu(predictor: &mut Predictor<Gpu>) -> Result<()> {
     let context = block_on(GpuContext::new())?;
     predictor.note_trial(context.describe());
     let model = predictor.model().clone();
-    let gpu = Gpu::new(GpuModel::new(context, model.clone())?)?;
+    let gpu = Gpu::new(block_on(GpuModel::new(context, model.clone()))?)?;
     predictor.adopt(block_on(trial::run(model, gpu, milliseconds)), Preference::Gpu);
     let diagnostics = predictor.diagnostics();
     if diagnostics.backend == Backend::Cpu {

@@ -108,8 +108,8 @@ pub fn assemble(run: &Run<'_>, architecture: &Architecture, weights: &Weights) -
         schema: run.dataset.schema.clone(),
         architecture: architecture.clone(),
         bits: 32,
-        provenance: run.provenance.clone(),
-        metrics: BTreeMap::new(),
+        provenance: run.provenance.clone().into_iter().collect(),
+        metrics: Default::default(),
     };
     Model { metadata, vocab: run.dataset.vocab.clone(), weights: weights.clone() }
 }
@@ -263,7 +263,7 @@ impl State {
             self.progress.best_epoch = self.progress.epoch - 1;
             self.progress.waited = 0;
             let mut best = model.clone();
-            best.metadata.metrics.insert("validation.ndcg@10".into(), ndcg);
+            best.metadata.metrics.insert("validation.ndcg@10", ndcg);
             checkpoint::write_whole(&run.folder.join("checkpoints/best.safetensors"), &best.to_bytes()?)
         } else {
             self.progress.waited += 1;

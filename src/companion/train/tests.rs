@@ -127,8 +127,8 @@ fn model(dataset: &Dataset, config: &TrainConfig, weights: Weights) -> Model {
         schema: dataset.schema.clone(),
         architecture: config.architecture(&dataset.schema),
         bits: 32,
-        provenance: BTreeMap::new(),
-        metrics: BTreeMap::new(),
+        provenance: Default::default(),
+        metrics: Default::default(),
     };
     Model { metadata, vocab: dataset.vocab.clone(), weights }
 }

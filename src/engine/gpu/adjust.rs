@@ -1,12 +1,12 @@
 //! What counting adds to single scores, and which items are out: see `adjust.wgsl`.
 
 use super::super::ops::Adjustment;
-use super::context::{GpuBuffer, GpuContext, dispatch};
+use super::context::{GpuBuffer, GpuContext};
+use super::device::{BindGroup, BufferUsages, ComputePass, ComputePipeline, Device, dispatch};
 use super::model::GpuModel;
 use super::session::Buffers;
 use super::shape::{ADJUSTMENT_BYTES, Shape, WORKGROUP};
 use crate::error::Result;
-use wgpu::{BindGroup, BufferUsages, ComputePass, ComputePipeline};
 
 /// The kernel.
 pub const SOURCE: &str = include_str!(concat!(env!("OUT_DIR"), "/adjust.wgsl"));
@@ -75,8 +75,8 @@ impl Session {
     }
 
     /// Sends the waiting adjustments ahead of the dispatch.
-    pub fn write(&self, queue: &wgpu::Queue) {
-        queue.write_buffer(&self.buffer, 0, bytemuck::cast_slice(&self.waiting));
+    pub fn write(&self, device: &Device) {
+        device.write_buffer(&self.buffer, bytemuck::cast_slice(&self.waiting));
     }
 
     pub fn record(&self, kernel: &Kernel, pass: &mut ComputePass<'_>) {

@@ -3,13 +3,13 @@
 //! block; so does a step that is too long for one dispatch, which a recurrent encoder takes layer by layer.
 
 use super::super::ops::Step;
-use super::context::{GpuBuffer, GpuContext, dispatch};
+use super::context::{GpuBuffer, GpuContext};
+use super::device::{BindGroup, BufferUsages, ComputePass, ComputePipeline, Device, dispatch};
 use super::model::GpuModel;
 use super::session::Buffers;
 use super::shape::Shape;
 use crate::error::Result;
 use crate::format::{Block, EncoderKind, Matrix, RecurrentBlock, TransformerBlock, Weights};
-use wgpu::{BindGroup, BufferUsages, ComputePass, ComputePipeline};
 
 const FRAME: &str = include_str!(concat!(env!("OUT_DIR"), "/encode.wgsl"));
 const ATTENTION: &str = include_str!(concat!(env!("OUT_DIR"), "/attention.wgsl"));
@@ -220,8 +220,8 @@ impl Session {
     }
 
     /// Sends the waiting steps ahead of the dispatches and records these.
-    pub fn record(&mut self, kernel: &Kernel, queue: &wgpu::Queue, pass: &mut ComputePass<'_>) {
-        queue.write_buffer(&self.steps, 0, bytemuck::cast_slice(&self.waiting));
+    pub fn record(&mut self, kernel: &Kernel, device: &Device, pass: &mut ComputePass<'_>) {
+        device.write_buffer(&self.steps, bytemuck::cast_slice(&self.waiting));
         let count = self.waiting();
         let are_many = self.is_parallel && count >= MANY_STEPS;
         if (are_many || count > self.in_a_row) && self.fills_free_places() {

@@ -1,10 +1,11 @@
-//! The four kernels as compute shaders, through wgpu: in the browser and natively.
+//! The four kernels as compute shaders, in the browser and natively.
 //!
 //! Whatever goes wrong here is an [`crate::error::Error::Gpu`], and the CPU goes on: nothing panics, nothing waits
 //! without end.
 
 mod adjust;
 mod context;
+mod device;
 mod encode;
 mod model;
 mod readback;
@@ -14,8 +15,8 @@ mod shape;
 mod top_k;
 
 pub use context::GpuContext;
+pub use device::DEADLINE;
 pub use model::GpuModel;
-pub use readback::DEADLINE;
 pub use session::Gpu;
 pub use shape::{ADJUSTMENT_BYTES, CALL_BYTES, EXCLUDED, MAX_K, PAIR_BYTES, Shape};
 

@@ -30,11 +30,7 @@ impl GpuModel {
     /// # Errors
     /// [`Error::Gpu`] for a model whose item table is f32 or which is too large for the device, for one that only
     /// counts, and when the device refuses something.
-    #[cfg_attr(
-        target_arch = "wasm32",
-        expect(clippy::arc_with_non_send_sync, reason = "threads share it only outside the browser")
-    )]
-    pub fn new(context: Arc<GpuContext>, model: Arc<Model>) -> Result<Arc<Self>> {
+    pub async fn new(context: Arc<GpuContext>, model: Arc<Model>) -> Result<Arc<Self>> {
         context.check()?;
         if model.metadata.architecture.hidden == 0 {
             return Err(Error::Gpu("the model only counts, which leaves a GPU nothing to compute".into()));
@@ -49,6 +45,7 @@ impl GpuModel {
             shape,
             context,
         });
+        model.context.compiled().await?;
         let mut session = Gpu::new(model.clone())?;
         for variant in 0..session.variants() {
             session.choose(variant);

@@ -1,13 +1,13 @@
 //! Every item's score: see `score.wgsl`.
 
-use super::context::{GpuBuffer, GpuContext, dispatch};
+use super::context::{GpuBuffer, GpuContext};
+use super::device::{BindGroup, BufferUsages, ComputePass, ComputePipeline, dispatch};
 use super::model::GpuModel;
 use super::session::Buffers;
 use super::shape::{Shape, WORKGROUP};
 use crate::error::{Error, Result};
 use crate::format::{ItemTable, Weights};
 use std::borrow::Cow;
-use wgpu::{BindGroup, BufferUsages, ComputePass, ComputePipeline};
 
 const SOURCE: &str = include_str!(concat!(env!("OUT_DIR"), "/score.wgsl"));
 const UNPACKED: &str = include_str!(concat!(env!("OUT_DIR"), "/product_unpacked.wgsl"));

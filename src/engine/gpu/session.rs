@@ -2,6 +2,7 @@
 
 use super::super::ops::{Adjustment, Ops, Step, TopK};
 use super::context::GpuBuffer;
+use super::device::{BufferUsages, begin_compute_pass};
 use super::encode::MANY_STEPS;
 use super::model::GpuModel;
 use super::readback::Readback;
@@ -10,7 +11,6 @@ use super::{adjust, encode, score, top_k};
 use crate::error::{Error, Result};
 use crate::format::{FEATURES, OPEN_BUCKETS, TERMS};
 use std::sync::Arc;
-use wgpu::BufferUsages;
 
 /// What several kernels of a session use.
 pub struct Buffers {
@@ -94,9 +94,9 @@ impl Gpu {
     async fn read(&self, source: &GpuBuffer, bytes: usize) -> Result<Vec<u32>> {
         let context = &self.model.context;
         let mut readback = Readback::new(context, bytes)?;
-        let mut commands = context.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+        let mut commands = context.device.create_command_encoder();
         readback.record(&mut commands, source, bytes);
-        context.queue.submit([commands.finish()]);
+        context.device.submit(commands);
         readback.read(context, bytes).await
     }
 
@@ -127,17 +127,17 @@ impl Gpu {
         let (gates, numbers) = call.split_at_mut(OPEN_ROOM);
         gates.iter_mut().zip(&*open).for_each(|(word, gate)| *word = gate.to_bits());
         numbers[..3].copy_from_slice(&[steps, adjustments, k.unwrap_or(0)].map(|number| number as u32));
-        context.queue.write_buffer(&shared.call, 0, bytemuck::cast_slice(&call));
-        let mut commands = context.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
-        let mut pass = commands.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
+        context.device.write_buffer(&shared.call, bytemuck::cast_slice(&call));
+        let mut commands = context.device.create_command_encoder();
+        let mut pass = begin_compute_pass(&mut commands);
         if steps > 0 {
-            encode.record(&model.encode, &context.queue, &mut pass);
+            encode.record(&model.encode, &context.device, &mut pass);
         }
         if std::mem::take(scores_wait) {
             score.record(&model.score, &mut pass);
         }
         if adjustments > 0 {
-            adjust.write(&context.queue);
+            adjust.write(&context.device);
             adjust.record(&model.adjust, &mut pass);
         }
         if k.is_some() {
@@ -147,7 +147,7 @@ impl Gpu {
         if let Some(k) = k {
             readback.record(&mut commands, &top_k.result, top_k::result_bytes(k));
         }
-        context.queue.submit([commands.finish()]);
+        context.device.submit(commands);
         adjust.clear();
         Ok(())
     }

@@ -1,12 +1,12 @@
 //! The best scores and the logarithm of the sum of their exponentials: see `top_k.wgsl`.
 
 use super::super::ops::TopK;
-use super::context::{GpuBuffer, GpuContext, dispatch};
+use super::context::{GpuBuffer, GpuContext};
+use super::device::{BindGroup, BufferUsages, ComputePass, ComputePipeline, dispatch};
 use super::model::GpuModel;
 use super::session::Buffers;
 use super::shape::{EXCLUDED, MAX_K, PAIR_BYTES, Shape};
 use crate::error::Result;
-use wgpu::{BindGroup, BufferUsages, ComputePass, ComputePipeline};
 
 /// The kernel.
 pub const SOURCE: &str = include_str!(concat!(env!("OUT_DIR"), "/top_k.wgsl"));
