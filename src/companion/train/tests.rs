@@ -21,7 +21,6 @@ use crate::schema::{Field, FieldKind, FilterSeen, Schema, Task};
 use crate::vocab::Vocab;
 use burn::tensor::Device;
 use rand::RngExt;
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 const ITEMS: usize = 40;
