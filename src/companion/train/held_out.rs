@@ -59,3 +59,47 @@ fn block_starts(dataset: &Dataset) -> Vec<i64> {
     starts.dedup();
     starts
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::companion::evaluate::testing::{Event, dataset};
+    use crate::schema::FilterSeen;
+
+    const RULE: Rule = Rule { lift: 0.0, backward: 0.0 };
+
+    /// Sequence s has items 2s and 2s + 1, at the times 10s and 10s + 1.
+    fn pairs(split: SplitKind) -> Dataset {
+        let sequences: Vec<[Event; 2]> = (0..24u32)
+            .map(|s| [0, 1].map(|place| Event::train(2 * s + place, 0).at(i64::from(10 * s + place))))
+            .collect();
+        let sequences: Vec<&[Event]> = sequences.iter().map(|pair| pair.as_slice()).collect();
+        Dataset { split, ..dataset(48, FilterSeen::None, false, &sequences) }
+    }
+
+    /// Which sequences a table was counted on.
+    fn known(table: &Neighbours) -> Vec<usize> {
+        (0..24).filter(|sequence| table.row(2 * sequence).next().is_some()).collect()
+    }
+
+    #[test]
+    fn by_time_nothing_of_the_same_block_or_later_is_known() {
+        let held_out = HeldOut::count(&pairs(SplitKind::Time), Context::LastEvents, RULE, 4);
+        for sequence in 0..24 {
+            // Blocks of 6 of the 48 events.
+            let before = sequence / 3 * 3;
+            for time in [10 * sequence as i64, 10 * sequence as i64 + 1] {
+                assert_eq!(known(held_out.table(sequence, time)), (0..before).collect::<Vec<_>>());
+            }
+        }
+    }
+
+    #[test]
+    fn with_one_left_out_other_folds_are_known() {
+        let held_out = HeldOut::count(&pairs(SplitKind::LeaveOneOut), Context::LastEvents, RULE, 4);
+        for sequence in 0..24 {
+            let others: Vec<usize> = (0..24).filter(|other| other % FOLDS != sequence % FOLDS).collect();
+            assert_eq!(known(held_out.table(sequence, 0)), others);
+        }
+    }
+}

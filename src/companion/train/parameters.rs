@@ -21,12 +21,9 @@ pub const FIRST_POPULARITY_GATE: f32 = 0.7;
 const FIRST_REPEAT: f32 = 1.0;
 /// How much of its popularity an item met before loses at first: whoever buys it anyway needs no crowd to say so.
 const FIRST_OWN_POPULARITY: f32 = -0.5;
-/// The query's length at first: small, so that untrained rows add no noise to what counting knows already.
+/// The query's length at first, where no other ranks better (`pick.rs`): small, so that untrained rows add little noise to
+/// what counting knows already.
 pub const FIRST_SCALE: f32 = 1.0;
-
-pub fn env(name: &str, default: f32) -> f32 {
-    std::env::var(name).ok().and_then(|v| v.parse().ok()).unwrap_or(default)
-}
 
 /// First weights. `counts` is how often each item occurs in training, `[items]`.
 pub fn initial(
@@ -84,21 +81,7 @@ fn initial_blocks(rng: &mut impl Rng, architecture: &Architecture) -> Vec<Block>
         let Ok(block) = shapes.try_map(|name, shape| Ok::<_, Infallible>(parameter(name, *shape)));
         block
     };
-    let mut all: Vec<Block> = (0..blocks).map(|_| block()).collect();
-    let c = env("FC_AVG", 0.0);
-    if c > 0.0 {
-        for block in &mut all {
-            if let Block::Transformer(block) = block {
-                for i in 0..hidden {
-                    for j in 0..hidden {
-                        block.qkv.values[(2 * hidden + i) * hidden + j] = if i == j { 1.0 } else { 0.0 };
-                        block.attention_out.values[i * hidden + j] = if i == j { c } else { 0.0 };
-                    }
-                }
-            }
-        }
-    }
-    all
+    (0..blocks).map(|_| block()).collect()
 }
 
 fn initial_field(rng: &mut impl Rng, kind: &FieldKind, hidden: usize) -> FieldWeights {
