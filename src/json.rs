@@ -314,6 +314,11 @@ impl<T: FromJson> FromJson for Vec<T> {
 pub struct Members<T>(Vec<(String, T)>);
 
 impl<T> Members<T> {
+    /// The member of a name.
+    pub fn get(&self, name: &str) -> Option<&T> {
+        self.0.iter().find(|(other, _)| other == name).map(|(_, value)| value)
+    }
+
     /// Gives the member of a name this value.
     pub fn insert(&mut self, name: &str, value: T) {
         match self.0.iter_mut().find(|(other, _)| other == name) {

@@ -82,7 +82,7 @@ pub struct Shard {
 }
 
 impl Shard {
-    /// Gathers a shard.
+    /// Gathers a shard; the events of `part` are to be predicted.
     pub fn gather(
         &mut self,
         dataset: &Dataset,
@@ -90,6 +90,7 @@ impl Shard {
         windows: &[Window],
         history: &mut History,
         held_out: &HeldOut,
+        part: Part,
     ) {
         let hidden = weights.final_norm.len();
         self.len = windows.iter().map(|window| window.inputs.len()).max().unwrap_or(0);
@@ -108,7 +109,9 @@ impl Shard {
             for (column, input) in window.inputs.clone().enumerate() {
                 let place = first_event + input;
                 let neighbours = held_out.table(window.sequence, dataset.sequences.times[place]);
-                self.predict(dataset, place, row * self.len + column, history, neighbours);
+                if dataset.sequences.parts[place] == part {
+                    self.predict(dataset, place, row * self.len + column, history, neighbours);
+                }
                 history.observe(dataset.sequences.event(place));
             }
             for (place, input) in (row * self.len..).zip(window.inputs.clone()) {
@@ -120,7 +123,7 @@ impl Shard {
 
     fn predict(&mut self, dataset: &Dataset, place: usize, row: usize, history: &mut History, neighbours: &Neighbours) {
         let event = dataset.sequences.event(place);
-        if dataset.sequences.parts[place] != Part::Train || event.item == UNKNOWN_ITEM {
+        if event.item == UNKNOWN_ITEM {
             return;
         }
         let start = self.candidates.len();

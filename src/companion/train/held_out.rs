@@ -35,7 +35,6 @@ impl HeldOut {
     }
 
     /// The same table for every event, whatever it was counted on.
-    #[cfg(test)]
     pub fn same(table: Neighbours) -> Self {
         Self { tables: vec![table], starts: None }
     }

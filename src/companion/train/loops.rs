@@ -1,6 +1,7 @@
 //! The training loop: steps, validation after each epoch, early stopping, checkpoints.
 
 use super::average::Average;
+use super::calibrate::Calibration;
 use super::checkpoint::{self, Progress};
 use super::config::TrainConfig;
 use super::encoder::Encoder;
@@ -14,7 +15,7 @@ use super::optimizer::{Optimizer, Update, learning_rate};
 use super::parameters::initial;
 use super::pick::{Start, pick_start};
 use super::worker::{Plan, Worker};
-use crate::companion::data::Dataset;
+use crate::companion::data::{Dataset, Part};
 use crate::engine::counting::Rules;
 use crate::format::{Architecture, FORMAT_VERSION, Metadata, Model, Weights};
 use anyhow::{Result, bail};
@@ -26,6 +27,9 @@ use std::time::Instant;
 
 /// Steps between two lines in the journal.
 const JOURNAL_STEPS: u64 = 20;
+
+/// The mean loss of the validation part's halves, each as calibrated on the other; says that a model is calibrated.
+const CALIBRATED: &str = "validation.loss.calibrated";
 
 /// What a run is told.
 pub struct Run<'a> {
@@ -97,6 +101,7 @@ pub fn train(run: &Run<'_>, mut validate: impl FnMut(&Model) -> Result<f64>) -> 
         meter.say(&format!("epoch {epoch}: validation ndcg@10 {ndcg:.5} (best {best:.5} in epoch {best_epoch})"));
         state.save(run)?;
     }
+    state.calibrate(run, &mut journal, &mut meter, &mut validate)?;
     meter.finish("done");
     Ok(state.outcome(false))
 }
@@ -217,6 +222,7 @@ impl State {
             dropout: self.dropout,
             popularity: &self.popularity,
             held_out: &self.held_out,
+            part: Part::Train,
         };
         let (weights, step) = (&self.weights, self.progress.step);
         let shards = batch.chunks(batch.len().div_ceil(self.workers.len()));
@@ -269,6 +275,42 @@ impl State {
             self.progress.waited += 1;
             Ok(())
         }
+    }
+
+    /// Weighs what the best model knows anew, where that is better: see `calibrate.rs`. Done once, however often the run is
+    /// resumed.
+    fn calibrate(
+        &mut self,
+        run: &Run<'_>,
+        journal: &mut Journal,
+        meter: &mut Meter,
+        validate: &mut impl FnMut(&Model) -> Result<f64>,
+    ) -> Result<()> {
+        let path = run.folder.join("checkpoints/best.safetensors");
+        let mut best = Model::from_bytes(&std::fs::read(&path)?)?;
+        if best.metadata.metrics.get(CALIBRATED).is_some() {
+            return Ok(());
+        }
+        let shipped = HeldOut::same(best.weights.neighbours.clone());
+        let mut calibration =
+            Calibration::new(run.dataset, run.config, &self.popularity, &shipped, &mut self.workers[0]);
+        let Some((weights, gain)) = calibration.run(&best.weights) else { return Ok(()) };
+        let trained = self.progress.best.unwrap_or_default();
+        best.weights = weights;
+        let ndcg = if gain.is_real() { validate(&best)? } else { 0.0 };
+        let kept = ndcg >= trained;
+        let losses = json!({"before": gain.before, "as_fitted_on_the_other_half": gain.after});
+        let fields = json!({"calibration": {"loss": losses, "ndcg@10": ndcg, "kept": kept}});
+        journal.write(self.progress.step, fields)?;
+        if kept {
+            meter.say(&format!("calibrated on the validation part: ndcg@10 {trained:.5} -> {ndcg:.5}"));
+            best.metadata.metrics.insert("validation.ndcg@10", ndcg);
+            best.metadata.metrics.insert(CALIBRATED, gain.after.iter().sum::<f64>() / 2.0);
+            checkpoint::write_whole(&path, &best.to_bytes()?)?;
+            self.progress.best = Some(ndcg);
+            self.save(run)?;
+        }
+        Ok(())
     }
 
     fn save(&mut self, run: &Run<'_>) -> Result<()> {

@@ -11,6 +11,8 @@ use crate::vocab::ItemId;
 
 const BETA_1: f32 = 0.9;
 const BETA_2: f32 = 0.999;
+/// How much of both moments stays from step to step.
+pub const BETAS: [f32; 2] = [BETA_1, BETA_2];
 const EPSILON: f32 = 1e-8;
 
 /// How many times the learning rate item vectors move at: of unit length and each met rarely, they would hardly turn.
@@ -156,7 +158,7 @@ impl Optimizer {
             let decay = if weight.decays { 1.0 - update.learning_rate * update.weight_decay } else { 1.0 };
             let rate = update.learning_rate * weight.rate;
             gradient.values.iter_mut().for_each(|value| *value *= factor);
-            adam(first.values, second.values, gradient.values, [BETA_1, BETA_2], bias);
+            adam(first.values, second.values, gradient.values, BETAS, bias);
             for (weight, step) in weight.values.iter_mut().zip(gradient.values.iter()) {
                 *weight = *weight * decay - rate * step;
             }
@@ -190,7 +192,7 @@ impl Optimizer {
 
 /// Moves both moments towards the gradients, and leaves the steps in their place, in units of the learning rate.
 #[inline(always)]
-fn adam(first: &mut [f32], second: &mut [f32], gradients: &mut [f32], decays: [f32; 2], bias: [f32; 2]) {
+pub fn adam(first: &mut [f32], second: &mut [f32], gradients: &mut [f32], decays: [f32; 2], bias: [f32; 2]) {
     for ((value, first), second) in gradients.iter_mut().zip(first).zip(second) {
         *first = decays[0] * *first + (1.0 - BETA_1) * *value;
         *second = decays[1] * *second + (1.0 - BETA_2) * *value * *value;

@@ -111,7 +111,7 @@ fn plan<'a>(
     popularity: &'a Popularity,
     held_out: &'a HeldOut,
 ) -> Plan<'a> {
-    Plan { dataset, config, dropout: 0.0, popularity, held_out }
+    Plan { dataset, config, dropout: 0.0, popularity, held_out, part: Part::Train }
 }
 
 fn whole_sequences(dataset: &Dataset) -> Vec<Window> {

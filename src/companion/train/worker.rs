@@ -9,7 +9,7 @@ use super::negatives::{Negatives, Popularity};
 use super::optimizer::RowGradients;
 use super::parameters::{dense_mut, zeros_like};
 use super::random::{Purpose, stream};
-use crate::companion::data::Dataset;
+use crate::companion::data::{Dataset, Part};
 use crate::engine::counting::{History, Rules};
 use crate::format::Weights;
 
@@ -21,6 +21,8 @@ pub struct Plan<'a> {
     pub dropout: f32,
     pub popularity: &'a Popularity,
     pub held_out: &'a HeldOut,
+    /// The events that are predicted.
+    pub part: Part,
 }
 
 /// What a thread keeps from step to step, and its gradients.
@@ -58,9 +60,9 @@ impl Worker {
 
     /// Learns from a shard's windows in step `step`; `part` is the shard's number.
     pub fn run(&mut self, plan: &Plan<'_>, weights: &Weights, windows: &[Window], step: u64, part: u64) {
-        let Plan { dataset, config, dropout, popularity: _, held_out } = *plan;
+        let Plan { dataset, config, dropout, popularity: _, held_out, part: predicted } = *plan;
         self.clear();
-        self.shard.gather(dataset, weights, windows, &mut self.history, held_out);
+        self.shard.gather(dataset, weights, windows, &mut self.history, held_out, predicted);
         self.examples = self.shard.positions.len();
         if self.examples == 0 {
             return;
