@@ -22,19 +22,35 @@ async function actingByItself(script) {
     ${script}
   </script>`;
   const shop = await openShop({ body });
+  try {
+    // One that nobody controls ends by itself now and then (seen once in some twenty starts).
+    for (let browsers = 0; browsers < 3; browsers++) {
+      const told = await browse(shop);
+      if (told) return { told: JSON.parse(decodeURIComponent(told.path.slice("/told?".length))), requests: shop.requests };
+      shop.requests.length = 0;
+    }
+    assert.fail("three browsers ended by themselves");
+  } finally {
+    shop.close();
+  }
+}
+
+/** Resolves to the request that tells something, or to nothing where the browser ended before it. */
+async function browse(shop) {
   const profile = mkdtempSync(join(tmpdir(), "foreclick-kept-"));
   const chromium = spawn(CHROMIUM, ["--headless", ...ALWAYS, `--user-data-dir=${profile}`, shop.url], { stdio: "ignore", detached: true });
+  const closed = new Promise((resolve) => chromium.once("close", resolve));
+  const told = () => shop.requests.find(({ path }) => path.startsWith("/told?"));
+  const hasEnded = () => chromium.exitCode !== null || chromium.signalCode !== null;
   try {
-    const told = () => shop.requests.find(({ path }) => path.startsWith("/told?"));
-    for (let round = 0; round < 400 && !told(); round++) await new Promise((resolve) => setTimeout(resolve, 50));
-    assert.ok(told(), `nothing was told after ${JSON.stringify(shop.requests)}`);
-    return { told: JSON.parse(decodeURIComponent(told().path.slice("/told?".length))), requests: shop.requests };
+    for (let round = 0; round < 400 && !told() && !hasEnded(); round++) await new Promise((resolve) => setTimeout(resolve, 50));
+    assert.ok(told() || hasEnded(), `nothing was told after ${JSON.stringify(shop.requests)}`);
+    return told();
   } finally {
     // With its helpers, which would go on writing.
-    process.kill(-chromium.pid, "SIGKILL");
-    await new Promise((resolve) => chromium.once("close", resolve));
+    if (!hasEnded()) process.kill(-chromium.pid, "SIGKILL");
+    await closed;
     rmSync(profile, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 });
-    shop.close();
   }
 }
 
