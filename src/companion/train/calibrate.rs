@@ -81,10 +81,7 @@ impl<'a> Calibration<'a> {
             let is_validated = |part: &Part| *part == Part::Validation;
             let Some(first) = parts.iter().position(is_validated) else { continue };
             let last = parts.iter().rposition(is_validated).unwrap_or(first);
-            let mut start = (first + 1).saturating_sub(max_len.div_ceil(2));
-            if last < max_len {
-                start = 0;
-            }
+            let mut start = if last < max_len { 0 } else { (first + 1).saturating_sub(max_len.div_ceil(2)) };
             while start <= last {
                 let end = (start + max_len).min(last + 1);
                 batch.push(Window { sequence, inputs: start..end });
@@ -108,7 +105,7 @@ impl<'a> Calibration<'a> {
         let (mut first, mut second) = (vec![0.0; count], vec![0.0; count]);
         let steps = PASSES * batches.len();
         for (step, windows) in batches.iter().cycle().take(steps).enumerate() {
-            self.worker.run(&self.plan, &fitted, windows, step as u64, 0);
+            self.worker.score(&self.plan, &fitted, windows, step as u64, 0);
             if self.worker.examples == 0 {
                 continue;
             }
@@ -128,7 +125,7 @@ impl<'a> Calibration<'a> {
     fn loss(&mut self, weights: &Weights, batches: &[Vec<Window>]) -> (f64, usize) {
         let (mut loss, mut events) = (0.0, 0);
         for (step, windows) in batches.iter().enumerate() {
-            self.worker.run(&self.plan, weights, windows, step as u64, 0);
+            self.worker.score(&self.plan, weights, windows, step as u64, 0);
             loss += self.worker.loss;
             events += self.worker.examples;
         }

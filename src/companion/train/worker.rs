@@ -1,7 +1,7 @@
 //! One training thread: forward and backward over its shard of a batch.
 
 use super::config::{NegativesDrawn, TrainConfig};
-use super::encoder::{Encoder, Inputs};
+use super::encoder::{Encoder, Inputs, Pass};
 use super::examples::{Shard, Window, input_backward};
 use super::head::{Examples, Head};
 use super::held_out::HeldOut;
@@ -60,12 +60,27 @@ impl Worker {
 
     /// Learns from a shard's windows in step `step`; `part` is the shard's number.
     pub fn run(&mut self, plan: &Plan<'_>, weights: &Weights, windows: &[Window], step: u64, part: u64) {
+        let Some((pass, states_gradient)) = self.score(plan, weights, windows, step, part) else { return };
+        let input_gradient = pass.backward(weights, states_gradient, &mut self.gradient);
+        input_backward(plan.dataset, windows, self.shard.len, &input_gradient, &mut self.gradient, &mut self.rows);
+    }
+
+    /// The loss, and the gradients of what the head alone knows: item rows and what weighs them. Gives what the encoder's
+    /// gradients are made of, unless there is nothing to predict.
+    pub fn score(
+        &mut self,
+        plan: &Plan<'_>,
+        weights: &Weights,
+        windows: &[Window],
+        step: u64,
+        part: u64,
+    ) -> Option<(Pass, Vec<f32>)> {
         let Plan { dataset, config, dropout, popularity: _, held_out, part: predicted } = *plan;
         self.clear();
         self.shard.gather(dataset, weights, windows, &mut self.history, held_out, predicted);
         self.examples = self.shard.positions.len();
         if self.examples == 0 {
-            return;
+            return None;
         }
         let mut rng = stream(config.seed, Purpose::Step, step, part);
         self.draw_negatives(plan, &mut rng);
@@ -86,8 +101,7 @@ impl Worker {
             states: &states,
         };
         self.loss = self.head.run(weights, &examples, &mut states_gradient, &mut self.gradient, &mut self.rows);
-        let input_gradient = pass.backward(weights, states_gradient, &mut self.gradient);
-        input_backward(dataset, windows, self.shard.len, &input_gradient, &mut self.gradient, &mut self.rows);
+        Some((pass, states_gradient))
     }
 
     /// Adds another worker's result to this one's.

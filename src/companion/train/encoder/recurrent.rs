@@ -6,7 +6,7 @@
 mod cells;
 
 use super::super::vector::{add_scaled, multiply};
-use super::rows::{apply, norm, norm_backward};
+use super::rows::{apply, linear_backward, norm, norm_backward};
 use super::{Dropout, Inputs};
 use crate::format::{Block, RecurrentBlock, Weights};
 use cells::{Cell, Gru, Lstm, Step};
@@ -155,10 +155,8 @@ fn backward_layer<C: Cell>(
     let (later, later_own) = (rows - windows, &own[windows * wide..]);
     let recurrent = &mut gradient.recurrent.values;
     multiply([wide, hidden, later], recurrent, later_own, [1, wide], states, [hidden, 1], true);
-    multiply([wide, hidden, rows], &mut gradient.input.values, &given, [1, wide], normed, [hidden, 1], true);
     given.chunks_exact(wide).for_each(|row| add_scaled(&mut gradient.bias.values, row, 1.0));
-    let mut normed_gradient = vec![0.0; x.len()];
-    multiply([rows, hidden, wide], &mut normed_gradient, &given, [wide, 1], &block.input.values, [hidden, 1], false);
+    let normed_gradient = linear_backward(normed, &block.input.values, hidden, &given, &mut gradient.input.values);
     norm_backward(x, &block.norm.values, &normed_gradient, x_gradient, &mut gradient.norm.values);
 }
 

@@ -16,7 +16,7 @@ mod tests;
 use super::config::{Loss, TrainConfig};
 use super::negatives::Negatives;
 use super::optimizer::RowGradients;
-use super::vector::{add_scaled, dot, exp, multiply};
+use super::vector::{add_scaled, dot, exp, multiply, wide};
 use crate::engine::counting::Candidate;
 use crate::format::{FEATURES, ItemTable, Matrix, OPEN_BUCKETS, TERMS, Weights};
 use crate::vocab::ItemId;
@@ -224,19 +224,7 @@ impl Head {
 
     /// One position's loss; leaves the gradients of its negatives' scores in `scores`.
     fn position(&mut self, place: &mut Place<'_>) -> f64 {
-        #[cfg(target_arch = "x86_64")]
-        if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
-            // SAFETY: the CPU has both features.
-            return unsafe { self.position_avx2(place) };
-        }
-        self.position_loops(place)
-    }
-
-    /// The same loops, compiled for wider registers.
-    #[cfg(target_arch = "x86_64")]
-    #[target_feature(enable = "avx2,fma")]
-    fn position_avx2(&mut self, place: &mut Place<'_>) -> f64 {
-        self.position_loops(place)
+        wide(|| self.position_loops(place))
     }
 
     #[inline(always)]
