@@ -20,6 +20,12 @@ pub const NEIGHBOURS: usize = 1;
 pub const NEAREST: usize = 2;
 /// The feature that tells what this visitor took before in moments like this one: see `counting/habits.rs`.
 pub const HABIT: usize = 3;
+/// The sum of [`NEIGHBOURS`] and a share of [`RECENCY`]: what the visitor comes back to and what goes with the rest are two
+/// causes, and either suffices. A sum of their logarithms, which is a product, asks for both.
+pub const TOGETHER: usize = 4;
+
+/// What an item met in the latest group (event, without groups) counts as against a neighbour of share 1.
+const RETURN_SHARE: f32 = 0.6;
 
 /// A habit enters as `ln(1 + habit / this)`.
 const HABIT_EPSILON: f32 = 0.05;
@@ -201,8 +207,10 @@ impl History {
         self.add_neighbours(opens, neighbours);
         self.add_followers();
         let Counting { recency_epsilon, neighbour_epsilon, .. } = self.rules.counting;
-        let epsilons = [recency_epsilon, neighbour_epsilon, neighbour_epsilon, HABIT_EPSILON];
+        let epsilons = [recency_epsilon, neighbour_epsilon, neighbour_epsilon, HABIT_EPSILON, neighbour_epsilon];
         for candidate in &mut self.candidates {
+            let features = &mut candidate.features;
+            features[TOGETHER] = features[NEIGHBOURS] + RETURN_SHARE * features[RECENCY];
             for (value, epsilon) in candidate.features.iter_mut().zip(epsilons).filter(|(value, _)| **value > 0.0) {
                 *value = (*value / epsilon).ln_1p();
             }

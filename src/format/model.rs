@@ -12,7 +12,7 @@ use crate::vocab::Vocab;
 use serde::Serialize;
 
 /// The version that this build writes and reads.
-pub const FORMAT_VERSION: u32 = 3;
+pub const FORMAT_VERSION: u32 = 4;
 
 /// What the file says of itself, as JSON in the container's metadata.
 #[derive(Debug, Clone, PartialEq, Serialize)]

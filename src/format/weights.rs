@@ -15,7 +15,7 @@ pub const REPEAT_LASTS: usize = 12;
 /// Columns of the repeat table: how often the item was met.
 pub const REPEAT_COUNTS: usize = 8;
 /// What `engine/counting.rs` says of a candidate.
-pub const FEATURES: usize = 4;
+pub const FEATURES: usize = 5;
 /// The gated terms: popularity, then the features.
 pub const TERMS: usize = 1 + FEATURES;
 

@@ -5,7 +5,7 @@
 
 use super::session::Follower;
 use super::{CpuStream, Predictor, Question};
-use crate::engine::counting::{HABIT, NEAREST, NEIGHBOURS, RECENCY};
+use crate::engine::counting::{HABIT, NEAREST, NEIGHBOURS, RECENCY, TOGETHER};
 use crate::engine::cpu::Cpu;
 use crate::engine::{Adjustment, Ops, Stream};
 use crate::error::{Error, Result};
@@ -162,11 +162,14 @@ impl<G: Ops> Predictor<G> {
         let none = Adjustment { item, excluded: false, features: [0.0; FEATURES], constant: 0.0 };
         let adjustment = stream.adjustments().iter().find(|adjustment| adjustment.item == item).unwrap_or(&none);
         let gated = |feature: usize| gates[feature] * adjustment.features[feature];
+        // Both are `ln(1 + sum / epsilon)` with one epsilon.
+        let sum = |feature: usize| adjustment.features[feature].exp_m1();
+        let neighbours = if sum(TOGETHER) > 0.0 { sum(NEIGHBOURS) / sum(TOGETHER) * gated(TOGETHER) } else { 0.0 };
         Terms {
             taste: query.iter().zip(&row).map(|(a, b)| a * b).sum(),
             popularity: popularity_gate * weights.item_bias[item as usize],
-            repetition: gated(RECENCY) + adjustment.constant,
-            neighbours: gated(NEIGHBOURS) + gated(NEAREST),
+            repetition: gated(RECENCY) + gated(TOGETHER) - neighbours + adjustment.constant,
+            neighbours: gated(NEIGHBOURS) + gated(NEAREST) + neighbours,
             habit: gated(HABIT),
         }
     }

@@ -35,11 +35,12 @@ An ONNX file's inputs, where L events of known items, oldest first, precede the 
   open_size   int64 [1]     events in the group that the next event will belong to, 0 without groups
   candidates  int64 [M, 1]  each once: the items met before, all that have a sum (see below), and
                             items to leave out; none (M = 0) will do
-  features    float [M, 5]  of each candidate:
+  features    float [M, 6]  of each candidate:
                             ln(1 + recency / recency_epsilon), 0 for an item not met before
                             ln(1 + sum / neighbour_epsilon)
                             ln(1 + nearest / neighbour_epsilon)
                             ln(1 + habit / 0.05)
+                            ln(1 + (sum + 0.6 * recency) / neighbour_epsilon)
                             repeat[row, column] + items.repeat[item] for an item met before, else 0;
                             -1e30 to leave the item out
   k           int64 [1]     how many items are asked for: no more than the model has

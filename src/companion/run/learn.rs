@@ -4,9 +4,12 @@ use super::{RunFolder, fingerprint};
 use crate::companion::config::Config;
 use crate::companion::data::{CleaningReport, Dataset, Part};
 use crate::companion::evaluate::{Detail, EngineScorer, evaluate, places, sample};
-use crate::companion::train::{Device, Outcome, Run, check_resume, train};
+use crate::companion::train::{Device, Effort, Outcome, Run, check_resume, train};
 use anyhow::Result;
 use std::sync::Arc;
+
+/// Validation events by which starts are told apart.
+const QUICK_EVENTS: usize = 5000;
 
 /// What runs learn from, and where.
 pub struct Lesson<'a> {
@@ -55,8 +58,9 @@ impl RunFolder {
             self.make()?;
         }
         self.describe(config, cleaning)?;
-        let validation = places(dataset, Part::Validation, config.evaluate.min_history);
-        let validation = sample(&validation, config.evaluate.max_validation_events, config.split.seed);
+        let all = places(dataset, Part::Validation, config.evaluate.min_history);
+        let most = config.evaluate.max_validation_events;
+        let [few, validation] = [most.min(QUICK_EVENTS), most].map(|most| sample(&all, most, config.split.seed));
         let run = Run {
             dataset,
             config: &config.train,
@@ -67,9 +71,10 @@ impl RunFolder {
             provenance: self.provenance(config, dataset)?,
             fingerprint,
         };
-        train(&run, |model| {
+        train(&run, |model, effort| {
             let model = Arc::new(model.clone());
-            let outcome = evaluate(dataset, &validation, Detail::Ranks, || EngineScorer::new(&model))?;
+            let places = if effort == Effort::Quick { &few } else { &validation };
+            let outcome = evaluate(dataset, places, Detail::Ranks, || EngineScorer::new(&model))?;
             Ok(outcome.metrics().ndcg_at_10())
         })
     }

@@ -20,6 +20,9 @@ const PASSES: usize = 10;
 /// The learning rate of the first step; it falls to 0 with the last.
 const RATE: f32 = 0.03;
 
+/// A hundred numbers need no more; each costs all the events that its encoder looks at.
+const MOST_SEQUENCES: usize = 10_000;
+
 /// With fewer events than this in a half there is no telling.
 const FEWEST_EVENTS: usize = 200;
 
@@ -58,29 +61,41 @@ impl<'a> Calibration<'a> {
 
     /// The weights as fitted to the whole validation part, and what two halves gain; `None` where there are too few events.
     pub fn run(&mut self, weights: &Weights) -> Option<(Weights, Gain)> {
-        let halves = [0, 1].map(|half| self.windows(|sequence| sequence % 2 == half));
+        let halves = [0, 1].map(|half| {
+            let windows = self.windows(|place| place % 2 == half);
+            windows.into_iter().map(|windows| self.step(weights, windows)).collect::<Vec<Step>>()
+        });
         let mut gain = Gain { before: [0.0; 2], after: [0.0; 2] };
-        for (half, windows) in halves.iter().enumerate() {
-            let (before, events) = self.loss(weights, windows);
+        for (half, steps) in halves.iter().enumerate() {
+            let (before, events) = self.loss(weights, steps);
             if events < FEWEST_EVENTS {
                 return None;
             }
-            let fitted = self.fit(weights, &halves[1 - half]);
-            (gain.before[half], gain.after[half]) = (before, self.loss(&fitted, windows).0);
+            let fitted = self.fit(weights, halves[1 - half].iter());
+            (gain.before[half], gain.after[half]) = (before, self.loss(&fitted, steps).0);
         }
-        Some((self.fit(weights, &self.windows(|_| true)), gain))
+        Some((self.fit(weights, halves.iter().flatten()), gain))
     }
 
-    /// Steps of windows that hold the validation events of the sequences asked for, and events before them to look at.
+    fn step(&mut self, weights: &Weights, windows: Vec<Window>) -> Step {
+        Step { states: self.worker.states(&self.plan, weights, &windows), windows }
+    }
+
+    /// Steps of windows that hold the validation events of some of the sequences, those whose place among all that have any
+    /// is asked for, and events before them to look at.
     fn windows(&self, asked: impl Fn(usize) -> bool) -> Vec<Vec<Window>> {
         let TrainConfig { max_len, batch_events, .. } = *self.plan.config;
         let sequences = &self.plan.dataset.sequences;
-        let (mut batches, mut batch, mut events) = (Vec::new(), Vec::new(), 0);
-        for sequence in (0..sequences.len()).filter(|&sequence| asked(sequence)) {
+        let is_validated = |part: &Part| *part == Part::Validation;
+        let validated = |sequence: usize| {
             let parts = &sequences.parts[sequences.range(sequence)];
-            let is_validated = |part: &Part| *part == Part::Validation;
-            let Some(first) = parts.iter().position(is_validated) else { continue };
-            let last = parts.iter().rposition(is_validated).unwrap_or(first);
+            parts.iter().position(is_validated).zip(parts.iter().rposition(is_validated))
+        };
+        let all: Vec<_> = (0..sequences.len()).filter_map(|sequence| Some((sequence, validated(sequence)?))).collect();
+        let step = all.len().div_ceil(MOST_SEQUENCES).max(1);
+        let some = all.into_iter().step_by(step).enumerate().filter(|(place, _)| asked(*place));
+        let (mut batches, mut batch, mut events) = (Vec::new(), Vec::new(), 0);
+        for (_, (sequence, (first, last))) in some {
             let mut start = if last < max_len { 0 } else { (first + 1).saturating_sub(max_len.div_ceil(2)) };
             while start <= last {
                 let end = (start + max_len).min(last + 1);
@@ -99,22 +114,22 @@ impl<'a> Calibration<'a> {
         batches
     }
 
-    fn fit(&mut self, weights: &Weights, batches: &[Vec<Window>]) -> Weights {
+    fn fit<'s>(&mut self, weights: &Weights, steps: impl Iterator<Item = &'s Step> + Clone) -> Weights {
         let mut fitted = weights.clone();
         let count: usize = weighing(&mut fitted).iter().map(|values| values.len()).sum();
         let (mut first, mut second) = (vec![0.0; count], vec![0.0; count]);
-        let steps = PASSES * batches.len();
-        for (step, windows) in batches.iter().cycle().take(steps).enumerate() {
-            self.worker.score(&self.plan, &fitted, windows, step as u64, 0);
+        let total = PASSES * steps.clone().count();
+        for (number, step) in steps.cycle().take(total).enumerate() {
+            self.worker.weigh(&self.plan, &fitted, &step.windows, &step.states, number as u64);
             if self.worker.examples == 0 {
                 continue;
             }
             let mean = 1.0 / self.worker.examples as f32;
             let gradient = weighing(&mut self.worker.gradient);
             let mut change: Vec<f32> = gradient.iter().flat_map(|values| values.iter()).map(|sum| sum * mean).collect();
-            let bias = BETAS.map(|beta| 1.0 - beta.powi(step as i32 + 1));
+            let bias = BETAS.map(|beta| 1.0 - beta.powi(number as i32 + 1));
             adam(&mut first, &mut second, &mut change, BETAS, bias);
-            let rate = RATE * (1.0 - step as f32 / steps as f32);
+            let rate = RATE * (1.0 - number as f32 / total as f32);
             let values = weighing(&mut fitted).into_iter().flatten();
             values.zip(&change).for_each(|(value, change)| *value -= rate * change);
         }
@@ -122,15 +137,22 @@ impl<'a> Calibration<'a> {
     }
 
     /// The mean loss of the events, and how many there are.
-    fn loss(&mut self, weights: &Weights, batches: &[Vec<Window>]) -> (f64, usize) {
+    fn loss(&mut self, weights: &Weights, steps: &[Step]) -> (f64, usize) {
         let (mut loss, mut events) = (0.0, 0);
-        for (step, windows) in batches.iter().enumerate() {
-            self.worker.score(&self.plan, weights, windows, step as u64, 0);
+        for (number, step) in steps.iter().enumerate() {
+            self.worker.weigh(&self.plan, weights, &step.windows, &step.states, number as u64);
             loss += self.worker.loss;
             events += self.worker.examples;
         }
         (loss / events.max(1) as f64, events)
     }
+}
+
+/// Windows that are looked at together. Nothing that is fitted changes what the encoder says of them.
+struct Step {
+    windows: Vec<Window>,
+    /// See [`Worker::states`].
+    states: Vec<f32>,
 }
 
 /// What weighs one kind of knowledge against another: the query's length, the gates' constants, the repeat table.

@@ -65,7 +65,7 @@ mod tests {
     use crate::companion::evaluate::testing::{Event, dataset};
     use crate::schema::FilterSeen;
 
-    const RULE: Rule = Rule { lift: 0.0, backward: 0.0 };
+    const RULE: Rule = Rule { lift: 0.0, backward: 0.0, fades: false };
 
     /// Sequence s has items 2s and 2s + 1, at the times 10s and 10s + 1.
     fn pairs(split: SplitKind) -> Dataset {

@@ -13,7 +13,7 @@ use super::negatives::Popularity;
 use super::neighbours::{self, Counted, FOLDS};
 use super::optimizer::{Optimizer, Update, learning_rate};
 use super::parameters::initial;
-use super::pick::{Start, pick_start};
+use super::pick::{Effort, Start, pick_start};
 use super::worker::{Plan, Worker};
 use crate::companion::data::{Dataset, Part};
 use crate::engine::counting::Rules;
@@ -75,7 +75,7 @@ pub struct Diverged {
 ///
 /// # Errors
 /// When there is nothing to learn from, a loss is not finite, or a file can't be written.
-pub fn train(run: &Run<'_>, mut validate: impl FnMut(&Model) -> Result<f64>) -> Result<Outcome> {
+pub fn train(run: &Run<'_>, mut validate: impl FnMut(&Model, Effort) -> Result<f64>) -> Result<Outcome> {
     run.config.validate()?;
     let mut journal = Journal::open(run.folder)?;
     let start = pick_start(run, &mut journal, &mut validate)?;
@@ -91,7 +91,7 @@ pub fn train(run: &Run<'_>, mut validate: impl FnMut(&Model) -> Result<f64>) -> 
             return Ok(state.outcome(true));
         }
         let model = assemble(run, &state.architecture, &state.average.weights(&state.weights));
-        let ndcg = validate(&model)?;
+        let ndcg = validate(&model, Effort::Full)?;
         state.judge(run, ndcg, &model)?;
         let Progress { step, epoch, best, best_epoch, .. } = state.progress;
         let best = best.unwrap_or(ndcg);
@@ -227,10 +227,11 @@ impl State {
         let (weights, step) = (&self.weights, self.progress.step);
         let shards = batch.chunks(batch.len().div_ceil(self.workers.len()));
         let busy = shards.len();
-        std::thread::scope(|scope| {
+        // Threads of their own would end with each step, and with them the memory that they keep for the next.
+        rayon::scope(|scope| {
             for (part, (worker, windows)) in self.workers.iter_mut().zip(shards).enumerate() {
                 let plan = &plan;
-                scope.spawn(move || worker.run(plan, weights, windows, step, part as u64));
+                scope.spawn(move |_| worker.run(plan, weights, windows, step, part as u64));
             }
         });
         let (total, others) = self.workers[..busy].split_at_mut(1);
@@ -284,7 +285,7 @@ impl State {
         run: &Run<'_>,
         journal: &mut Journal,
         meter: &mut Meter,
-        validate: &mut impl FnMut(&Model) -> Result<f64>,
+        validate: &mut impl FnMut(&Model, Effort) -> Result<f64>,
     ) -> Result<()> {
         let path = run.folder.join("checkpoints/best.safetensors");
         let mut best = Model::from_bytes(&std::fs::read(&path)?)?;
@@ -297,7 +298,7 @@ impl State {
         let Some((weights, gain)) = calibration.run(&best.weights) else { return Ok(()) };
         let trained = self.progress.best.unwrap_or_default();
         best.weights = weights;
-        let ndcg = if gain.is_real() { validate(&best)? } else { 0.0 };
+        let ndcg = if gain.is_real() { validate(&best, Effort::Full)? } else { 0.0 };
         let kept = ndcg >= trained;
         let losses = json!({"before": gain.before, "as_fitted_on_the_other_half": gain.after});
         let fields = json!({"calibration": {"loss": losses, "ndcg@10": ndcg, "kept": kept}});

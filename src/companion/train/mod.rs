@@ -35,4 +35,5 @@ pub use encoder::Encoder;
 pub use journal::Journal;
 pub use loops::{Diverged, Outcome, Run, train};
 pub use meter::duration;
+pub use pick::Effort;
 pub use random::{Purpose, stream};

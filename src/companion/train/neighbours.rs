@@ -2,6 +2,7 @@
 
 use super::config::TrainConfig;
 use crate::companion::data::{Dataset, Part};
+use crate::event::NO_TIME;
 use crate::format::{Context, Neighbours};
 use rayon::prelude::*;
 use serde::Serialize;
@@ -21,13 +22,15 @@ pub struct Rule {
     pub lift: f32,
     /// What an event counts that came before the item, against one that came after it, where there are no groups.
     pub backward: f32,
+    /// Whether what is long past fades: whether an event counts half as much as one that came half the log's time after it.
+    pub fades: bool,
 }
 
 /// The rules to pick from. Which one fits is a matter of the log: baskets of groceries rank best with a lift of a
 /// half, reviews and clicks, where what is popular now comes next, with none.
 pub fn rules(context: Context) -> Vec<Rule> {
     let backward: &[f32] = if context == Context::OpenGroup { &[1.0] } else { &[0.0, 0.5] };
-    let with = |lift| backward.iter().map(move |&backward| Rule { lift, backward });
+    let with = |lift| backward.iter().map(move |&backward| Rule { lift, backward, fades: false });
     with(0.0).chain(with(0.5)).collect()
 }
 
@@ -52,12 +55,14 @@ pub fn most(dataset: &Dataset, config: &TrainConfig) -> usize {
 ///
 /// With groups: the share of an item's groups that hold the neighbour too. Without: the number of times that the
 /// neighbour follows less than ten events later (one over the distance, `backward` of it when it comes before), for each
-/// occurrence of the item. Both are divided by the neighbour's relative frequency to the power of `lift`.
+/// occurrence of the item. Both are divided by the neighbour's relative frequency to the power of `lift`; where the rule
+/// fades, occurrences of the item are weighed by their age.
 pub fn count(dataset: &Dataset, context: Context, rule: Rule, most: usize, counted: Counted) -> Neighbours {
     let spans = spans(dataset, context, counted);
     let occurrences = Occurrences::of(dataset, &spans);
     let items = dataset.vocab.len();
     let lift = occurrences.lift(rule.lift);
+    let fading = rule.fades.then(|| Fading::of(dataset)).flatten();
     let rows: Vec<Vec<(u32, f32)>> = (0..items)
         .into_par_iter()
         .map_init(
@@ -65,6 +70,7 @@ pub fn count(dataset: &Dataset, context: Context, rule: Rule, most: usize, count
                 dataset,
                 context,
                 backward: rule.backward,
+                fading: fading.as_ref(),
                 spans: &spans,
                 lift: &lift,
                 sums: vec![0.0; items],
@@ -146,11 +152,33 @@ impl Occurrences {
     }
 }
 
+/// What an event counts by its age. Only ratios matter, so that tables of earlier events fade alike.
+struct Fading {
+    first: i64,
+    half_life: f64,
+}
+
+impl Fading {
+    /// None where all training events are of one time, or of none.
+    fn of(dataset: &Dataset) -> Option<Self> {
+        let events = dataset.sequences.times.iter().zip(&dataset.sequences.parts);
+        let times = events.filter(|&(&time, &part)| part == Part::Train && time != NO_TIME).map(|(&time, _)| time);
+        let (first, last) = times.fold((i64::MAX, i64::MIN), |(first, last), time| (first.min(time), last.max(time)));
+        (first < last).then(|| Self { first, half_life: (last as f64 - first as f64) / 2.0 })
+    }
+
+    fn weight(&self, time: i64) -> f32 {
+        let age = if time == NO_TIME { 0.0 } else { time as f64 - self.first as f64 };
+        (age / self.half_life).exp2() as f32
+    }
+}
+
 /// One thread's counters.
 struct Tally<'a> {
     dataset: &'a Dataset,
     context: Context,
     backward: f32,
+    fading: Option<&'a Fading>,
     spans: &'a [Range<usize>],
     /// See [`Occurrences::lift`].
     lift: &'a [f32],
@@ -160,25 +188,27 @@ struct Tally<'a> {
 
 impl Tally<'_> {
     fn row(&mut self, occurrences: &[(u32, usize)], item: u32, most: usize) -> Vec<(u32, f32)> {
-        let Self { dataset, context, backward, spans, lift, .. } = *self;
+        let Self { dataset, context, backward, fading, spans, lift, .. } = *self;
         let items = &dataset.sequences.items;
+        let mut total = 0.0;
         for &(span, place) in occurrences {
             let span = spans[span as usize].clone();
+            let weight = fading.map_or(1.0, |fading| fading.weight(dataset.sequences.times[place]));
+            total += weight;
             match context {
-                Context::OpenGroup => span.for_each(|other| self.add(items[other], 1.0)),
+                Context::OpenGroup => span.for_each(|other| self.add(items[other], weight)),
                 Context::LastEvents => {
                     for distance in 1..REACH {
                         if place + distance < span.end {
-                            self.add(items[place + distance], 1.0 / distance as f32);
+                            self.add(items[place + distance], weight / distance as f32);
                         }
                         if backward > 0.0 && place >= span.start + distance {
-                            self.add(items[place - distance], backward / distance as f32);
+                            self.add(items[place - distance], weight * backward / distance as f32);
                         }
                     }
                 }
             }
         }
-        let total = occurrences.len() as f32;
         let mut row: Vec<(u32, f32)> = Vec::with_capacity(self.touched.len());
         for other in self.touched.drain(..) {
             let sum = std::mem::take(&mut self.sums[other as usize]);

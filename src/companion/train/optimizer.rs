@@ -138,8 +138,16 @@ impl Optimizer {
         let clip = if norm > update.clip_norm { update.clip_norm / norm } else { 1.0 };
         let factor = clip / update.examples;
         let bias = [1.0 - BETA_1.powi(self.step as i32), 1.0 - BETA_2.powi(self.step as i32)];
-        wide(|| self.update_dense(weights, gradient, factor, bias, update));
-        wide(|| self.update_rows(weights, rows, factor, bias, update.learning_rate));
+        wide!([optimizer: &mut Optimizer = self,
+               weights: &mut Weights = weights,
+               gradient: &mut Weights = gradient,
+               rows: &RowGradients = rows,
+               factor: f32 = factor,
+               bias: [f32; 2] = bias,
+               update: Update = update] {
+            optimizer.update_dense(weights, gradient, factor, bias, update);
+            optimizer.update_rows(weights, rows, factor, bias, update.learning_rate);
+        });
         norm
     }
 

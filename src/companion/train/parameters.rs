@@ -12,9 +12,11 @@ use crate::schema::{FieldKind, Schema};
 use rand::{Rng, RngExt};
 use std::convert::Infallible;
 
-/// The gates at first: popularity, recency, neighbours, the nearest's, habit. This and the two below are about what a log-linear model
-/// without an encoder learned on the sample.
-const FIRST_GATES: [f32; TERMS] = [FIRST_POPULARITY_GATE, 1.2, 0.5, 0.0, 0.0];
+/// The gates at first: popularity, recency, neighbours, the nearest's, habit, recency and neighbours together. This and the
+/// two below are about what a log-linear model without an encoder learned on the sample.
+const FIRST_GATES: [f32; TERMS] = [FIRST_POPULARITY_GATE, 1.2, 0.5, 0.0, 0.0, 0.0];
+/// The same where recency and neighbours are added up before the logarithm, which leaves nothing to the others.
+pub const GATES_OF_A_SUM: [f32; TERMS] = [FIRST_POPULARITY_GATE, 0.0, 0.0, 0.0, 0.0, 1.0];
 /// Of these, the first.
 pub const FIRST_POPULARITY_GATE: f32 = 0.7;
 /// What is added for an item met before, at first.

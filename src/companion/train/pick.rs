@@ -3,7 +3,7 @@
 use super::journal::Journal;
 use super::loops::{Run, assemble};
 use super::neighbours::{self, Counted, Rule};
-use super::parameters::{FIRST_POPULARITY_GATE, FIRST_SCALE, initial};
+use super::parameters::{FIRST_POPULARITY_GATE, FIRST_SCALE, GATES_OF_A_SUM, initial};
 use crate::format::{Model, Weights};
 use anyhow::{Context, Result};
 use serde::Serialize;
@@ -16,15 +16,38 @@ const SILENT: f32 = 1e-9;
 /// where nobody takes a thing twice, so much of it drowns what goes with what.
 pub const POPULARITY_GATES: [f32; 2] = [FIRST_POPULARITY_GATE, 0.1];
 
+/// Starts by counting with one rule: each gate with a product and with a sum.
+pub const COUNTINGS: usize = 2 * POPULARITY_GATES.len();
+
 /// The query's lengths to begin with. Spread rows may rank well untrained, where sequences are short and items many; where
 /// they tell less than counting does, the encoder should be heard only once it has learned something.
 pub const SCALES: [f32; 3] = [FIRST_SCALE, 4.0, 8.0];
+
+/// How much of the validation part is looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Effort {
+    /// A few thousand events, which tell starts apart.
+    Quick,
+    /// As many as validation may have.
+    Full,
+}
+
+/// How a visitor's own items and the neighbours of the latest are put together at first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Counting {
+    /// Each has its gate: the probabilities are multiplied.
+    Product,
+    /// Their sum has one.
+    Sum,
+}
 
 /// What training begins with.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Start {
     pub rule: Rule,
     pub popularity_gate: f32,
+    pub counting: Counting,
     /// The query's length.
     pub scale: f32,
 }
@@ -32,6 +55,11 @@ pub struct Start {
 impl Start {
     /// Sets what is not in the neighbour table.
     pub fn apply(self, weights: &mut Weights) {
+        if self.counting == Counting::Sum {
+            weights.gate_bias.copy_from_slice(&GATES_OF_A_SUM);
+            weights.repeat.values.fill(0.0);
+            weights.item_repeat.fill(0.0);
+        }
         weights.gate_bias[0] = self.popularity_gate;
         weights.log_scale = self.scale.ln();
     }
@@ -45,46 +73,52 @@ impl Start {
 pub fn pick_start(
     run: &Run<'_>,
     journal: &mut Journal,
-    mut validate: impl FnMut(&Model) -> Result<f64>,
+    mut validate: impl FnMut(&Model, Effort) -> Result<f64>,
 ) -> Result<Start> {
     let Run { dataset, config, .. } = *run;
     let architecture = config.architecture(&dataset.schema);
     architecture.validate()?;
     let context = architecture.counting.context;
     let counts = dataset.training_counts();
-    let first = |rule| {
+    let mut try_starts = |rule: Rule, starts: &[Start], best: Option<Tried>| {
         let table = neighbours::count(dataset, context, rule, neighbours::most(dataset, config), Counted::All);
-        initial(&architecture, &dataset.schema, &counts, table, config.seed)
-    };
-    let mut try_start = |weights: &mut Weights, start: Start| {
-        start.apply(weights);
-        let ndcg = validate(&assemble(run, &architecture, weights))?;
-        journal.write(0, json!({"start": start, "validation": {"ndcg@10": ndcg}}))?;
-        anyhow::Ok((ndcg, start))
-    };
-    let mut tried = Vec::new();
-    for rule in neighbours::rules(context) {
-        let mut weights = first(rule);
-        for popularity_gate in POPULARITY_GATES {
-            tried.push(try_start(&mut weights, Start { rule, popularity_gate, scale: SILENT })?);
+        let first = initial(&architecture, &dataset.schema, &counts, table, config.seed);
+        let mut best = best;
+        for &start in starts {
+            let mut weights = first.clone();
+            start.apply(&mut weights);
+            let ndcg = validate(&assemble(run, &architecture, &weights), Effort::Quick)?;
+            journal.write(0, json!({"start": start, "validation": {"ndcg@10": ndcg}}))?;
+            if best.is_none_or(|best| ndcg > best.ndcg) {
+                best = Some(Tried { start, ndcg });
+            }
         }
+        best.context("nothing to begin with to pick from")
+    };
+    let mut best = None;
+    for rule in neighbours::rules(context) {
+        best = Some(try_starts(rule, &starts_by_counting(rule), best)?);
     }
-    let counting = best(&tried)?;
-    let mut weights = first(counting.rule);
-    let mut tried = Vec::new();
-    for scale in SCALES {
-        tried.push(try_start(&mut weights, Start { scale, ..counting })?);
-    }
-    best(&tried)
+    let best = best.context("no rule to count by")?;
+    let rule = Rule { fades: true, ..best.start.rule };
+    let best = try_starts(rule, &[Start { rule, ..best.start }], Some(best))?.start;
+    // Whatever the encoder begins with, it is heard.
+    Ok(try_starts(best.rule, &SCALES.map(|scale| Start { scale, ..best }), None)?.start)
 }
 
-/// The first of those that rank best.
-fn best(tried: &[(f64, Start)]) -> Result<Start> {
-    let mut best: Option<&(f64, Start)> = None;
-    for one in tried {
-        if best.is_none_or(|best| one.0 > best.0) {
-            best = Some(one);
-        }
-    }
-    best.map(|(_, start)| *start).context("nothing to begin with to pick from")
+/// What there is to begin with, with the encoder silent.
+fn starts_by_counting(rule: Rule) -> [Start; COUNTINGS] {
+    std::array::from_fn(|place| Start {
+        rule,
+        popularity_gate: POPULARITY_GATES[place % POPULARITY_GATES.len()],
+        counting: if place < POPULARITY_GATES.len() { Counting::Product } else { Counting::Sum },
+        scale: SILENT,
+    })
+}
+
+/// A start, and how it ranks.
+#[derive(Clone, Copy)]
+struct Tried {
+    start: Start,
+    ndcg: f64,
 }

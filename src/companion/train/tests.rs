@@ -83,7 +83,7 @@ fn config(full_softmax_items: usize) -> TrainConfig {
 /// Weights away from the symmetric first values.
 fn weights(dataset: &Dataset, config: &TrainConfig) -> Weights {
     let architecture = config.architecture(&dataset.schema);
-    let rule = Rule { lift: 0.5, backward: 0.5 };
+    let rule = Rule { lift: 0.5, backward: 0.5, fades: true };
     let table = neighbours::count(dataset, architecture.counting.context, rule, 8, Counted::All);
     let counts: Vec<u32> = (0..ITEMS as u32).collect();
     let mut weights = initial(&architecture, &dataset.schema, &counts, table, 3);

@@ -3,20 +3,32 @@
 pub use crate::engine::cpu::exp;
 use gemm::{Parallelism, gemm};
 
-/// Runs loops compiled for the widest registers that the CPU has; what they call must be `#[inline(always)]`.
-pub fn wide<T>(loops: impl FnOnce() -> T) -> T {
-    #[cfg(target_arch = "x86_64")]
-    if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
-        // SAFETY: the CPU has both features.
-        return unsafe { with_avx2(loops) };
-    }
-    loops()
+/// Runs loops compiled for the widest registers that the CPU has. They are a function of the operands named first; what they
+/// call must be `#[inline(always)]`.
+///
+/// A function and not a closure, since the compiler does not put a large closure into a function with other registers.
+macro_rules! wide {
+    ([$($name:ident: $kind:ty = $operand:expr),+ $(,)?] $(-> $out:ty)? $loops:block) => {{
+        #[cfg_attr(target_arch = "x86_64", target_feature(enable = "avx2,fma"))]
+        unsafe fn with_avx2($($name: $kind),+) $(-> $out)? $loops
+        fn without($($name: $kind),+) $(-> $out)? $loops
+        if crate::companion::train::vector::has_avx2() {
+            // SAFETY: the CPU has both features.
+            unsafe { with_avx2($($operand),+) }
+        } else {
+            without($($operand),+)
+        }
+    }};
 }
+pub(crate) use wide;
 
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx2,fma")]
-fn with_avx2<T>(loops: impl FnOnce() -> T) -> T {
-    loops()
+/// Whether the CPU has AVX2 and multiplies and adds in one.
+pub fn has_avx2() -> bool {
+    #[cfg(target_arch = "x86_64")]
+    let found = is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma");
+    #[cfg(not(target_arch = "x86_64"))]
+    let found = false;
+    found
 }
 
 /// The sum of products, in eight lanes.
@@ -30,7 +42,9 @@ pub fn dot(a: &[f32], b: &[f32]) -> f32 {
             sums[lane] += a[lane] * b[lane];
         }
     }
-    sums.iter().sum::<f32>() + a_rest.iter().zip(b_rest).map(|(a, b)| a * b).sum::<f32>()
+    // In pairs: one after the other, each sum would wait for the one before.
+    let pair = |lane: usize| sums[lane] + sums[lane + 4];
+    (pair(0) + pair(2)) + (pair(1) + pair(3)) + a_rest.iter().zip(b_rest).map(|(a, b)| a * b).sum::<f32>()
 }
 
 /// `out += factor * row`.

@@ -12,6 +12,7 @@ use super::random::{Purpose, stream};
 use crate::companion::data::{Dataset, Part};
 use crate::engine::counting::{History, Rules};
 use crate::format::Weights;
+use rand::Rng;
 
 /// What all threads read.
 pub struct Plan<'a> {
@@ -60,48 +61,61 @@ impl Worker {
 
     /// Learns from a shard's windows in step `step`; `part` is the shard's number.
     pub fn run(&mut self, plan: &Plan<'_>, weights: &Weights, windows: &[Window], step: u64, part: u64) {
-        let Some((pass, states_gradient)) = self.score(plan, weights, windows, step, part) else { return };
+        self.gather(plan, weights, windows);
+        if self.examples == 0 {
+            return;
+        }
+        let mut rng = stream(plan.config.seed, Purpose::Step, step, part);
+        self.draw_negatives(plan, &mut rng);
+        let pass = self.encode(weights, windows.len(), plan.dropout, &mut rng);
+        let states_gradient = self.score(plan, weights, &pass.states());
         let input_gradient = pass.backward(weights, states_gradient, &mut self.gradient);
         input_backward(plan.dataset, windows, self.shard.len, &input_gradient, &mut self.gradient, &mut self.rows);
     }
 
-    /// The loss, and the gradients of what the head alone knows: item rows and what weighs them. Gives what the encoder's
-    /// gradients are made of, unless there is nothing to predict.
-    pub fn score(
-        &mut self,
-        plan: &Plan<'_>,
-        weights: &Weights,
-        windows: &[Window],
-        step: u64,
-        part: u64,
-    ) -> Option<(Pass, Vec<f32>)> {
-        let Plan { dataset, config, dropout, popularity: _, held_out, part: predicted } = *plan;
+    /// The encoder's states before the events that are to be predicted, `[events, hidden]`.
+    pub fn states(&mut self, plan: &Plan<'_>, weights: &Weights, windows: &[Window]) -> Vec<f32> {
+        self.gather(plan, weights, windows);
+        let hidden = weights.final_norm.len();
+        let mut rng = stream(plan.config.seed, Purpose::Step, 0, 0);
+        let states = self.encode(weights, windows.len(), 0.0, &mut rng).states();
+        let rows = self.shard.positions.iter().map(|position| &states[position.row * hidden..][..hidden]);
+        rows.flatten().copied().collect()
+    }
+
+    /// The loss and the head's gradients where the encoder's states are known: see [`Worker::states`].
+    pub fn weigh(&mut self, plan: &Plan<'_>, weights: &Weights, windows: &[Window], states: &[f32], step: u64) {
+        self.gather(plan, weights, windows);
+        self.shard.positions.iter_mut().enumerate().for_each(|(row, position)| position.row = row);
+        self.draw_negatives(plan, &mut stream(plan.config.seed, Purpose::Step, step, 0));
+        self.score(plan, weights, states);
+    }
+
+    fn gather(&mut self, plan: &Plan<'_>, weights: &Weights, windows: &[Window]) {
+        let Plan { dataset, held_out, part, .. } = *plan;
         self.clear();
-        self.shard.gather(dataset, weights, windows, &mut self.history, held_out, predicted);
+        self.shard.gather(dataset, weights, windows, &mut self.history, held_out, part);
         self.examples = self.shard.positions.len();
-        if self.examples == 0 {
-            return None;
-        }
-        let mut rng = stream(config.seed, Purpose::Step, step, part);
-        self.draw_negatives(plan, &mut rng);
-        let inputs = Inputs {
-            values: std::mem::take(&mut self.shard.input),
-            times: &self.shard.times,
-            windows: windows.len(),
-            len: self.shard.len,
-        };
-        let pass = self.encoder.forward(weights, inputs, Some((dropout, &mut rng)));
-        let states = pass.states();
+    }
+
+    fn encode(&mut self, weights: &Weights, windows: usize, dropout: f32, rng: &mut impl Rng) -> Pass {
+        let Shard { input, times, len, .. } = &mut self.shard;
+        let inputs = Inputs { values: std::mem::take(input), times, windows, len: *len };
+        self.encoder.forward(weights, inputs, Some((dropout, rng)))
+    }
+
+    /// Sets the loss, adds to the gradients of item rows and of what weighs them, and gives that of the states.
+    fn score(&mut self, plan: &Plan<'_>, weights: &Weights, states: &[f32]) -> Vec<f32> {
         let mut states_gradient = vec![0.0; states.len()];
         let examples = Examples {
-            config,
+            config: plan.config,
             positions: &self.shard.positions,
             candidates: &self.shard.candidates,
             negatives: &self.negatives,
-            states: &states,
+            states,
         };
         self.loss = self.head.run(weights, &examples, &mut states_gradient, &mut self.gradient, &mut self.rows);
-        Some((pass, states_gradient))
+        states_gradient
     }
 
     /// Adds another worker's result to this one's.
@@ -126,7 +140,7 @@ impl Worker {
     }
 
     /// All items where the catalogue is small, else a draw or the shard's targets.
-    fn draw_negatives(&mut self, plan: &Plan<'_>, rng: &mut impl rand::Rng) {
+    fn draw_negatives(&mut self, plan: &Plan<'_>, rng: &mut impl Rng) {
         let Plan { dataset, config, popularity, .. } = *plan;
         let items = dataset.vocab.len();
         if items <= config.full_softmax_items || items <= config.negatives {

@@ -36,7 +36,7 @@ pub fn apply(mask: &Option<Vec<f32>>, values: &mut [f32]) {
 /// Each row by its root mean square, times `weight`.
 pub fn norm(x: &[f32], weight: &[f32]) -> Vec<f32> {
     let mut normed = x.to_vec();
-    wide(|| {
+    wide!([normed: &mut [f32] = &mut normed, weight: &[f32] = weight] {
         for row in normed.chunks_exact_mut(weight.len()) {
             let factor = norm_factor(row);
             row.iter_mut().zip(weight).for_each(|(value, weight)| *value *= factor * weight);
@@ -47,10 +47,14 @@ pub fn norm(x: &[f32], weight: &[f32]) -> Vec<f32> {
 
 /// From the gradient of the normed rows to those of `x` and of the weight, which are added to.
 pub fn norm_backward(x: &[f32], weight: &[f32], gradient: &[f32], x_gradient: &mut [f32], weight_gradient: &mut [f32]) {
-    let hidden = weight.len();
-    let rows = x.chunks_exact(hidden).zip(gradient.chunks_exact(hidden)).zip(x_gradient.chunks_exact_mut(hidden));
-    let mut weighed = vec![0.0; hidden];
-    wide(|| {
+    wide!([x: &[f32] = x,
+           weight: &[f32] = weight,
+           gradient: &[f32] = gradient,
+           x_gradient: &mut [f32] = x_gradient,
+           weight_gradient: &mut [f32] = weight_gradient] {
+        let hidden = weight.len();
+        let rows = x.chunks_exact(hidden).zip(gradient.chunks_exact(hidden)).zip(x_gradient.chunks_exact_mut(hidden));
+        let mut weighed = vec![0.0; hidden];
         for ((row, gradient), x_gradient) in rows {
             let factor = norm_factor(row);
             weighed.iter_mut().zip(gradient).zip(weight).for_each(|((weighed, a), b)| *weighed = a * b);

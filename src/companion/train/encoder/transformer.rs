@@ -151,7 +151,7 @@ fn backward_block(
 /// Each row's values, let through by its gates: value * gate * sigmoid(gate).
 fn gate(inner: &[f32], width: usize) -> Vec<f32> {
     let mut gated = vec![0.0; inner.len() / 2];
-    wide(|| {
+    wide!([gated: &mut [f32] = &mut gated, inner: &[f32] = inner, width: usize = width] {
         for (out, inner) in gated.chunks_exact_mut(width).zip(inner.chunks_exact(2 * width)) {
             let (gates, values) = inner.split_at(width);
             for ((out, &gate), value) in out.iter_mut().zip(gates).zip(values) {
@@ -164,8 +164,8 @@ fn gate(inner: &[f32], width: usize) -> Vec<f32> {
 
 fn gate_backward(inner: &[f32], gradient: &[f32], width: usize) -> Vec<f32> {
     let mut out = vec![0.0; inner.len()];
-    let rows = out.chunks_exact_mut(2 * width).zip(inner.chunks_exact(2 * width)).zip(gradient.chunks_exact(width));
-    wide(|| {
+    wide!([out: &mut [f32] = &mut out, inner: &[f32] = inner, gradient: &[f32] = gradient, width: usize = width] {
+        let rows = out.chunks_exact_mut(2 * width).zip(inner.chunks_exact(2 * width)).zip(gradient.chunks_exact(width));
         for ((out, inner), gradient) in rows {
             let (gate_gradients, value_gradients) = out.split_at_mut(width);
             let (gates, values) = inner.split_at(width);

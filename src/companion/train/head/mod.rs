@@ -224,7 +224,7 @@ impl Head {
 
     /// One position's loss; leaves the gradients of its negatives' scores in `scores`.
     fn position(&mut self, place: &mut Place<'_>) -> f64 {
-        wide(|| self.position_loops(place))
+        wide!([head: &mut Head = self, place: &mut Place<'_> = place] -> f64 { head.position_loops(place) })
     }
 
     #[inline(always)]

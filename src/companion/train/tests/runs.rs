@@ -5,8 +5,8 @@ use crate::companion::data::Dataset;
 use crate::companion::train::config::TrainConfig;
 use crate::companion::train::journal::Journal;
 use crate::companion::train::loops::{Run, train};
-use crate::companion::train::neighbours::{self, FOLDS};
-use crate::companion::train::pick::{POPULARITY_GATES, SCALES, pick_start};
+use crate::companion::train::neighbours::{self, FOLDS, Rule};
+use crate::companion::train::pick::{COUNTINGS, Counting, Effort, POPULARITY_GATES, SCALES, Start, pick_start};
 use crate::format::{EncoderKind, Model};
 use crate::schema::FilterSeen;
 use burn::tensor::Device;
@@ -17,32 +17,35 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 fn what_validates_best_is_begun_with_and_written_down() {
     for (has_group, rules) in [(true, 2), (false, 4)] {
         let dataset = dataset(has_group, FilterSeen::None);
-        let countings = rules * POPULARITY_GATES.len();
-        for (best, scale) in (0..countings).map(|best| (best, best % SCALES.len())) {
+        let fading = rules * COUNTINGS;
+        for best in 0..fading {
+            let fades = best % 2 == 1;
+            let scale = best % SCALES.len();
             let folder = tempfile::tempdir().unwrap();
             let mut journal = Journal::open(folder.path()).unwrap();
             let config = config(0);
             let run = run(&dataset, &config, folder.path(), false, &|| false);
             let mut tables = Vec::new();
             let mut tried = 0;
-            let start = pick_start(&run, &mut journal, |model| {
-                let counts_alone = tried < countings;
-                let gate = if counts_alone { tried } else { best } % POPULARITY_GATES.len();
-                if counts_alone && gate == 0 {
+            let start = pick_start(&run, &mut journal, |model, effort| {
+                assert_eq!(effort, Effort::Quick);
+                assert_eq!(model.weights.log_scale < -10.0, tried <= fading);
+                if tried % COUNTINGS == 0 && tried <= fading {
                     tables.push(model.weights.neighbours.clone());
                 }
-                assert_eq!(model.weights.gate_bias[0], POPULARITY_GATES[gate]);
-                assert_eq!(model.weights.log_scale < -10.0, counts_alone);
+                let ranks = [(best, 0.3), (fading, if fades { 0.5 } else { 0.2 }), (fading + 1 + scale, 0.1)];
                 tried += 1;
-                Ok(if [best, countings + scale].contains(&(tried - 1)) { 0.5 } else { 0.25 })
-            });
+                Ok(ranks.iter().find(|(place, _)| *place == tried - 1).map_or(0.0, |(_, ndcg)| *ndcg))
+            })
+            .unwrap();
             let context = config.architecture(&dataset.schema).counting.context;
-            let start = start.unwrap();
-            assert_eq!(start.rule, neighbours::rules(context)[best / POPULARITY_GATES.len()]);
-            assert_eq!(start.popularity_gate, POPULARITY_GATES[best % POPULARITY_GATES.len()]);
-            assert_eq!(start.scale, SCALES[scale]);
-            assert_eq!((tables.len(), tried), (rules, countings + SCALES.len()));
-            assert!(tables.windows(2).all(|pair| pair[0] != pair[1]), "two rules count alike");
+            let rule = Rule { fades, ..neighbours::rules(context)[best / COUNTINGS] };
+            let counting = [Counting::Product, Counting::Sum][best % COUNTINGS / POPULARITY_GATES.len()];
+            let popularity_gate = POPULARITY_GATES[best % POPULARITY_GATES.len()];
+            assert_eq!(start, Start { rule, popularity_gate, counting, scale: SCALES[scale] });
+            assert_eq!((tables.len(), tried), (rules + 1, fading + 1 + SCALES.len()));
+            assert!(tables[..rules].windows(2).all(|pair| pair[0] != pair[1]), "two rules count alike");
+            assert_ne!(tables[rules], tables[best / COUNTINGS], "nothing fades");
             let lines = std::fs::read_to_string(folder.path().join("metrics.jsonl")).unwrap();
             assert_eq!(lines.matches("\"lift\"").count(), tried);
         }
@@ -79,7 +82,7 @@ fn run_in(
     let stop = || stop_after == Some(steps.fetch_add(1, Ordering::Relaxed));
     let config = TrainConfig { encoder, dropout: Some(0.1), epochs: 3, ..config(0) };
     let run = run(dataset, &config, folder, resume, &stop);
-    let outcome = train(&run, |model| Ok(f64::from(model.weights.gate_bias[1]))).unwrap();
+    let outcome = train(&run, |model, _| Ok(f64::from(model.weights.gate_bias[1]))).unwrap();
     assert_eq!(outcome.interrupted, stop_after.is_some());
     std::fs::read(folder.join("checkpoints/last.safetensors")).unwrap()
 }

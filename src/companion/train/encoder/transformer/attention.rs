@@ -4,6 +4,9 @@ use super::super::super::vector::{add_scaled, dot, exp, wide};
 use crate::engine::input;
 use crate::format::Architecture;
 
+/// Places that are multiplied together: as many as two registers hold.
+const LANES: usize = 16;
+
 /// The shape of a pass.
 pub struct Attention {
     pub hidden: usize,
@@ -48,36 +51,35 @@ impl Attention {
     pub fn forward(&self, qkv: &[f32]) -> (Vec<f32>, Vec<f32>) {
         let mut shares = vec![0.0; self.windows * self.heads * self.len * self.len];
         let mut context = vec![0.0; self.windows * self.len * self.hidden];
-        wide(|| self.forward_loops(qkv, &mut shares, &mut context));
+        wide!([attention: &Attention = self, qkv: &[f32] = qkv, shares: &mut [f32] = &mut shares, context: &mut [f32] = &mut context] {
+            attention.forward_loops(qkv, shares, context);
+        });
         (shares, context)
     }
 
     /// From the gradient of the context to that of `qkv`, `[rows, 3 * hidden]`.
     pub fn backward(&self, qkv: &[f32], shares: &[f32], context_gradient: &[f32]) -> Vec<f32> {
         let mut gradient = vec![0.0; qkv.len()];
-        wide(|| self.backward_loops(qkv, shares, context_gradient, &mut gradient));
+        wide!([attention: &Attention = self, qkv: &[f32] = qkv, shares: &[f32] = shares, outer: &[f32] = context_gradient, gradient: &mut [f32] = &mut gradient] {
+            attention.backward_loops(qkv, shares, outer, gradient);
+        });
         gradient
     }
 
     #[inline(always)]
     fn forward_loops(&self, qkv: &[f32], shares: &mut [f32], context: &mut [f32]) {
         let scale = 1.0 / (self.head_size as f32).sqrt();
+        let mut keys = vec![0.0; self.head_size * self.len];
         for (number, shares) in shares.chunks_exact_mut(self.len * self.len).enumerate() {
             let head = self.head(number);
+            self.transpose(qkv, &head, 1, &mut keys);
             for place in 0..self.len {
                 let seen = self.seen(place);
                 let row = &mut shares[place * self.len..][seen.clone()];
-                let query = self.part(qkv, &head, place, 0);
-                let mut largest = f32::NEG_INFINITY;
-                for (share, other) in row.iter_mut().zip(seen.clone()) {
-                    *share = scale * dot(query, self.part(qkv, &head, other, 1));
-                    largest = largest.max(*share);
-                }
-                let mut sum = 0.0;
-                for share in row.iter_mut() {
-                    *share = exp(*share - largest);
-                    sum += *share;
-                }
+                self.products(self.part(qkv, &head, place, 0), &keys, seen.start, row);
+                let largest = row.iter().fold(f32::NEG_INFINITY, |a, &b| if a > b { a } else { b });
+                row.iter_mut().for_each(|share| *share = exp(scale * (*share - largest)));
+                let sum: f32 = row.iter().sum();
                 let start = self.start(&head, place);
                 let out = &mut context[start..start + self.head_size];
                 for (share, other) in row.iter_mut().zip(seen) {
@@ -91,27 +93,59 @@ impl Attention {
     #[inline(always)]
     fn backward_loops(&self, qkv: &[f32], shares: &[f32], context_gradient: &[f32], gradient: &mut [f32]) {
         let scale = 1.0 / (self.head_size as f32).sqrt();
+        let mut values = vec![0.0; self.head_size * self.len];
         let mut share_gradients = vec![0.0; self.len];
         for (number, shares) in shares.chunks_exact(self.len * self.len).enumerate() {
             let head = self.head(number);
+            self.transpose(qkv, &head, 2, &mut values);
             for place in 0..self.len {
                 let seen = self.seen(place);
                 let row = &shares[place * self.len..][seen.clone()];
                 let start = self.start(&head, place);
                 let outer = &context_gradient[start..start + self.head_size];
-                let mut mean = 0.0;
-                for ((share, other), share_gradient) in row.iter().zip(seen.clone()).zip(&mut share_gradients) {
-                    *share_gradient = dot(outer, self.part(qkv, &head, other, 2));
-                    mean += share * *share_gradient;
-                    add_scaled(self.part_mut(gradient, &head, other, 2), outer, *share);
-                }
-                for ((share, other), share_gradient) in row.iter().zip(seen).zip(&share_gradients) {
-                    let pull = scale * share * (share_gradient - mean);
+                let share_gradients = &mut share_gradients[..row.len()];
+                self.products(outer, &values, seen.start, share_gradients);
+                let mean = dot(row, share_gradients);
+                for ((share, other), share_gradient) in row.iter().zip(seen).zip(share_gradients) {
+                    let pull = scale * share * (*share_gradient - mean);
                     let (query, key) = (self.part(qkv, &head, place, 0), self.part(qkv, &head, other, 1));
                     add_scaled(self.part_mut(gradient, &head, place, 0), key, pull);
                     add_scaled(self.part_mut(gradient, &head, other, 1), query, pull);
+                    add_scaled(self.part_mut(gradient, &head, other, 2), outer, *share);
                 }
             }
+        }
+    }
+
+    /// A head's keys (1) or values (2), `[head_size, len]`.
+    #[inline(always)]
+    fn transpose(&self, qkv: &[f32], head: &Head, which: usize, out: &mut [f32]) {
+        for place in 0..self.len {
+            for (value, column) in self.part(qkv, head, place, which).iter().zip(out.chunks_exact_mut(self.len)) {
+                column[place] = *value;
+            }
+        }
+    }
+
+    /// The products of one row with those of the places from `first` on, which are given transposed.
+    #[inline(always)]
+    fn products(&self, row: &[f32], others: &[f32], first: usize, out: &mut [f32]) {
+        let mut start = 0;
+        while start < out.len() {
+            let width = (out.len() - start).min(LANES);
+            let mut sums = [0.0; LANES];
+            for (&value, others) in row.iter().zip(others.chunks_exact(self.len)) {
+                let others = &others[first + start..];
+                if let Some(others) = others.first_chunk::<LANES>() {
+                    for lane in 0..LANES {
+                        sums[lane] += value * others[lane];
+                    }
+                } else {
+                    add_scaled(&mut sums[..width], others, value);
+                }
+            }
+            out[start..start + width].copy_from_slice(&sums[..width]);
+            start += width;
         }
     }
 
