@@ -11,7 +11,7 @@ use super::neighbours::{self, Counted, Rule};
 use super::parameters::{dense_mut, initial, normalise};
 use super::worker::{Plan, Worker};
 use crate::companion::config::SplitKind;
-use crate::companion::data::{Dataset, ItemTable as Columns, Part, Sequences};
+use crate::companion::data::{Dataset, ItemFeatures, ItemTable as Columns, Part, Sequences};
 use crate::engine::Stream;
 use crate::engine::counting::Rules;
 use crate::engine::cpu::{Cpu, Scalar};
@@ -62,6 +62,7 @@ fn dataset(has_group: bool, filter_seen: FilterSeen) -> Dataset {
         sequences,
         split: SplitKind::LeaveOneOut,
         item_table: Columns::default(),
+        item_features: ItemFeatures::default(),
     }
 }
 
