@@ -105,7 +105,8 @@ impl<'a> Calibration<'a> {
         let (mut first, mut second) = (vec![0.0; count], vec![0.0; count]);
         let steps = PASSES * batches.len();
         for (step, windows) in batches.iter().cycle().take(steps).enumerate() {
-            self.worker.score(&self.plan, &fitted, windows, step as u64, 0);
+            self.worker.gather(&self.plan, windows, step as u64, 0);
+            self.worker.score(&self.plan, &fitted, windows);
             if self.worker.examples == 0 {
                 continue;
             }
@@ -125,7 +126,8 @@ impl<'a> Calibration<'a> {
     fn loss(&mut self, weights: &Weights, batches: &[Vec<Window>]) -> (f64, usize) {
         let (mut loss, mut events) = (0.0, 0);
         for (step, windows) in batches.iter().enumerate() {
-            self.worker.score(&self.plan, weights, windows, step as u64, 0);
+            self.worker.gather(&self.plan, windows, step as u64, 0);
+            self.worker.score(&self.plan, weights, windows);
             loss += self.worker.loss;
             events += self.worker.examples;
         }

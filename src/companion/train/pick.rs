@@ -1,10 +1,11 @@
 //! Picks on the validation part what has to be fixed before anything is learned.
 
+use super::features::Features;
 use super::journal::Journal;
 use super::loops::{Run, assemble};
 use super::neighbours::{self, Counted, Rule};
 use super::parameters::{FIRST_POPULARITY_GATE, FIRST_SCALE, initial};
-use crate::format::{Model, Weights};
+use crate::format::{ItemTable, Model, Weights};
 use anyhow::{Context, Result};
 use serde::Serialize;
 use serde_json::json;
@@ -54,7 +55,13 @@ pub fn pick_start(
     let counts = dataset.training_counts();
     let first = |rule| {
         let table = neighbours::count(dataset, context, rule, neighbours::most(dataset, config), Counted::All);
-        initial(&architecture, &dataset.schema, &counts, table, config.seed)
+        let mut weights = initial(&architecture, &dataset.schema, &counts, table, config.seed);
+        // What training will begin with: an item's features speak for a rare one.
+        let features = Features::begin(&mut weights, &dataset.item_features, &counts);
+        if let (Some(features), ItemTable::F32(own)) = (features, &mut weights.items) {
+            features.fold_all(own);
+        }
+        weights
     };
     let mut try_start = |weights: &mut Weights, start: Start| {
         start.apply(weights);

@@ -2,7 +2,7 @@
 
 use super::config::{NegativesDrawn, TrainConfig};
 use super::encoder::{Encoder, Inputs, Pass};
-use super::examples::{Shard, Window, input_backward};
+use super::examples::{Shard, Window, input_backward, input_items};
 use super::head::{Examples, Head};
 use super::held_out::HeldOut;
 use super::negatives::{Negatives, Popularity};
@@ -12,6 +12,8 @@ use super::random::{Purpose, stream};
 use crate::companion::data::{Dataset, Part};
 use crate::engine::counting::{History, Rules};
 use crate::format::Weights;
+use crate::vocab::ItemId;
+use rand_chacha::ChaCha8Rng;
 
 /// What all threads read.
 pub struct Plan<'a> {
@@ -32,6 +34,7 @@ pub struct Worker {
     shard: Shard,
     head: Head,
     negatives: Negatives,
+    rng: ChaCha8Rng,
     /// Gradients of all but the item rows, summed over positions.
     pub gradient: Weights,
     /// Gradients of the item rows.
@@ -51,6 +54,7 @@ impl Worker {
             shard: Shard::default(),
             head: Head::new(items),
             negatives: Negatives::default(),
+            rng: stream(0, Purpose::Step, 0, 0),
             gradient: zeros_like(weights),
             rows: RowGradients::new(items, weights.final_norm.len()),
             loss: 0.0,
@@ -58,39 +62,49 @@ impl Worker {
         }
     }
 
-    /// Learns from a shard's windows in step `step`; `part` is the shard's number.
-    pub fn run(&mut self, plan: &Plan<'_>, weights: &Weights, windows: &[Window], step: u64, part: u64) {
-        let Some((pass, states_gradient)) = self.score(plan, weights, windows, step, part) else { return };
+    /// Finds what a shard's windows are to learn from in step `step`; `part` is the shard's number.
+    pub fn gather(&mut self, plan: &Plan<'_>, windows: &[Window], step: u64, part: u64) {
+        let Plan { dataset, config, dropout: _, popularity: _, held_out, part: predicted } = *plan;
+        self.clear();
+        self.shard.gather(dataset, windows, &mut self.history, held_out, predicted);
+        self.examples = self.shard.positions.len();
+        self.rng = stream(config.seed, Purpose::Step, step, part);
+        if self.examples > 0 {
+            self.draw_negatives(plan);
+        }
+    }
+
+    /// The items whose rows the gathered shard reads, some more than once.
+    pub fn reads<'a>(&'a self, dataset: &'a Dataset, windows: &'a [Window]) -> impl Iterator<Item = ItemId> {
+        let Shard { positions, candidates, .. } = &self.shard;
+        let targets = positions.iter().map(|position| position.target);
+        let candidates = candidates.iter().map(|candidate| candidate.item);
+        let inputs = windows.iter().flat_map(|window| input_items(dataset, window));
+        targets.chain(candidates).chain(inputs).chain(self.negatives.items.iter().copied())
+    }
+
+    /// Learns from what was gathered of the windows.
+    pub fn learn(&mut self, plan: &Plan<'_>, weights: &Weights, windows: &[Window]) {
+        let Some((pass, states_gradient)) = self.score(plan, weights, windows) else { return };
         let input_gradient = pass.backward(weights, states_gradient, &mut self.gradient);
         input_backward(plan.dataset, windows, self.shard.len, &input_gradient, &mut self.gradient, &mut self.rows);
     }
 
     /// The loss, and the gradients of what the head alone knows: item rows and what weighs them. Gives what the encoder's
     /// gradients are made of, unless there is nothing to predict.
-    pub fn score(
-        &mut self,
-        plan: &Plan<'_>,
-        weights: &Weights,
-        windows: &[Window],
-        step: u64,
-        part: u64,
-    ) -> Option<(Pass, Vec<f32>)> {
-        let Plan { dataset, config, dropout, popularity: _, held_out, part: predicted } = *plan;
-        self.clear();
-        self.shard.gather(dataset, weights, windows, &mut self.history, held_out, predicted);
-        self.examples = self.shard.positions.len();
+    pub fn score(&mut self, plan: &Plan<'_>, weights: &Weights, windows: &[Window]) -> Option<(Pass, Vec<f32>)> {
+        let Plan { dataset, config, dropout, popularity: _, held_out: _, part: _ } = *plan;
         if self.examples == 0 {
             return None;
         }
-        let mut rng = stream(config.seed, Purpose::Step, step, part);
-        self.draw_negatives(plan, &mut rng);
+        self.shard.write_inputs(dataset, weights, windows);
         let inputs = Inputs {
             values: std::mem::take(&mut self.shard.input),
             times: &self.shard.times,
             windows: windows.len(),
             len: self.shard.len,
         };
-        let pass = self.encoder.forward(weights, inputs, Some((dropout, &mut rng)));
+        let pass = self.encoder.forward(weights, inputs, Some((dropout, &mut self.rng)));
         let states = pass.states();
         let mut states_gradient = vec![0.0; states.len()];
         let examples = Examples {
@@ -126,15 +140,15 @@ impl Worker {
     }
 
     /// All items where the catalogue is small, else a draw or the shard's targets.
-    fn draw_negatives(&mut self, plan: &Plan<'_>, rng: &mut impl rand::Rng) {
+    fn draw_negatives(&mut self, plan: &Plan<'_>) {
         let Plan { dataset, config, popularity, .. } = *plan;
-        let items = dataset.vocab.len();
+        let items = popularity.drawable.len();
         if items <= config.full_softmax_items || items <= config.negatives {
-            self.negatives.take_all(items);
+            self.negatives.take_all(&popularity.drawable);
         } else if config.negatives_drawn == NegativesDrawn::Batch {
             self.negatives.take(popularity, self.shard.positions.iter().map(|position| position.target));
         } else {
-            self.negatives.draw(popularity, dataset, config.negatives, rng);
+            self.negatives.draw(popularity, dataset, config.negatives, &mut self.rng);
         }
     }
 }
