@@ -1,6 +1,9 @@
 //! What must hold between the keys of foreclick.toml.
 
-use super::{Config, ExportConfig, FieldChoice, ItemConfig, LogConfig, SideConfig, LogFormat, SequenceConfig, SplitConfig, SplitKind};
+use super::{
+    Config, ExportConfig, FieldChoice, ItemConfig, LogConfig, LogFormat, SequenceConfig, SideConfig, SplitConfig,
+    SplitKind,
+};
 use crate::format::EncoderKind;
 use crate::quant::BLOCK;
 use crate::schema::FilterSeen;

@@ -4,7 +4,10 @@ use serde::{Deserialize, Serialize};
 
 /// A column of a side table, by name alone or with how its values are read.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(untagged, expecting = "expected a column's name, or { column = \"...\", kind = \"category\", \"text\" or \"number\" }")]
+#[serde(
+    untagged,
+    expecting = "expected a column's name, or { column = \"...\", kind = \"category\", \"text\" or \"number\" }"
+)]
 pub enum FeatureConfig {
     /// How its values are read is found in them.
     Column(String),

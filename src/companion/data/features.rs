@@ -189,6 +189,7 @@ fn shared(tokens: &[Vec<u64>], counts: &[u32], first: u32) -> (Vec<Vec<u32>>, us
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::companion::config::FeatureColumn;
 
     fn table(columns: &[&str], rows: &[&[&str]]) -> ItemTable {
         ItemTable {
@@ -200,11 +201,8 @@ mod tests {
     fn features(kind: FeatureKind, values: &[&str], counts: &[u32]) -> ItemFeatures {
         let rows: Vec<Vec<&str>> = values.iter().map(|&value| vec![value]).collect();
         let rows: Vec<&[&str]> = rows.iter().map(Vec::as_slice).collect();
-        let config = toml::from_str::<HashMap<String, FeatureConfig>>(&format!(
-            "a = {{ column = \"a\", kind = {} }}",
-            toml::Value::try_from(kind).unwrap()
-        ));
-        ItemFeatures::of(&[config.unwrap().remove("a").unwrap()], &table(&["a"], &rows), counts).0
+        let config = FeatureConfig::Kind(FeatureColumn { column: "a".into(), kind });
+        ItemFeatures::of(&[config], &table(&["a"], &rows), counts).0
     }
 
     fn ids(features: &ItemFeatures) -> Vec<Vec<usize>> {
@@ -223,7 +221,8 @@ mod tests {
     #[test]
     fn columns_count_alike_and_squares_sum_to_one() {
         let rows: [&[&str]; 3] = [&["red", "big warm coat"], &["red", "big warm coat"], &["", "coat"]];
-        let configs = ["colour", "name", "gone"].map(|name| FeatureConfig::Column(name.into()));
+        let mut configs = ["colour", "name", "gone"].map(|name| FeatureConfig::Column(name.into()));
+        configs[1] = FeatureConfig::Kind(FeatureColumn { column: "name".into(), kind: FeatureKind::Text });
         let (found, notes) = ItemFeatures::of(&configs, &table(&["colour", "name"], &rows), &[1, 1, 1]);
         for item in 0..3 {
             let squares: f32 = found.row(item).map(|(_, weight)| weight * weight).sum();

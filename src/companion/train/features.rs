@@ -9,7 +9,7 @@
 
 use super::average::mix;
 use super::optimizer::{BETAS, RowGradients, adam};
-use super::parameters::normalise;
+use super::parameters::{normalise, popularity};
 use super::random::{Purpose, stream};
 use super::vector::{add_scaled, dot};
 use crate::companion::data::ItemFeatures;
@@ -32,10 +32,7 @@ const RIDGE: f32 = 2.0;
 const SWEEPS: usize = 5;
 
 /// Of a sum that is shorter, the direction tells nothing.
-const SHORTEST: f32 = 0.05;
-
-/// How many times the learning rate vectors move at.
-const FEATURE_RATE: f32 = 1.0;
+const SHORTEST: f32 = 0.1;
 
 /// The features' vectors, all that is learned of them, and the rows of a step.
 pub struct Features {
@@ -52,7 +49,8 @@ pub struct Features {
     last_step: Vec<u32>,
     /// What the latest step read.
     step: Step,
-    gradients: RowGradients,
+    /// The vectors' gradients in the latest step.
+    pub gradients: RowGradients,
 }
 
 /// The rows that a step reads; of all others they are out of date.
@@ -94,11 +92,18 @@ impl Features {
             },
             gradients: RowGradients::new(features, hidden),
         };
+        let learned = counts.iter().filter(|&&count| count > 0);
+        (weights.item_bias, weights.item_repeat) = popularity(counts, learned);
         let mut sum = vec![0.0; hidden];
         for (item, &trust) in trust.iter().enumerate() {
             begun.sum(&begun.vectors, item, &mut sum);
-            if dot(&sum, &sum).sqrt() >= SHORTEST {
-                own.row_mut(item).iter_mut().for_each(|value| *value *= trust);
+            if dot(&sum, &sum).sqrt() < SHORTEST {
+                continue;
+            }
+            own.row_mut(item).iter_mut().for_each(|value| *value *= trust);
+            if counts[item] == 0 {
+                // Nobody knows how popular it will be: as the mean.
+                (weights.item_bias[item], weights.item_repeat[item]) = (0.0, 0.0);
             }
         }
         Some(begun)
@@ -193,7 +198,7 @@ impl Features {
             let moments = place * hidden..(place + 1) * hidden;
             let decays = BETAS.map(|beta| beta.powi(passed));
             adam(&mut self.first[moments.clone()], &mut self.second[moments], &mut steps, decays, bias);
-            add_scaled(self.vectors.row_mut(place), &steps, -FEATURE_RATE * rate);
+            add_scaled(self.vectors.row_mut(place), &steps, -rate);
         }
     }
 

@@ -166,8 +166,7 @@ impl State {
         if run.resume {
             let path = checkpoint::last(run.folder);
             let features = features.as_mut();
-            progress =
-                checkpoint::load(&path, &run.fingerprint, &mut weights, &mut optimizer, &mut average, features)?;
+            progress = checkpoint::load(&path, &run.fingerprint, &mut weights, &mut optimizer, &mut average, features)?;
         }
         std::fs::create_dir_all(run.folder.join("checkpoints"))?;
         let rules = Rules::new(&architecture, &dataset.schema, dataset.vocab.len());

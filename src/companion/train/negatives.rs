@@ -51,8 +51,7 @@ impl Popularity {
         let total = occurring().map(|count| count.powf(power)).sum();
         let least = occurring().fold(f64::INFINITY, f64::min);
         let may_be_new = dataset.item_features.count == 0;
-        let drawable =
-            (0..counts.len() as ItemId).filter(|&item| may_be_new || counts[item as usize] > 0).collect();
+        let drawable = (0..counts.len() as ItemId).filter(|&item| may_be_new || counts[item as usize] > 0).collect();
         Self { counts, drawable, least, drawn, power, total }
     }
 

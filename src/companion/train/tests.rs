@@ -1,5 +1,6 @@
 //! Gradients against finite differences, and every encoder in training against the engine.
 
+mod features;
 mod runs;
 
 use super::config::{Loss, NegativesDrawn, TrainConfig};
