@@ -209,6 +209,9 @@ mod tests {
             |_, log| log.fields[2] = 0.25,
             |_, log| log.parts[1] = Part::Validation,
         ];
+        let mut described = log.clone();
+        described.item_features = ItemFeatures { offsets: vec![0, 1, 1], ids: vec![0], weights: vec![1.0], count: 1 };
+        assert_ne!(fingerprint(&config, &described, "Cpu").unwrap(), expected);
         for (number, change) in changes.iter().enumerate() {
             let (mut config, mut log) = (config.clone(), log.clone());
             change(&mut config, &mut log.sequences);

@@ -147,15 +147,20 @@ impl Features {
         }
     }
 
-    /// Lends the folded rows in the place of the own parts; a second call takes them back.
-    pub fn swap(&mut self, weights: &mut Weights) {
+    /// Lends the folded rows in the place of the own parts, until [`Features::backward`].
+    pub fn lend(&mut self, weights: &mut Weights) {
+        self.swap(weights);
+    }
+
+    fn swap(&mut self, weights: &mut Weights) {
         if let ItemTable::F32(items) = &mut weights.items {
             std::mem::swap(items, &mut self.step.rows);
         }
     }
 
-    /// Turns the gradients of the step's rows into those of own parts, and keeps those of the vectors.
-    pub fn backward(&mut self, rows: &mut RowGradients) {
+    /// Puts the own parts back, turns the gradients of the step's rows into theirs, and keeps those of the vectors.
+    pub fn backward(&mut self, weights: &mut Weights, rows: &mut RowGradients) {
+        self.swap(weights);
         let hidden = self.vectors.columns;
         self.gradients.clear();
         for (item, gradient) in rows.rows_mut() {

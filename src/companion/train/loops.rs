@@ -238,7 +238,7 @@ impl State {
             let shards = workers.iter().zip(batch.chunks(size));
             let read = shards.flat_map(|(worker, windows)| worker.reads(run.dataset, windows));
             features.fold(own, read, run.config.seed, step);
-            features.swap(&mut self.weights);
+            features.lend(&mut self.weights);
         }
         let weights = &self.weights;
         in_parallel(workers, batch.chunks(size), |worker, windows, _| worker.learn(&plan, weights, windows));
@@ -246,8 +246,7 @@ impl State {
         let total = &mut total[0];
         others.iter_mut().for_each(|other| total.add(other));
         if let Some(features) = &mut self.features {
-            features.swap(&mut self.weights);
-            features.backward(&mut total.rows);
+            features.backward(&mut self.weights, &mut total.rows);
         }
         let rate = learning_rate(
             run.config.learning_rate,

@@ -48,9 +48,9 @@ fn gradients_through_sums_equal_finite_differences() {
             worker.gather(&plan, &windows, 0, 0);
             let ItemTable::F32(own) = &weights.items else { panic!("trained rows are f32") };
             features.fold(own, worker.reads(&dataset, &windows), 1, 0);
-            features.swap(&mut weights);
+            features.lend(&mut weights);
             worker.learn(&plan, &weights, &windows);
-            features.backward(&mut worker.rows);
+            features.backward(&mut weights, &mut worker.rows);
             let own: Vec<Vec<f32>> = (0..ITEMS as u32).map(|item| worker.rows.row_mut(item).to_vec()).collect();
             let vectors: Vec<Vec<f32>> = (0..8).map(|feature| features.gradients.row_mut(feature).to_vec()).collect();
             (worker.loss, own, vectors)
