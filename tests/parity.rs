@@ -344,7 +344,8 @@ async fn odd_order(ops: &mut impl Ops) -> Result<Vec<TopK>> {
         slot: place,
         filled: place + 1,
     };
-    let adjustment = |item, excluded, constant| Adjustment { item, excluded, features: [0.5, 0.1, 0.3, 0.2, 0.4], constant };
+    let adjustment =
+        |item, excluded, constant| Adjustment { item, excluded, features: [0.5, 0.1, 0.3, 0.2, 0.4], constant };
     let mut answers = vec![];
     ops.encode(&step(0))?;
     ops.encode(&step(1))?;

@@ -1,10 +1,12 @@
 //! foreclick.toml: which log, what its columns mean, how it is split, trained, evaluated and exported.
 
 mod check;
+mod features;
 mod idle_gap;
 mod moment;
 mod tune;
 
+pub use features::{FeatureColumn, FeatureConfig, FeatureKind};
 pub use idle_gap::IdleGap;
 pub use moment::{Moment, TimeUnit};
 pub use tune::{Span, TuneConfig, Values, with_values};
@@ -171,6 +173,14 @@ pub struct ItemConfig {
     /// Items with fewer events in the cleaned log are dropped. Default 5.
     #[serde(default = "five")]
     pub min_count: usize,
+    /// Columns of side tables from which an item's row is learned, beside a part of its own: categories, texts or numbers,
+    /// by name, or `{ column, kind }` where what the values seem to be is wrong. Default: none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub features: Vec<FeatureConfig>,
+    /// Whether every item that a side table describes by a feature is known to the model, however rare, also one that the
+    /// log does not have: it is ranked by its features. Default false.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub include_new: bool,
 }
 
 /// `[[field]]`
@@ -288,6 +298,11 @@ impl Default for ExportConfig {
 
 fn five() -> usize {
     5
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over references")]
+fn is_false(value: &bool) -> bool {
+    !value
 }
 
 impl Config {

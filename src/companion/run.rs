@@ -8,7 +8,7 @@ pub use gate::Gate;
 pub use learn::Lesson;
 
 use crate::companion::config::{Config, ExportConfig};
-use crate::companion::data::{CleaningReport, Dataset, Part, Sequences};
+use crate::companion::data::{CleaningReport, Dataset, ItemFeatures, Part, Sequences};
 use crate::companion::evaluate::{Detail, EngineScorer, check_fit, evaluate, places, sample, share_lost, top_overlap};
 use crate::companion::train::write_whole;
 use crate::format::Model;
@@ -74,14 +74,18 @@ impl RunFolder {
     /// # Errors
     /// When the configuration can't be written as JSON.
     pub fn provenance(&self, config: &Config, dataset: &Dataset) -> Result<BTreeMap<String, String>> {
-        Ok(BTreeMap::from([
+        let mut provenance = BTreeMap::from([
             ("foreclick".into(), env!("CARGO_PKG_VERSION").into()),
             ("run".into(), self.path.file_name().unwrap_or_default().to_string_lossy().into_owned()),
             ("sequences".into(), dataset.sequences.len().to_string()),
             ("events".into(), dataset.sequences.items.len().to_string()),
             ("split".into(), serde_json::to_string(&config.split)?),
             ("train".into(), serde_json::to_string(&config.train)?),
-        ]))
+        ]);
+        if !config.item.features.is_empty() {
+            provenance.insert("item".into(), serde_json::to_string(&config.item)?);
+        }
+        Ok(provenance)
     }
 
     /// The best model, as trained.
@@ -141,7 +145,7 @@ impl RunFolder {
 /// # Errors
 /// When the configuration can't be written as JSON.
 fn fingerprint(config: &Config, dataset: &Dataset, device: &str) -> Result<String> {
-    let Dataset { schema, vocab, sequences, split: _, item_table: _ } = dataset;
+    let Dataset { schema, vocab, sequences, split: _, item_table: _, item_features } = dataset;
     let Sequences { keys: _, offsets, items, times, groups, fields, parts } = sequences;
     let choices = (&config.split, &config.evaluate, &config.train, config.train.thread_count(), device, schema);
     let offsets: Vec<u64> = offsets.iter().map(|&offset| offset as u64).collect();
@@ -160,6 +164,12 @@ fn fingerprint(config: &Config, dataset: &Dataset, device: &str) -> Result<Strin
     add(bytemuck::cast_slice(groups));
     add(bytemuck::cast_slice(fields));
     add(&parts);
+    let ItemFeatures { offsets, ids, weights, count: _ } = item_features;
+    if !offsets.is_empty() {
+        add(bytemuck::cast_slice(offsets));
+        add(bytemuck::cast_slice(ids));
+        add(bytemuck::cast_slice(weights));
+    }
     Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
@@ -199,6 +209,9 @@ mod tests {
             |_, log| log.fields[2] = 0.25,
             |_, log| log.parts[1] = Part::Validation,
         ];
+        let mut described = log.clone();
+        described.item_features = ItemFeatures { offsets: vec![0, 1, 1], ids: vec![0], weights: vec![1.0], count: 1 };
+        assert_ne!(fingerprint(&config, &described, "Cpu").unwrap(), expected);
         for (number, change) in changes.iter().enumerate() {
             let (mut config, mut log) = (config.clone(), log.clone());
             change(&mut config, &mut log.sequences);

@@ -4,6 +4,7 @@
 
 mod another;
 mod faults;
+mod features;
 mod formats;
 mod init;
 mod properties;

@@ -1,6 +1,10 @@
 //! What must hold between the keys of foreclick.toml.
 
-use super::{Config, ExportConfig, FieldChoice, LogConfig, LogFormat, SequenceConfig, SplitConfig, SplitKind};
+use super::{
+    Config, ExportConfig, FieldChoice, ItemConfig, LogConfig, LogFormat, SequenceConfig, SideConfig, SplitConfig,
+    SplitKind,
+};
+use crate::format::EncoderKind;
 use crate::quant::BLOCK;
 use crate::schema::FilterSeen;
 use anyhow::{Result, bail, ensure};
@@ -11,9 +15,10 @@ impl Config {
     /// # Errors
     /// Names the keys that contradict each other, and the fix.
     pub fn validate(&self) -> Result<()> {
-        let Self { log, sequence, item: _, fields, sides, split, evaluate, train, tune, export } = self;
+        let Self { log, sequence, item, fields, sides, split, evaluate, train, tune, export } = self;
         validate_log(log)?;
         validate_sequence(sequence)?;
+        validate_item(item, sides)?;
         for field in fields {
             ensure!(
                 field.kind == FieldChoice::Category || field.min_count.is_none(),
@@ -38,6 +43,11 @@ impl Config {
         ensure!(
             evaluate.max_validation_events > 0 && evaluate.max_test_events != Some(0),
             "[evaluate] max_validation_events and max_test_events are 1 or more"
+        );
+        ensure!(
+            item.features.is_empty() || train.encoder != EncoderKind::Counting,
+            "[item] features make item rows, which [train] encoder = \"counting\" has none of; remove them or take another \
+             encoder"
         );
         train.validate()?;
         tune.validate()?;
@@ -87,6 +97,25 @@ fn validate_sequence(sequence: &SequenceConfig) -> Result<()> {
         "[sequence] robot_events_per_hour needs the column of times: set [sequence] time"
     );
     ensure!(*min_length > 0, "[sequence] min_length is 0, expected 1 or more");
+    Ok(())
+}
+
+fn validate_item(item: &ItemConfig, sides: &[SideConfig]) -> Result<()> {
+    let ItemConfig { column: _, min_count: _, features, include_new } = item;
+    for (place, feature) in features.iter().enumerate() {
+        let column = feature.column();
+        let described = sides.iter().any(|side| side.on.is_none() && side.columns.iter().any(|name| name == column));
+        ensure!(
+            described,
+            "[item] features: {column:?} is no column of a side table of items; name it in columns of a [[side]] without on"
+        );
+        let repeated = features[..place].iter().any(|other| other.column() == column);
+        ensure!(!repeated, "[item] features: {column:?} comes twice; remove one");
+    }
+    ensure!(
+        !include_new || !features.is_empty(),
+        "[item] include_new needs features to rank new items by; name a side table's columns in [item] features"
+    );
     Ok(())
 }
 
@@ -191,6 +220,15 @@ max_loss = 0.02
             ("kind = \"number\"", "kind = \"number\"\nmin_count = 3", "min_count is for categories"),
             ("columns = [\"brand\"]", "columns = []", "none of its columns is used"),
             ("columns = [\"brand\"]", "columns = [\"town\"]\non = \"user\"", "none of its columns is used"),
+            ("column = \"sku\"", "column = \"sku\"\nfeatures = [\"town\"]", "\"town\" is no column of a side table"),
+            ("column = \"sku\"", "column = \"sku\"\nfeatures = [\"brand\", \"brand\"]", "\"brand\" comes twice"),
+            ("column = \"sku\"", "column = \"sku\"\nfeatures = [7]", "expected a column's name, or {"),
+            (
+                "column = \"sku\"",
+                "column = \"sku\"\nfeatures = [{ column = \"brand\", kind = \"picture\" }]",
+                "expected a column's name, or {",
+            ),
+            ("column = \"sku\"", "column = \"sku\"\ninclude_new = true", "include_new needs features"),
             ("[sequence]", "format = \"csv\"\nevents = \"clicks\"\n[sequence]", "events is for"),
             ("[sequence]", "format = \"csv\"\nfirst_is_key = true\n[sequence]", "first_is_key is for"),
             ("[sequence]", "format = \"tsv\"\ndelimiter = \"|\"\n[sequence]", "delimiter is for"),

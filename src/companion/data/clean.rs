@@ -40,8 +40,8 @@ struct Cleaner<'a> {
 }
 
 /// Applies all rules and puts the events in order. For a model that is there already, its own items count: none is
-/// dropped for being rare in this log.
-pub fn clean(config: &Config, table: &Table, for_a_model: bool) -> Cleaned {
+/// dropped for being rare in this log; nor is one whose features speak for it.
+pub fn clean(config: &Config, table: &Table, for_a_model: bool, described: &HashSet<&str>) -> Cleaned {
     let rows = 0..table.rows as u32;
     let mut cleaner = Cleaner { table, events: rows.map(|row| Event { row, begun: 0 }).collect(), rules: vec![] };
     let found = table.first_broken.as_ref().map_or(String::new(), |first| format!("; the first: {first}"));
@@ -55,7 +55,7 @@ pub fn clean(config: &Config, table: &Table, for_a_model: bool) -> Cleaned {
     if for_a_model {
         cleaner.note("rare items", 0, "off: the model's items count".into());
     } else {
-        cleaner.rare_items(config.item.min_count);
+        cleaner.rare_items(config.item.min_count, described);
     }
     let (offsets, keys) = cleaner.sequences(&config.sequence);
     Cleaned { events: cleaner.events, offsets, keys, rules: cleaner.rules, notes }
@@ -140,12 +140,18 @@ impl Cleaner<'_> {
         self.keep("robots", detail, |table, row| !robots.contains(&table.sequences.ids[row]));
     }
 
-    fn rare_items(&mut self, min_count: usize) {
+    fn rare_items(&mut self, min_count: usize, described: &HashSet<&str>) {
         let mut counts = vec![0_usize; self.table.items.names.len()];
         self.events.iter().for_each(|event| counts[self.table.items.ids[event.row as usize] as usize] += 1);
-        let rare = counts.iter().filter(|&&count| count > 0 && count < min_count).count();
+        let names = &self.table.items.names;
+        let is_rare: Vec<bool> = counts
+            .iter()
+            .zip(names)
+            .map(|(&count, name)| count > 0 && count < min_count && !described.contains(name.as_str()))
+            .collect();
+        let rare = is_rare.iter().filter(|&&is_rare| is_rare).count();
         let detail = format!("{rare} items with fewer than {min_count} events");
-        self.keep("rare items", detail, |table, row| counts[table.items.ids[row] as usize] >= min_count);
+        self.keep("rare items", detail, |table, row| !is_rare[table.items.ids[row] as usize]);
     }
 
     /// Cuts the ordered events into sequences and drops the short ones; returns offsets and keys.

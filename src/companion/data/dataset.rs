@@ -1,5 +1,6 @@
 //! A cleaned log in memory: columns of events, cut into sequences.
 
+use super::features::ItemFeatures;
 use crate::companion::config::SplitKind;
 use crate::event::EventView;
 use crate::schema::Schema;
@@ -19,6 +20,8 @@ pub struct Dataset {
     pub split: SplitKind,
     /// What side tables say of the items; empty columns without side tables.
     pub item_table: ItemTable,
+    /// What items have in common; none without `[item] features`.
+    pub item_features: ItemFeatures,
 }
 
 impl Dataset {

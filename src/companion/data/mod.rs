@@ -3,6 +3,7 @@
 mod clean;
 mod dataset;
 mod encode;
+mod features;
 mod init;
 mod order;
 mod read;
@@ -13,6 +14,7 @@ mod table;
 mod time;
 
 pub use dataset::{Dataset, ItemTable, Part, Sequences};
+pub use features::ItemFeatures;
 pub use init::guess;
 pub use report::{CleaningReport, Rule, grouped};
 
@@ -53,7 +55,8 @@ fn read_log(config: &Config, learned: Option<&Dataset>) -> Result<(Dataset, Clea
     let sides = side::read(&config.sides)?;
     let source = Source::of_log(&config.log)?;
     let table = table::read(config, &source, &sides)?;
-    let cleaned = clean::clean(config, &table, learned.is_some());
+    let new = if config.item.include_new { side::described(&sides, &config.item.features) } else { HashSet::new() };
+    let cleaned = clean::clean(config, &table, learned.is_some(), &new);
 
     let mut report = CleaningReport {
         files: source.files.iter().map(|path| path.display().to_string()).collect(),
@@ -75,7 +78,7 @@ fn read_log(config: &Config, learned: Option<&Dataset>) -> Result<(Dataset, Clea
     let (schema, vocab) = match learned {
         Some(learned) => (learned.schema.clone(), learned.vocab.clone()),
         None => {
-            let vocab = vocab(&table, &cleaned, &report)?;
+            let vocab = vocab(&table, &cleaned, &new, &report)?;
             split::check(&config.split, &parts)?;
             (schema(config, &table, &cleaned, &parts)?, vocab)
         }
@@ -118,7 +121,25 @@ fn read_log(config: &Config, learned: Option<&Dataset>) -> Result<(Dataset, Clea
 
     let Cleaned { events: _, offsets, keys, rules: _, notes: _ } = cleaned;
     let sequences = Sequences { keys, offsets, items, times, groups, fields: codes, parts };
-    Ok((Dataset { schema, vocab, sequences, split: config.split.kind, item_table }, report))
+    let item_features = learned.map(|learned| learned.item_features.clone()).unwrap_or_default();
+    let mut dataset = Dataset { schema, vocab, sequences, split: config.split.kind, item_table, item_features };
+    if learned.is_none() {
+        describe_items(config, &mut dataset, &mut report);
+    }
+    Ok((dataset, report))
+}
+
+/// Turns what side tables say of the items into features that training reads; only training events decide on them.
+fn describe_items(config: &Config, dataset: &mut Dataset, report: &mut CleaningReport) {
+    let counts = dataset.training_counts();
+    let (features, notes) = ItemFeatures::of(&config.item.features, &dataset.item_table, &counts);
+    dataset.item_features = features;
+    report.notes.extend(notes);
+    if config.item.include_new {
+        let detail = "items without an event, known by their features alone".to_owned();
+        let new = (dataset.vocab.len() - report.items) as u64;
+        report.notes.push(Rule { name: "new items".into(), rows: new, detail });
+    }
 }
 
 /// What an event of this log is.
@@ -134,11 +155,12 @@ fn schema(config: &Config, table: &Table, cleaned: &Cleaned, parts: &[Part]) -> 
     Ok(schema)
 }
 
-/// The items that are left.
-fn vocab(table: &Table, cleaned: &Cleaned, report: &CleaningReport) -> Result<Vocab> {
+/// The items that are left, and the new ones.
+fn vocab(table: &Table, cleaned: &Cleaned, new: &HashSet<&str>, report: &CleaningReport) -> Result<Vocab> {
     let mut used = vec![false; table.items.names.len()];
     cleaned.events.iter().for_each(|event| used[table.items.ids[event.row as usize] as usize] = true);
-    let vocab = Vocab::from_keys(table.items.names.iter().zip(used).filter(|(_, used)| *used).map(|(name, _)| name))?;
+    let used = table.items.names.iter().zip(used).filter(|(_, used)| *used).map(|(name, _)| name.as_str());
+    let vocab = Vocab::from_keys(used.chain(new.iter().copied()))?;
     ensure!(
         vocab.len() > 1,
         "one item only, {:?}: there is nothing to rank; is [item] column the right one, min_count too high?\n{report}",

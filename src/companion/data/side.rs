@@ -2,10 +2,10 @@
 
 use super::dataset::ItemTable;
 use super::read::{Cell, Row, Source};
-use crate::companion::config::SideConfig;
+use crate::companion::config::{FeatureConfig, SideConfig};
 use crate::vocab::Vocab;
 use anyhow::{Result, ensure};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ops::ControlFlow;
 
 /// A side table in memory.
@@ -72,6 +72,17 @@ fn text(cell: &Cell<'_>) -> String {
     let mut text = String::new();
     cell.write(&mut text);
     text
+}
+
+/// The items of which a side table says something in a column of features.
+pub fn described<'a>(sides: &'a [Side], features: &[FeatureConfig]) -> HashSet<&'a str> {
+    let mut items = HashSet::new();
+    for side in sides.iter().filter(|side| side.on.is_none()) {
+        let columns: Vec<usize> = features.iter().filter_map(|feature| side.column(feature.column())).collect();
+        let says = |row: &[String]| columns.iter().any(|&column| !row[column].trim().is_empty());
+        items.extend(side.rows.iter().filter(|(_, row)| says(row)).map(|(key, _)| key.as_str()));
+    }
+    items
 }
 
 /// What the side tables say of each item, and how many items none of them knows.

@@ -9,10 +9,11 @@ use std::cmp::Reverse;
 use std::fmt;
 
 /// Slices by the target's popularity, in the order of the fields' doc.
-const POPULARITY: [&str; 3] = ["head", "tail", "cold"];
+const POPULARITY: [&str; 4] = ["head", "tail", "cold", "unknown"];
 const HEAD: usize = 0;
 const TAIL: usize = 1;
 const COLD: usize = 2;
+const UNKNOWN: usize = 3;
 
 /// Slices by the length of history.
 const HISTORY: [&str; 7] = ["0", "1-2", "3-5", "6-10", "11-20", "21-50", "51 and more"];
@@ -34,7 +35,8 @@ pub struct Slices {
     /// How many items the head has.
     pub head_items: usize,
     /// `head`: the most popular items, which together have the first half of the training events; `tail`: the rest;
-    /// `cold`: items without a training event, unknown ones too.
+    /// `cold`: items that the model knows without a training event, by `[item] features` or not at all; `unknown`: items that
+    /// it does not know and can't rank.
     pub popularity: Vec<Slice>,
     /// By the number of events before the target in its sequence, without those of unknown items: what the model is
     /// told.
@@ -79,7 +81,8 @@ impl Slices {
     ) -> Self {
         let is_head = head(training_counts);
         let popularity = |&place: &usize| match dataset.sequences.items[place] as usize {
-            item if training_counts.get(item).is_none_or(|&count| count == 0) => COLD,
+            item if item >= training_counts.len() => UNKNOWN,
+            item if training_counts[item] == 0 => COLD,
             item if is_head[item] => HEAD,
             _ => TAIL,
         };
@@ -173,8 +176,8 @@ impl fmt::Display for Slices {
         let head = self.head_items;
         writeln!(
             f,
-            "head: the {head} most popular items, half of the training events; cold: no training event; \
-             history: events before the target"
+            "head: the {head} most popular items, half of the training events; cold: known, no training \
+             event; history: events before the target"
         )
     }
 }
@@ -214,7 +217,12 @@ mod tests {
         let third = 1.0 / 3.0;
         assert_eq!(
             told(&slices.popularity),
-            [("head", 1, 1.0, 0.0), ("tail", 3, 2.0 * third, 2.0 * third), ("cold", 3, third, third)]
+            [
+                ("head", 1, 1.0, 0.0),
+                ("tail", 3, 2.0 * third, 2.0 * third),
+                ("cold", 1, 1.0, 1.0),
+                ("unknown", 2, 0.0, 0.0)
+            ]
         );
         // Events of unknown items are no history, and no length between 6 and 51 occurs.
         assert_eq!(told(&slices.history), [("0", 1, 1.0, 1.0), ("1-2", 1, 1.0, 0.0), ("3-5", 5, 0.4, 0.4)]);

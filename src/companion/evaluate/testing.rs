@@ -1,7 +1,7 @@
 //! Small logs for tests.
 
 use crate::companion::config::SplitKind;
-use crate::companion::data::{Dataset, ItemTable, Part, Sequences};
+use crate::companion::data::{Dataset, ItemFeatures, ItemTable, Part, Sequences};
 use crate::event::NO_TIME;
 use crate::schema::{FilterSeen, Schema, Task};
 use crate::vocab::{ItemId, Vocab};
@@ -60,5 +60,6 @@ pub fn dataset(items: usize, filter_seen: FilterSeen, has_group: bool, sequences
         },
         split: SplitKind::Time,
         item_table: ItemTable::default(),
+        item_features: ItemFeatures::default(),
     }
 }

@@ -36,7 +36,7 @@ pub fn slices(evaluation: &Evaluation) -> String {
          <th scope=\"col\">HR@10 of {model}</th><th scope=\"col\">of {baseline}</th><th scope=\"col\">how many</th></tr></thead>\n\
          <tbody>\n{body}</tbody>\n</table></div>\n\
          <p class=\"note\">Head: the {} most popular items, which have half of the training events; tail: the rest; cold: \
-         items without a training event. Few targets tell little. {} of the catalogue is in at least one top 10.</p>\n",
+         known items without a training event; unknown: items that the model can't rank. Few targets tell little. {} of the catalogue is in at least one top 10.</p>\n",
         grouped(slices.head_items as u64),
         percent(evaluation.coverage)
     );

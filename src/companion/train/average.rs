@@ -4,9 +4,10 @@
 //! stays as it is between the steps that touch it, so its mean is brought up to date only then: a step costs what its
 //! batch costs.
 
+use super::features::Features;
 use super::optimizer::RowGradients;
 use super::parameters::{dense_mut, normalise};
-use crate::format::{ItemTable, Matrix, Weights};
+use crate::format::{ItemTable, Weights};
 use crate::vocab::ItemId;
 
 /// The running mean of all weights.
@@ -28,29 +29,33 @@ impl Average {
     }
 
     /// Before an update: takes in the rows that it will change, as they were since their last one.
-    pub fn settle(&mut self, weights: &Weights, rows: &RowGradients) {
+    pub fn settle(&mut self, weights: &Weights, rows: &RowGradients, features: Option<&mut Features>) {
         rows.touched().iter().for_each(|&item| self.mix_row(weights, item));
+        if let Some(features) = features {
+            features.take_in(self.faded);
+        }
     }
 
     /// After the update that is the `step`th, from 1: takes in what it changed.
-    pub fn take(&mut self, weights: &mut Weights, rows: &RowGradients, step: u32) {
+    pub fn take(&mut self, weights: &mut Weights, rows: &RowGradients, features: Option<&mut Features>, step: u32) {
         let step = step as f32;
         let stays = (step / (step + 9.0)).min(1.0 - 1.0 / (self.horizon + 1.0));
         self.faded += stays.ln();
         for (mean, now) in dense_mut(&mut self.weights).into_iter().zip(dense_mut(weights)) {
-            for (mean, now) in mean.values.iter_mut().zip(now.values.iter()) {
-                *mean = now + stays * (*mean - now);
-            }
+            mix(mean.values, now.values, stays);
         }
-        rows.touched().iter().for_each(|&item| self.mix_row(weights, item));
+        self.settle(weights, rows, features);
     }
 
-    /// The mean as of now.
-    pub fn weights(&mut self, weights: &Weights) -> Weights {
+    /// The mean as of now, with rows in the place of own parts where there are features.
+    pub fn weights(&mut self, weights: &Weights, features: Option<&mut Features>) -> Weights {
         (0..self.row_faded.len() as ItemId).for_each(|item| self.mix_row(weights, item));
         let mut mean = self.weights.clone();
-        if let ItemTable::F32(Matrix { columns, values }) = &mut mean.items {
-            values.chunks_exact_mut((*columns).max(1)).for_each(normalise);
+        if let ItemTable::F32(rows) = &mut mean.items {
+            match features {
+                Some(features) => features.fold_mean(rows, self.faded),
+                None => rows.values.chunks_exact_mut(rows.columns.max(1)).for_each(normalise),
+            }
         }
         mean
     }
@@ -58,13 +63,18 @@ impl Average {
     fn mix_row(&mut self, weights: &Weights, item: ItemId) {
         let place = item as usize;
         let stays = (self.faded - std::mem::replace(&mut self.row_faded[place], self.faded)).exp();
-        let mix = |mean: &mut f32, now: f32| *mean = now + stays * (*mean - now);
         if let (ItemTable::F32(mean), ItemTable::F32(now)) = (&mut self.weights.items, &weights.items) {
-            mean.row_mut(place).iter_mut().zip(now.row(place)).for_each(|(mean, &now)| mix(mean, now));
+            mix(mean.row_mut(place), now.row(place), stays);
         }
-        mix(&mut self.weights.item_bias[place], weights.item_bias[place]);
-        mix(&mut self.weights.item_repeat[place], weights.item_repeat[place]);
+        let one = place..=place;
+        mix(&mut self.weights.item_bias[one.clone()], &weights.item_bias[one.clone()], stays);
+        mix(&mut self.weights.item_repeat[one.clone()], &weights.item_repeat[one], stays);
     }
+}
+
+/// Moves means towards what is now, as far as `stays` leaves of them.
+pub fn mix(mean: &mut [f32], now: &[f32], stays: f32) {
+    mean.iter_mut().zip(now).for_each(|(mean, now)| *mean = now + stays * (*mean - now));
 }
 
 #[cfg(test)]
@@ -89,17 +99,17 @@ mod tests {
             let mut rows = RowGradients::new(6, architecture.hidden);
             // Item 5 is never touched.
             rows.row_mut((step * step + 1) % 5);
-            average.settle(&weights, &rows);
+            average.settle(&weights, &rows, None);
             for &item in rows.touched() {
                 weights.item_bias[item as usize] += step as f32;
             }
             weights.start[0] -= 1.0;
-            average.take(&mut weights, &rows, step);
+            average.take(&mut weights, &rows, None, step);
             let stays = (step as f32 / (step as f32 + 9.0)).min(0.8);
             plain.iter_mut().zip(&weights.item_bias).for_each(|(mean, now)| *mean = now + stays * (*mean - now));
             plain_dense = weights.start[0] + stays * (plain_dense - weights.start[0]);
         }
-        let mean = average.weights(&weights);
+        let mean = average.weights(&weights, None);
         assert!(
             mean.item_bias.iter().zip(&plain).all(|(a, b)| (a - b).abs() < 1e-3),
             "{:?}, {plain:?}",

@@ -78,6 +78,7 @@ impl<'a> Calibration<'a> {
     }
 
     fn step(&mut self, weights: &Weights, windows: Vec<Window>) -> Step {
+        self.worker.gather(&self.plan, &windows, 0, 0);
         Step { states: self.worker.states(&self.plan, weights, &windows), windows }
     }
 
@@ -120,7 +121,8 @@ impl<'a> Calibration<'a> {
         let (mut first, mut second) = (vec![0.0; count], vec![0.0; count]);
         let total = PASSES * steps.clone().count();
         for (number, step) in steps.cycle().take(total).enumerate() {
-            self.worker.weigh(&self.plan, &fitted, &step.windows, &step.states, number as u64);
+            self.worker.gather(&self.plan, &step.windows, number as u64, 0);
+            self.worker.weigh(&self.plan, &fitted, &step.states);
             if self.worker.examples == 0 {
                 continue;
             }
@@ -140,7 +142,8 @@ impl<'a> Calibration<'a> {
     fn loss(&mut self, weights: &Weights, steps: &[Step]) -> (f64, usize) {
         let (mut loss, mut events) = (0.0, 0);
         for (number, step) in steps.iter().enumerate() {
-            self.worker.weigh(&self.plan, weights, &step.windows, &step.states, number as u64);
+            self.worker.gather(&self.plan, &step.windows, number as u64, 0);
+            self.worker.weigh(&self.plan, weights, &step.states);
             loss += self.worker.loss;
             events += self.worker.examples;
         }

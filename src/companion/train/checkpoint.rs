@@ -1,6 +1,7 @@
 //! Saves and restores a run so that it goes on as if it had not stopped.
 
 use super::average::Average;
+use super::features::Features;
 use super::optimizer::Optimizer;
 use super::parameters::dense_mut;
 use crate::format::{Container, Dtype, ItemTable, Weights, Writer};
@@ -42,6 +43,7 @@ pub fn save(
     weights: &mut Weights,
     optimizer: &mut Optimizer,
     average: &mut Average,
+    features: Option<&mut Features>,
 ) -> Result<()> {
     let mut writer = Writer::default();
     let mut put = |name: &str, values: &[f32]| writer.add(name, Dtype::F32, &[values.len()], values);
@@ -65,6 +67,11 @@ pub fn save(
     put("items.first", &optimizer.row_first);
     put("items.second", &optimizer.row_second);
     writer.add("items.step", Dtype::U32, &[optimizer.row_step.len()], &optimizer.row_step);
+    if let Some(features) = features {
+        let (parts, steps) = features.parts_mut();
+        parts.iter().for_each(|(name, values)| writer.add(name, Dtype::F32, &[values.len()], values));
+        writer.add("features.step", Dtype::U32, &[steps.len()], steps);
+    }
     let bytes = writer.finish(serde_json::to_string(progress)?)?;
     write_whole(path, &bytes)
 }
@@ -113,6 +120,7 @@ pub fn load(
     weights: &mut Weights,
     optimizer: &mut Optimizer,
     average: &mut Average,
+    features: Option<&mut Features>,
 ) -> Result<Progress> {
     let bytes = read(path)?;
     let (file, progress) = open(path, &bytes, fingerprint)?;
@@ -139,6 +147,11 @@ pub fn load(
     take("average.row_faded", &mut average.row_faded)?;
     take("items.first", &mut optimizer.row_first)?;
     take("items.second", &mut optimizer.row_second)?;
+    if let Some(features) = features {
+        let (parts, steps) = features.parts_mut();
+        parts.into_iter().try_for_each(|(name, values)| take(name, values))?;
+        *steps = file.require("features.step", Dtype::U32, 1, steps.len())?;
+    }
     optimizer.row_step = file.require("items.step", Dtype::U32, 1, optimizer.row_step.len())?;
     optimizer.step = progress.updates;
     Ok(progress)

@@ -10,7 +10,7 @@ use crate::engine::counting::{Candidate, History};
 use crate::engine::input::{self, Previous};
 use crate::event::NO_TIME;
 use crate::format::{FieldWeights, Neighbours, Weights};
-use crate::vocab::UNKNOWN_ITEM;
+use crate::vocab::{ItemId, UNKNOWN_ITEM};
 use rand::RngExt;
 use rand::seq::SliceRandom;
 use std::ops::Range;
@@ -82,22 +82,16 @@ pub struct Shard {
 }
 
 impl Shard {
-    /// Gathers a shard; the events of `part` are to be predicted.
+    /// Gathers a shard's examples; the events of `part` are to be predicted.
     pub fn gather(
         &mut self,
         dataset: &Dataset,
-        weights: &Weights,
         windows: &[Window],
         history: &mut History,
         held_out: &HeldOut,
         part: Part,
     ) {
-        let hidden = weights.final_norm.len();
         self.len = windows.iter().map(|window| window.inputs.len()).max().unwrap_or(0);
-        self.input.clear();
-        self.input.resize(windows.len() * self.len * hidden, 0.0);
-        self.times.clear();
-        self.times.resize(windows.len() * self.len, NO_TIME);
         self.positions.clear();
         self.candidates.clear();
         for (row, window) in windows.iter().enumerate() {
@@ -114,6 +108,18 @@ impl Shard {
                 }
                 history.observe(dataset.sequences.event(place));
             }
+        }
+    }
+
+    /// Writes the gathered windows' inputs.
+    pub fn write_inputs(&mut self, dataset: &Dataset, weights: &Weights, windows: &[Window]) {
+        let hidden = weights.final_norm.len();
+        self.input.clear();
+        self.input.resize(windows.len() * self.len * hidden, 0.0);
+        self.times.clear();
+        self.times.resize(windows.len() * self.len, NO_TIME);
+        for (row, window) in windows.iter().enumerate() {
+            let first_event = dataset.sequences.range(window.sequence).start;
             for (place, input) in (row * self.len..).zip(window.inputs.clone()) {
                 let out = &mut self.input[place * hidden..(place + 1) * hidden];
                 self.times[place] = write_input(dataset, weights, first_event, input, out);
@@ -135,6 +141,14 @@ impl Shard {
             candidates: start..self.candidates.len(),
         });
     }
+}
+
+/// The items of a window's inputs.
+pub fn input_items(dataset: &Dataset, window: &Window) -> impl Iterator<Item = ItemId> {
+    let first_event = dataset.sequences.range(window.sequence).start;
+    let events = window.inputs.start.saturating_sub(1)..window.inputs.end.saturating_sub(1);
+    let items = &dataset.sequences.items[first_event + events.start..first_event + events.end];
+    items.iter().copied().filter(|&item| item != UNKNOWN_ITEM)
 }
 
 /// Writes an input and tells its time.

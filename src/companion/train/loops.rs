@@ -6,6 +6,7 @@ use super::checkpoint::{self, Progress};
 use super::config::TrainConfig;
 use super::encoder::Encoder;
 use super::examples::{Window, epoch_batches};
+use super::features::Features;
 use super::held_out::HeldOut;
 use super::journal::Journal;
 use super::meter::Meter;
@@ -17,7 +18,7 @@ use super::pick::{Effort, Start, pick_start};
 use super::worker::{Plan, Worker};
 use crate::companion::data::{Dataset, Part};
 use crate::engine::counting::Rules;
-use crate::format::{Architecture, FORMAT_VERSION, Metadata, Model, Weights};
+use crate::format::{Architecture, FORMAT_VERSION, ItemTable, Metadata, Model, Weights};
 use anyhow::{Result, bail};
 use burn::tensor::Device;
 use serde_json::json;
@@ -90,7 +91,8 @@ pub fn train(run: &Run<'_>, mut validate: impl FnMut(&Model, Effort) -> Result<f
             meter.finish("stopped and saved; go on with --resume");
             return Ok(state.outcome(true));
         }
-        let model = assemble(run, &state.architecture, &state.average.weights(&state.weights));
+        let mean = state.mean();
+        let model = assemble(run, &state.architecture, &mean);
         let ndcg = validate(&model, Effort::Full)?;
         state.judge(run, ndcg, &model)?;
         let Progress { step, epoch, best, best_epoch, .. } = state.progress;
@@ -124,6 +126,7 @@ struct State {
     weights: Weights,
     optimizer: Optimizer,
     average: Average,
+    features: Option<Features>,
     workers: Vec<Worker>,
     held_out: HeldOut,
     popularity: Popularity,
@@ -145,6 +148,7 @@ impl State {
         let held_out = HeldOut::count(dataset, context, start.rule, most);
         let shipped = neighbours::count(dataset, context, start.rule, most, Counted::All);
         let mut weights = initial(&architecture, &dataset.schema, &counts, shipped, config.seed);
+        let mut features = Features::begin(&mut weights, &dataset.item_features, &counts);
         start.apply(&mut weights);
         let mut optimizer = Optimizer::new(&weights);
         let steps_per_epoch = epoch_batches(dataset, config.max_len, config.batch_events, config.seed, 0).len() as u64;
@@ -161,7 +165,8 @@ impl State {
         };
         if run.resume {
             let path = checkpoint::last(run.folder);
-            progress = checkpoint::load(&path, &run.fingerprint, &mut weights, &mut optimizer, &mut average)?;
+            let features = features.as_mut();
+            progress = checkpoint::load(&path, &run.fingerprint, &mut weights, &mut optimizer, &mut average, features)?;
         }
         std::fs::create_dir_all(run.folder.join("checkpoints"))?;
         let rules = Rules::new(&architecture, &dataset.schema, dataset.vocab.len());
@@ -175,6 +180,7 @@ impl State {
             weights,
             optimizer,
             average,
+            features,
             workers,
             held_out,
             popularity: Popularity::of(dataset, config),
@@ -224,19 +230,24 @@ impl State {
             held_out: &self.held_out,
             part: Part::Train,
         };
-        let (weights, step) = (&self.weights, self.progress.step);
-        let shards = batch.chunks(batch.len().div_ceil(self.workers.len()));
-        let busy = shards.len();
-        // Threads of their own would end with each step, and with them the memory that they keep for the next.
-        rayon::scope(|scope| {
-            for (part, (worker, windows)) in self.workers.iter_mut().zip(shards).enumerate() {
-                let plan = &plan;
-                scope.spawn(move |_| worker.run(plan, weights, windows, step, part as u64));
-            }
-        });
-        let (total, others) = self.workers[..busy].split_at_mut(1);
+        let step = self.progress.step;
+        let size = batch.len().div_ceil(self.workers.len());
+        let workers = &mut self.workers[..batch.len().div_ceil(size)];
+        in_parallel(workers, batch.chunks(size), |worker, windows, part| worker.gather(&plan, windows, step, part));
+        if let (Some(features), ItemTable::F32(own)) = (&mut self.features, &self.weights.items) {
+            let shards = workers.iter().zip(batch.chunks(size));
+            let read = shards.flat_map(|(worker, windows)| worker.reads(run.dataset, windows));
+            features.fold(own, read, run.config.seed, step);
+            features.lend(&mut self.weights);
+        }
+        let weights = &self.weights;
+        in_parallel(workers, batch.chunks(size), |worker, windows, _| worker.learn(&plan, weights, windows));
+        let (total, others) = workers.split_at_mut(1);
         let total = &mut total[0];
         others.iter_mut().for_each(|other| total.add(other));
+        if let Some(features) = &mut self.features {
+            features.backward(&mut self.weights, &mut total.rows);
+        }
         let rate = learning_rate(
             run.config.learning_rate,
             run.config.warmup,
@@ -251,9 +262,11 @@ impl State {
                 clip_norm: run.config.clip_norm,
                 examples: total.examples as f32,
             };
-            self.average.settle(&self.weights, &total.rows);
-            norm = self.optimizer.update(&mut self.weights, &mut total.gradient, &total.rows, update);
-            self.average.take(&mut self.weights, &total.rows, self.optimizer.step);
+            let (rows, mut features) = (&total.rows, self.features.as_mut());
+            self.average.settle(&self.weights, rows, features.as_deref_mut());
+            let shared = features.as_deref_mut();
+            norm = self.optimizer.update(&mut self.weights, &mut total.gradient, rows, shared, update);
+            self.average.take(&mut self.weights, rows, features, self.optimizer.step);
         }
         self.progress.step += 1;
         self.progress.updates = self.optimizer.step;
@@ -262,6 +275,11 @@ impl State {
             return Err(Diverged { loss: total.loss, step }.into());
         }
         Ok(Step { loss: total.loss, examples: total.examples, learning_rate: rate, norm })
+    }
+
+    /// The weights to validate and keep.
+    fn mean(&mut self) -> Weights {
+        self.average.weights(&self.weights, self.features.as_mut())
     }
 
     fn judge(&mut self, run: &Run<'_>, ndcg: f64, model: &Model) -> Result<()> {
@@ -315,13 +333,29 @@ impl State {
     }
 
     fn save(&mut self, run: &Run<'_>) -> Result<()> {
-        let Self { progress, weights, optimizer, average, .. } = self;
-        checkpoint::save(&checkpoint::last(run.folder), progress, weights, optimizer, average)
+        let Self { progress, weights, optimizer, average, features, .. } = self;
+        let path = checkpoint::last(run.folder);
+        checkpoint::save(&path, progress, weights, optimizer, average, features.as_mut())
     }
 
     fn outcome(&self, interrupted: bool) -> Outcome {
         Outcome { best: self.progress.best, best_epoch: self.progress.best_epoch, interrupted }
     }
+}
+
+/// Runs each worker on its shard, in a thread of its own.
+fn in_parallel<'a>(
+    workers: &mut [Worker],
+    shards: std::slice::Chunks<'a, Window>,
+    work: impl Fn(&mut Worker, &'a [Window], u64) + Sync,
+) {
+    let work = &work;
+    // Threads of their own would end with each step, and with them the memory that they keep for the next.
+    rayon::scope(|scope| {
+        for (part, (worker, windows)) in (0..).zip(workers.iter_mut().zip(shards)) {
+            scope.spawn(move |_| work(worker, windows, part));
+        }
+    });
 }
 
 struct Step {

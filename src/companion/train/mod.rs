@@ -11,6 +11,7 @@ mod checkpoint;
 mod config;
 mod encoder;
 mod examples;
+mod features;
 mod first_rows;
 mod head;
 mod held_out;

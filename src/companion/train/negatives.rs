@@ -12,6 +12,9 @@ use rand::{Rng, RngExt};
 /// How often each item occurs in training, and what that says of draws.
 pub struct Popularity {
     counts: Vec<u32>,
+    /// The items that may be drawn. With features, those that training never meets may not: they could not have been
+    /// chosen, and others would learn from them that what looks like them never is.
+    pub drawable: Vec<ItemId>,
     /// The count of the rarest item that occurs.
     least: f64,
     drawn: NegativesDrawn,
@@ -47,7 +50,9 @@ impl Popularity {
         let occurring = || counts.iter().filter(|&&count| count > 0).copied().map(f64::from);
         let total = occurring().map(|count| count.powf(power)).sum();
         let least = occurring().fold(f64::INFINITY, f64::min);
-        Self { counts, least, drawn, power, total }
+        let may_be_new = dataset.item_features.count == 0;
+        let drawable = (0..counts.len() as ItemId).filter(|&item| may_be_new || counts[item as usize] > 0).collect();
+        Self { counts, drawable, least, drawn, power, total }
     }
 
     /// How likely a draw is this item.
@@ -58,7 +63,7 @@ impl Popularity {
             NegativesDrawn::Popularity | NegativesDrawn::Batch => 0.0,
         };
         let count = f64::from(self.counts[item as usize]);
-        even / self.counts.len() as f64 + (1.0 - even) * count.powf(self.power) / self.total
+        even / self.drawable.len() as f64 + (1.0 - even) * count.powf(self.power) / self.total
     }
 
     fn draw(&self, dataset: &Dataset, rng: &mut impl Rng) -> ItemId {
@@ -68,7 +73,7 @@ impl Popularity {
             NegativesDrawn::Popularity | NegativesDrawn::Batch => false,
         };
         if is_even {
-            return rng.random_range(0..self.counts.len() as ItemId);
+            return self.drawable[rng.random_range(0..self.drawable.len() as ItemId) as usize];
         }
         let sequences = &dataset.sequences;
         loop {
@@ -88,15 +93,15 @@ impl Popularity {
 }
 
 impl Negatives {
-    /// Every item once.
-    pub fn take_all(&mut self, items: usize) {
+    /// Each of these items once.
+    pub fn take_all(&mut self, items: &[ItemId]) {
         self.items.clear();
-        self.items.extend(0..items as ItemId);
+        self.items.extend_from_slice(items);
         for (values, value) in [(&mut self.weights, 1.0), (&mut self.log_weights, 0.0)] {
             values.clear();
-            values.resize(items, value);
+            values.resize(items.len(), value);
         }
-        (self.draws, self.catalogue) = (items, items);
+        (self.draws, self.catalogue) = (items.len(), items.len());
     }
 
     /// So many draws; there must be a training event.
@@ -106,8 +111,8 @@ impl Negatives {
 
     /// These draws, each of them by what `popularity` says.
     pub fn take(&mut self, popularity: &Popularity, draws: impl Iterator<Item = ItemId>) {
-        self.catalogue = popularity.counts.len();
-        self.places.resize(self.catalogue, 0);
+        self.catalogue = popularity.drawable.len();
+        self.places.resize(popularity.counts.len(), 0);
         self.items.clear();
         self.weights.clear();
         self.draws = 0;
@@ -185,7 +190,7 @@ mod tests {
             assert!((least_ratio..most_ratio).contains(&ratio), "{negatives_drawn:?} {popularity_power}: {ratio}");
         }
         let mut negatives = Negatives::default();
-        negatives.take_all(20);
+        negatives.take_all(&(0..20).collect::<Vec<_>>());
         assert_eq!((negatives.items.len(), negatives.log_weights.iter().sum::<f32>()), (20, 0.0));
         assert_eq!((negatives.weights.iter().sum::<f32>(), negatives.sampled_share()), (20.0, 1.0));
     }

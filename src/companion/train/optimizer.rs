@@ -4,6 +4,7 @@
 //! when that was last, and its moments decay for the steps between as if zeros had come. A step's cost depends on
 //! the batch, not on the catalogue.
 
+use super::features::Features;
 use super::parameters::{dense_mut, normalise, zeros_like};
 use super::vector::{add_scaled, dot, wide};
 use crate::format::{ItemTable, Weights};
@@ -74,11 +75,18 @@ impl RowGradients {
         &self.touched
     }
 
-    fn rows(&self) -> impl Iterator<Item = (ItemId, &[f32])> {
+    /// Each item's gradient.
+    pub fn rows(&self) -> impl Iterator<Item = (ItemId, &[f32])> {
         self.touched.iter().copied().zip(self.values.chunks_exact(self.width))
     }
 
-    fn squared_norm(&self) -> f64 {
+    /// The same, to change.
+    pub fn rows_mut(&mut self) -> impl Iterator<Item = (ItemId, &mut [f32])> {
+        self.touched.iter().copied().zip(self.values.chunks_exact_mut(self.width))
+    }
+
+    /// The sum of all squares.
+    pub fn squared_norm(&self) -> f64 {
         self.values.iter().map(|&value| f64::from(value).powi(2)).sum()
     }
 }
@@ -123,18 +131,20 @@ impl Optimizer {
         }
     }
 
-    /// One step; returns the gradients' norm before clipping.
+    /// One step; returns the gradients' norm before clipping. With features, `weights` and `rows` hold own parts.
     pub fn update(
         &mut self,
         weights: &mut Weights,
         gradient: &mut Weights,
         rows: &RowGradients,
+        features: Option<&mut Features>,
         update: Update,
     ) -> f32 {
         self.step += 1;
         let dense: f64 =
             dense_mut(gradient).iter().flat_map(|part| part.values.iter()).map(|&value| f64::from(value).powi(2)).sum();
-        let norm = ((dense + rows.squared_norm()).sqrt() / f64::from(update.examples)) as f32;
+        let shared = features.as_ref().map_or(0.0, |features| features.squared_norm());
+        let norm = ((dense + rows.squared_norm() + shared).sqrt() / f64::from(update.examples)) as f32;
         let clip = if norm > update.clip_norm { update.clip_norm / norm } else { 1.0 };
         let factor = clip / update.examples;
         let bias = [1.0 - BETA_1.powi(self.step as i32), 1.0 - BETA_2.powi(self.step as i32)];
@@ -142,11 +152,15 @@ impl Optimizer {
                weights: &mut Weights = weights,
                gradient: &mut Weights = gradient,
                rows: &RowGradients = rows,
+               features: Option<&mut Features> = features,
                factor: f32 = factor,
                bias: [f32; 2] = bias,
                update: Update = update] {
             optimizer.update_dense(weights, gradient, factor, bias, update);
-            optimizer.update_rows(weights, rows, factor, bias, update.learning_rate);
+            optimizer.update_rows(weights, rows, features.as_deref(), factor, bias, update.learning_rate);
+            if let Some(features) = features {
+                features.update(factor, bias, update.learning_rate, optimizer.step);
+            }
         });
         norm
     }
@@ -175,23 +189,36 @@ impl Optimizer {
 
     /// Item vectors stay on the unit sphere: only the gradient across the vector moves it.
     #[inline(always)]
-    fn update_rows(&mut self, weights: &mut Weights, rows: &RowGradients, factor: f32, bias: [f32; 2], rate: f32) {
+    fn update_rows(
+        &mut self,
+        weights: &mut Weights,
+        rows: &RowGradients,
+        features: Option<&Features>,
+        factor: f32,
+        bias: [f32; 2],
+        rate: f32,
+    ) {
         let Weights { items: ItemTable::F32(items), item_bias, item_repeat, .. } = weights else { return };
         let (hidden, width) = (items.columns, rows.width);
         let mut steps = vec![0.0; width];
         for (item, sums) in rows.rows() {
             let item = item as usize;
             let vector = &mut items.values[item * hidden..(item + 1) * hidden];
-            let along = dot(vector, &sums[..hidden]);
             steps.iter_mut().zip(sums).for_each(|(step, sum)| *step = factor * sum);
-            add_scaled(&mut steps[..hidden], vector, -factor * along);
+            if features.is_none() {
+                let along = dot(vector, &sums[..hidden]);
+                add_scaled(&mut steps[..hidden], vector, -factor * along);
+            }
             let passed = (self.step - self.row_step[item]) as i32;
             self.row_step[item] = self.step;
             let decays = [BETA_1.powi(passed), BETA_2.powi(passed)];
             let moments = item * width..(item + 1) * width;
             adam(&mut self.row_first[moments.clone()], &mut self.row_second[moments], &mut steps, decays, bias);
             add_scaled(vector, &steps[..hidden], -VECTOR_RATE * rate);
-            normalise(vector);
+            match features {
+                Some(features) => features.settle_own(item, vector),
+                None => normalise(vector),
+            }
             item_bias[item] -= rate * steps[hidden];
             item_repeat[item] -= rate * steps[hidden + 1];
         }

@@ -40,13 +40,11 @@ pub fn initial(
     let mut items = normal_matrix(&mut rng, counts.len(), hidden, 1.0);
     items.values.chunks_exact_mut(hidden.max(1)).for_each(normalise);
     spread(&mut items, &neighbours);
-    let total: f32 = counts.iter().map(|&count| count as f32 + 1.0).sum();
-    let mean = total / counts.len() as f32;
-    let popularity: Vec<f32> = counts.iter().map(|&count| ((count as f32 + 1.0) / mean).ln()).collect();
+    let (item_bias, item_repeat) = popularity(counts, counts.iter());
     Weights {
         items: ItemTable::F32(items),
-        item_repeat: popularity.iter().map(|value| FIRST_OWN_POPULARITY * value).collect(),
-        item_bias: popularity,
+        item_bias,
+        item_repeat,
         start: normal_matrix(&mut rng, 1, hidden, 1.0).values,
         gap: normal_matrix(&mut rng, GAP_BUCKETS, hidden, 0.1),
         fields: schema.fields.iter().map(|field| initial_field(&mut rng, &field.kind, hidden)).collect(),
@@ -59,6 +57,15 @@ pub fn initial(
         repeat: Matrix { columns: REPEAT_COUNTS, values: vec![FIRST_REPEAT; REPEAT_LASTS * REPEAT_COUNTS] },
         neighbours,
     }
+}
+
+/// The logarithm of each item's popularity over the mean of `others`, and what an item met before loses by it.
+pub fn popularity<'a>(counts: &[u32], others: impl Iterator<Item = &'a u32> + Clone) -> (Vec<f32>, Vec<f32>) {
+    let total: f32 = others.clone().map(|&count| count as f32 + 1.0).sum();
+    let mean = total / others.count() as f32;
+    let popularity: Vec<f32> = counts.iter().map(|&count| ((count as f32 + 1.0) / mean).ln()).collect();
+    let loss = popularity.iter().map(|value| FIRST_OWN_POPULARITY * value).collect();
+    (popularity, loss)
 }
 
 fn initial_blocks(rng: &mut impl Rng, architecture: &Architecture) -> Vec<Block> {

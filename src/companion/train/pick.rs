@@ -1,10 +1,11 @@
 //! Picks on the validation part what has to be fixed before anything is learned.
 
+use super::features::Features;
 use super::journal::Journal;
 use super::loops::{Run, assemble};
 use super::neighbours::{self, Counted, Rule};
 use super::parameters::{FIRST_POPULARITY_GATE, FIRST_SCALE, GATES_OF_A_SUM, initial};
-use crate::format::{Model, Weights};
+use crate::format::{ItemTable, Model, Weights};
 use anyhow::{Context, Result};
 use serde::Serialize;
 use serde_json::json;
@@ -82,7 +83,12 @@ pub fn pick_start(
     let counts = dataset.training_counts();
     let mut try_starts = |rule: Rule, starts: &[Start], best: Option<Tried>| {
         let table = neighbours::count(dataset, context, rule, neighbours::most(dataset, config), Counted::All);
-        let first = initial(&architecture, &dataset.schema, &counts, table, config.seed);
+        let mut first = initial(&architecture, &dataset.schema, &counts, table, config.seed);
+        // What training will begin with: an item's features speak for a rare one.
+        let features = Features::begin(&mut first, &dataset.item_features, &counts);
+        if let (Some(features), ItemTable::F32(own)) = (features, &mut first.items) {
+            features.fold_all(own);
+        }
         let mut best = best;
         for &start in starts {
             let mut weights = first.clone();

@@ -14,6 +14,8 @@ pub enum Purpose {
     Step = 3,
     /// What a trial of a search tries.
     Trials = 4,
+    /// Items whose own part a step leaves out.
+    Features = 5,
 }
 
 /// The stream of a purpose, for example of one step (`index`) and one shard (`part`).

@@ -1,5 +1,6 @@
 //! Gradients against finite differences, and every encoder in training against the engine.
 
+mod features;
 mod runs;
 
 use super::config::{Loss, NegativesDrawn, TrainConfig};
@@ -11,7 +12,7 @@ use super::neighbours::{self, Counted, Rule};
 use super::parameters::{dense_mut, initial, normalise};
 use super::worker::{Plan, Worker};
 use crate::companion::config::SplitKind;
-use crate::companion::data::{Dataset, ItemTable as Columns, Part, Sequences};
+use crate::companion::data::{Dataset, ItemFeatures, ItemTable as Columns, Part, Sequences};
 use crate::engine::Stream;
 use crate::engine::counting::Rules;
 use crate::engine::cpu::{Cpu, Scalar};
@@ -62,6 +63,7 @@ fn dataset(has_group: bool, filter_seen: FilterSeen) -> Dataset {
         sequences,
         split: SplitKind::LeaveOneOut,
         item_table: Columns::default(),
+        item_features: ItemFeatures::default(),
     }
 }
 
@@ -158,7 +160,9 @@ fn losses(dataset: &Dataset, config: &TrainConfig) -> (f64, f64) {
     let popularity = Popularity::of(dataset, config);
     let plan = plan(dataset, config, &popularity, &held_out);
     let mut worker = worker(dataset, config, &weights);
-    worker.run(&plan, &weights, &whole_sequences(dataset), 0, 0);
+    let windows = whole_sequences(dataset);
+    worker.gather(&plan, &windows, 0, 0);
+    worker.learn(&plan, &weights, &windows);
 
     // Through the file, as it ships.
     let file = model(dataset, config, weights).to_bytes().unwrap();
@@ -214,7 +218,8 @@ fn gradients_equal_finite_differences() {
         let windows = whole_sequences(&dataset);
         let mut worker = worker(&dataset, &config, &weights);
         let loss = |weights: &Weights, worker: &mut Worker| {
-            worker.run(&plan, weights, &windows, 0, 0);
+            worker.gather(&plan, &windows, 0, 0);
+            worker.learn(&plan, weights, &windows);
             worker.loss
         };
         loss(&weights, &mut worker);
@@ -264,7 +269,8 @@ fn item_gradients(config: &TrainConfig) {
     let windows = whole_sequences(&dataset);
     let mut worker = worker(&dataset, config, &weights);
     for item in [0u32, 11, 39] {
-        worker.run(&plan, &weights, &windows, 0, 0);
+        worker.gather(&plan, &windows, 0, 0);
+        worker.learn(&plan, &weights, &windows);
         let expected = worker.rows.row_mut(item).to_vec();
         let mut at = |place: usize, change: f32, weights: &mut Weights| {
             match place {
@@ -275,7 +281,8 @@ fn item_gradients(config: &TrainConfig) {
                     items.row_mut(item as usize)[place] += change;
                 }
             }
-            worker.run(&plan, weights, &windows, 0, 0);
+            worker.gather(&plan, &windows, 0, 0);
+            worker.learn(&plan, weights, &windows);
             worker.loss
         };
         for place in [0, 5, 8, 9] {

@@ -2,7 +2,7 @@
 
 use super::config::{NegativesDrawn, TrainConfig};
 use super::encoder::{Encoder, Inputs, Pass};
-use super::examples::{Shard, Window, input_backward};
+use super::examples::{Shard, Window, input_backward, input_items};
 use super::head::{Examples, Head};
 use super::held_out::HeldOut;
 use super::negatives::{Negatives, Popularity};
@@ -12,7 +12,8 @@ use super::random::{Purpose, stream};
 use crate::companion::data::{Dataset, Part};
 use crate::engine::counting::{History, Rules};
 use crate::format::Weights;
-use rand::Rng;
+use crate::vocab::ItemId;
+use rand_chacha::ChaCha8Rng;
 
 /// What all threads read.
 pub struct Plan<'a> {
@@ -33,6 +34,7 @@ pub struct Worker {
     shard: Shard,
     head: Head,
     negatives: Negatives,
+    rng: ChaCha8Rng,
     /// Gradients of all but the item rows, summed over positions.
     pub gradient: Weights,
     /// Gradients of the item rows.
@@ -52,6 +54,7 @@ impl Worker {
             shard: Shard::default(),
             head: Head::new(items),
             negatives: Negatives::default(),
+            rng: stream(0, Purpose::Step, 0, 0),
             gradient: zeros_like(weights),
             rows: RowGradients::new(items, weights.final_norm.len()),
             loss: 0.0,
@@ -59,49 +62,60 @@ impl Worker {
         }
     }
 
-    /// Learns from a shard's windows in step `step`; `part` is the shard's number.
-    pub fn run(&mut self, plan: &Plan<'_>, weights: &Weights, windows: &[Window], step: u64, part: u64) {
-        self.gather(plan, weights, windows);
+    /// Finds what a shard's windows are to learn from in step `step`; `part` is the shard's number.
+    pub fn gather(&mut self, plan: &Plan<'_>, windows: &[Window], step: u64, part: u64) {
+        let Plan { dataset, config, dropout: _, popularity: _, held_out, part: predicted } = *plan;
+        self.clear();
+        self.shard.gather(dataset, windows, &mut self.history, held_out, predicted);
+        self.examples = self.shard.positions.len();
+        self.rng = stream(config.seed, Purpose::Step, step, part);
+        if self.examples > 0 {
+            self.draw_negatives(plan);
+        }
+    }
+
+    /// The items whose rows the gathered shard reads, some more than once.
+    pub fn reads<'a>(&'a self, dataset: &'a Dataset, windows: &'a [Window]) -> impl Iterator<Item = ItemId> {
+        let Shard { positions, candidates, .. } = &self.shard;
+        let targets = positions.iter().map(|position| position.target);
+        let candidates = candidates.iter().map(|candidate| candidate.item);
+        let inputs = windows.iter().flat_map(|window| input_items(dataset, window));
+        targets.chain(candidates).chain(inputs).chain(self.negatives.items.iter().copied())
+    }
+
+    /// Learns from what was gathered of the windows.
+    pub fn learn(&mut self, plan: &Plan<'_>, weights: &Weights, windows: &[Window]) {
         if self.examples == 0 {
             return;
         }
-        let mut rng = stream(plan.config.seed, Purpose::Step, step, part);
-        self.draw_negatives(plan, &mut rng);
-        let pass = self.encode(weights, windows.len(), plan.dropout, &mut rng);
+        let pass = self.encode(plan, weights, windows);
         let states_gradient = self.score(plan, weights, &pass.states());
         let input_gradient = pass.backward(weights, states_gradient, &mut self.gradient);
         input_backward(plan.dataset, windows, self.shard.len, &input_gradient, &mut self.gradient, &mut self.rows);
     }
 
-    /// The encoder's states before the events that are to be predicted, `[events, hidden]`.
+    /// The encoder's states before the gathered events that are to be predicted, `[events, hidden]`.
     pub fn states(&mut self, plan: &Plan<'_>, weights: &Weights, windows: &[Window]) -> Vec<f32> {
-        self.gather(plan, weights, windows);
+        if self.examples == 0 {
+            return Vec::new();
+        }
         let hidden = weights.final_norm.len();
-        let mut rng = stream(plan.config.seed, Purpose::Step, 0, 0);
-        let states = self.encode(weights, windows.len(), 0.0, &mut rng).states();
+        let states = self.encode(plan, weights, windows).states();
         let rows = self.shard.positions.iter().map(|position| &states[position.row * hidden..][..hidden]);
         rows.flatten().copied().collect()
     }
 
-    /// The loss and the head's gradients where the encoder's states are known: see [`Worker::states`].
-    pub fn weigh(&mut self, plan: &Plan<'_>, weights: &Weights, windows: &[Window], states: &[f32], step: u64) {
-        self.gather(plan, weights, windows);
+    /// The loss and the head's gradients of the gathered events where their states are known: see [`Worker::states`].
+    pub fn weigh(&mut self, plan: &Plan<'_>, weights: &Weights, states: &[f32]) {
         self.shard.positions.iter_mut().enumerate().for_each(|(row, position)| position.row = row);
-        self.draw_negatives(plan, &mut stream(plan.config.seed, Purpose::Step, step, 0));
         self.score(plan, weights, states);
     }
 
-    fn gather(&mut self, plan: &Plan<'_>, weights: &Weights, windows: &[Window]) {
-        let Plan { dataset, held_out, part, .. } = *plan;
-        self.clear();
-        self.shard.gather(dataset, weights, windows, &mut self.history, held_out, part);
-        self.examples = self.shard.positions.len();
-    }
-
-    fn encode(&mut self, weights: &Weights, windows: usize, dropout: f32, rng: &mut impl Rng) -> Pass {
+    fn encode(&mut self, plan: &Plan<'_>, weights: &Weights, windows: &[Window]) -> Pass {
+        self.shard.write_inputs(plan.dataset, weights, windows);
         let Shard { input, times, len, .. } = &mut self.shard;
-        let inputs = Inputs { values: std::mem::take(input), times, windows, len: *len };
-        self.encoder.forward(weights, inputs, Some((dropout, rng)))
+        let inputs = Inputs { values: std::mem::take(input), times, windows: windows.len(), len: *len };
+        self.encoder.forward(weights, inputs, Some((plan.dropout, &mut self.rng)))
     }
 
     /// Sets the loss, adds to the gradients of item rows and of what weighs them, and gives that of the states.
@@ -140,15 +154,15 @@ impl Worker {
     }
 
     /// All items where the catalogue is small, else a draw or the shard's targets.
-    fn draw_negatives(&mut self, plan: &Plan<'_>, rng: &mut impl Rng) {
+    fn draw_negatives(&mut self, plan: &Plan<'_>) {
         let Plan { dataset, config, popularity, .. } = *plan;
-        let items = dataset.vocab.len();
+        let items = popularity.drawable.len();
         if items <= config.full_softmax_items || items <= config.negatives {
-            self.negatives.take_all(items);
+            self.negatives.take_all(&popularity.drawable);
         } else if config.negatives_drawn == NegativesDrawn::Batch {
             self.negatives.take(popularity, self.shard.positions.iter().map(|position| position.target));
         } else {
-            self.negatives.draw(popularity, dataset, config.negatives, rng);
+            self.negatives.draw(popularity, dataset, config.negatives, &mut self.rng);
         }
     }
 }
