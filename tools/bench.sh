@@ -7,6 +7,7 @@ PEER_MODELS="build/bench/peers"
 PEER_SOURCES=(src benches/models.rs tests/common Cargo.lock)
 
 # run_bench [engine|peers]: one part, or both. run_bench accuracy [SET...]: all sets, or these. run_bench training.
+# run_bench large [EVENTS].
 run_bench() {
   local part=${1:-}
   case "$part" in
@@ -21,7 +22,13 @@ run_bench() {
       node benches/peers/train/run.js "$FORECLICK"
       return
       ;;
-    *) die "bench: unknown part '$part', expected engine, peers, accuracy, training or nothing" ;;
+    large)
+      need_companion
+      say "bench: a large log (minutes, and its size in build/ and in TMPDIR)"
+      node benches/large/run.js "$FORECLICK" "${@:2}"
+      return
+      ;;
+    *) die "bench: unknown part '$part', expected engine, peers, accuracy, training, large or nothing" ;;
   esac
   need_web_tools
   build_web >&2

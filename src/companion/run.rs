@@ -148,8 +148,6 @@ fn fingerprint(config: &Config, dataset: &Dataset, device: &str) -> Result<Strin
     let Dataset { schema, vocab, sequences, split: _, item_table: _, item_features } = dataset;
     let Sequences { keys: _, offsets, items, times, groups, fields, parts } = sequences;
     let choices = (&config.split, &config.evaluate, &config.train, config.train.thread_count(), device, schema);
-    let offsets: Vec<u64> = offsets.iter().map(|&offset| offset as u64).collect();
-    let parts: Vec<u8> = parts.iter().map(|&part| part as u8).collect();
     let mut hash = Sha256::new();
     // With their lengths, so that no column's end passes for the next one's beginning.
     let mut add = |bytes: &[u8]| {
@@ -158,12 +156,12 @@ fn fingerprint(config: &Config, dataset: &Dataset, device: &str) -> Result<Strin
     };
     add(&serde_json::to_vec(&choices)?);
     (0..vocab.len()).filter_map(|item| vocab.key(item as u32)).for_each(|key| add(key.as_bytes()));
-    add(bytemuck::cast_slice(&offsets));
+    add(bytemuck::cast_slice(offsets));
     add(bytemuck::cast_slice(items));
     add(bytemuck::cast_slice(times));
     add(bytemuck::cast_slice(groups));
     add(bytemuck::cast_slice(fields));
-    add(&parts);
+    add(bytemuck::cast_slice(parts));
     let ItemFeatures { offsets, ids, weights, count: _ } = item_features;
     if !offsets.is_empty() {
         add(bytemuck::cast_slice(offsets));
@@ -192,7 +190,7 @@ mod tests {
     fn the_fingerprint_names_all_that_counts() {
         let events = [Event::train(0, 0).at(1), Event::train(1, 1).at(2), Event::test(0, 1).at(3)];
         let mut log = dataset(2, FilterSeen::None, true, &[&events]);
-        log.sequences.fields = vec![0.5; 3];
+        log.sequences.fields = vec![0.5; 3].into();
         let toml = "log = { path = \"a\" }\nitem = { column = \"sku\" }";
         let config = Config::parse(toml, Path::new("")).unwrap();
         let expected = fingerprint(&config, &log, "Cpu").unwrap();
@@ -203,11 +201,11 @@ mod tests {
             |config, _| config.train.epochs += 1,
             |config, _| config.split.seed += 1,
             |config, _| config.evaluate.max_validation_events += 1,
-            |_, log| log.offsets.insert(1, 1),
-            |_, log| log.times[1] += 1,
-            |_, log| log.groups[1] = 0,
-            |_, log| log.fields[2] = 0.25,
-            |_, log| log.parts[1] = Part::Validation,
+            |_, log| log.offsets.to_mut().insert(1, 1),
+            |_, log| log.times.to_mut()[1] += 1,
+            |_, log| log.groups.to_mut()[1] = 0,
+            |_, log| log.fields.to_mut()[2] = 0.25,
+            |_, log| log.parts.to_mut()[1] = Part::Validation,
         ];
         let mut described = log.clone();
         described.item_features = ItemFeatures { offsets: vec![0, 1, 1], ids: vec![0], weights: vec![1.0], count: 1 };

@@ -209,7 +209,7 @@ a,2020-01-05 08:00:00+01:00,9,milk
     let (dataset, report) = logs.load(&format!("{CSV}{rest}{split}[evaluate]\nfilter_seen = \"group\"")).unwrap();
     assert_sums(&report);
     assert_eq!(dropped(&report, "duplicates"), 1);
-    assert_eq!(dataset.sequences.groups, [0, 0, 1, 1, 2]);
+    assert_eq!(*dataset.sequences.groups, [0, 0, 1, 1, 2]);
     assert_eq!((report.train_events, report.validation_events, report.test_events), (2, 2, 1));
     assert_eq!(report.groups, Some(3));
     let keep = format!("[log]\npath = \"log.csv\"\nduplicates = \"keep\"\n{rest}{split}");

@@ -53,7 +53,7 @@ fn sequences(dataset: &Dataset) -> Vec<String> {
     (0..sequences.len())
         .map(|place| {
             let items = sequences.range(place).map(|event| dataset.vocab.key(sequences.items[event]).unwrap());
-            format!("{}: {}", sequences.keys[place], items.collect::<Vec<_>>().join(" "))
+            format!("{}: {}", sequences.keys.get(place), items.collect::<Vec<_>>().join(" "))
         })
         .collect()
 }

@@ -1,10 +1,14 @@
 //! The cleaning rules. Each says how many rows it dropped, so that nothing disappears silently.
 
-use super::order;
+use super::buckets::{Bucket, Bucketed};
+use super::column::{Column, Spool, Store, TextColumn, TextSpool};
+use super::names::MISSING;
+use super::order::Order;
 use super::report::Rule;
-use super::table::{MISSING, Table};
+use super::table::Table;
 use crate::companion::config::{Config, Duplicates, SequenceConfig};
 use crate::event::NO_TIME;
+use anyhow::Result;
 use std::collections::{HashMap, HashSet};
 
 const HOUR: i64 = 3_600_000;
@@ -18,115 +22,156 @@ pub struct Event {
     pub begun: i64,
 }
 
-/// What is left, in order.
+/// What is left, in order, sequence after sequence.
 #[derive(Debug)]
 pub struct Cleaned {
-    /// The events, sequence after sequence.
-    pub events: Vec<Event>,
+    /// Each event's row in the table: `[events]`.
+    pub rows: Column<u32>,
+    /// When each event's group began, see [`Event`]: `[events]`.
+    pub begun: Column<i64>,
     /// Where each sequence starts, and the end: `[sequences + 1]`.
-    pub offsets: Vec<usize>,
+    pub offsets: Column<u64>,
     /// Each sequence's key: `[sequences]`.
-    pub keys: Vec<String>,
+    pub keys: TextColumn,
     /// The rules in their order.
     pub rules: Vec<Rule>,
     /// What was mended.
     pub notes: Vec<Rule>,
 }
 
-struct Cleaner<'a> {
-    table: &'a Table,
-    events: Vec<Event>,
-    rules: Vec<Rule>,
+/// How many rows each rule dropped, over all buckets, and some of what else it met.
+#[derive(Debug, Default)]
+struct Dropped {
+    no_sequence: u64,
+    no_item: u64,
+    no_group: u64,
+    broken_times: u64,
+    too_early: u64,
+    duplicates: u64,
+    robots: u64,
+    robot_keys: u64,
+    rare: u64,
+    short: u64,
+    short_sequences: u64,
 }
 
-/// Applies all rules and puts the events in order. For a model that is there already, its own items count: none is
-/// dropped for being rare in this log; nor is one whose features speak for it.
-pub fn clean(config: &Config, table: &Table, for_a_model: bool, described: &HashSet<&str>) -> Cleaned {
-    let rows = 0..table.rows as u32;
-    let mut cleaner = Cleaner { table, events: rows.map(|row| Event { row, begun: 0 }).collect(), rules: vec![] };
-    let found = table.first_broken.as_ref().map_or(String::new(), |first| format!("; the first: {first}"));
-    cleaner.note("unreadable rows", table.broken, format!("no row of this log's format{found}"));
-    cleaner.rows_without_keys(&config.sequence);
-    cleaner.rows_outside_time(config);
-    cleaner.duplicates(config.log.duplicates);
-    let mut notes = order::put(&mut cleaner.events, table, config.split.seed);
-    notes.extend(table.notes(&config.fields));
-    cleaner.robots(config.sequence.robot_events_per_hour);
-    if for_a_model {
-        cleaner.note("rare items", 0, "off: the model's items count".into());
-    } else {
-        cleaner.rare_items(config.item.min_count, described);
+/// Events that are written one after the other.
+struct Events {
+    rows: Spool<u32>,
+    begun: Spool<i64>,
+}
+
+struct Cleaner<'a> {
+    config: &'a Config,
+    table: &'a Table,
+    dropped: Dropped,
+}
+
+/// Applies all rules and puts the events in order, bucket by bucket. For a model that is there already, its own items
+/// count: none is dropped for being rare in this log; nor is one whose features speak for it.
+///
+/// # Errors
+/// When the disk refuses.
+pub fn clean(
+    config: &Config,
+    log: &Bucketed,
+    for_a_model: bool,
+    described: &HashSet<&str>,
+    store: &Store,
+) -> Result<Cleaned> {
+    let table = &log.table;
+    let mut cleaner = Cleaner { config, table, dropped: Dropped::default() };
+    let mut order = Order::default();
+    let (mut sorted, mut ends) = (Events::new(store), vec![0]);
+    let mut counts = vec![0_usize; table.items.names.len()];
+    for bucket in &log.buckets {
+        let mut events = cleaner.valid(bucket);
+        order.put(&mut events, log, bucket);
+        cleaner.robots(&mut events);
+        events.iter().for_each(|event| counts[table.items.ids[event.row as usize] as usize] += 1);
+        sorted.extend(&events)?;
+        ends.push(sorted.rows.len());
     }
-    let (offsets, keys) = cleaner.sequences(&config.sequence);
-    Cleaned { events: cleaner.events, offsets, keys, rules: cleaner.rules, notes }
+
+    // How rare an item is, is known only now.
+    let (sorted_rows, sorted_begun) = (sorted.rows.finish()?, sorted.begun.finish()?);
+    let min_count = if for_a_model { 0 } else { config.item.min_count };
+    let few = counts.iter().zip(table.items.names.iter());
+    let is_rare: Vec<bool> =
+        few.map(|(&count, name)| count > 0 && count < min_count && !described.contains(name)).collect();
+    let (mut kept, mut offsets, mut keys) = (Events::new(store), Spool::new(store), TextSpool::new(store));
+    offsets.push(0)?;
+    for bucket in ends.windows(2) {
+        let both = sorted_rows[bucket[0]..bucket[1]].iter().zip(&sorted_begun[bucket[0]..bucket[1]]);
+        let mut events: Vec<Event> = both.map(|(&row, &begun)| Event { row, begun }).collect();
+        cleaner.dropped.rare += keep(&mut events, |row| !is_rare[table.items.ids[row] as usize]);
+        cleaner.sequences(&events, |key, events| {
+            keys.push(key)?;
+            kept.extend(events)?;
+            offsets.push(kept.rows.len() as u64)
+        })?;
+    }
+
+    let rare = is_rare.iter().filter(|&&is_rare| is_rare).count();
+    let rare = (!for_a_model).then(|| format!("{rare} items with fewer than {min_count} events"));
+    let mut notes = order.notes(table, config.split.seed);
+    notes.extend(table.notes(&config.fields));
+    Ok(Cleaned {
+        rows: kept.rows.finish()?,
+        begun: kept.begun.finish()?,
+        offsets: offsets.finish()?,
+        keys: keys.finish()?,
+        rules: cleaner.dropped.rules(config, table, rare),
+        notes,
+    })
+}
+
+impl Events {
+    fn new(store: &Store) -> Self {
+        Self { rows: Spool::new(store), begun: Spool::new(store) }
+    }
+
+    fn extend(&mut self, events: &[Event]) -> Result<()> {
+        self.rows.extend(events.iter().map(|event| event.row))?;
+        self.begun.extend(events.iter().map(|event| event.begun))
+    }
+}
+
+/// Keeps the events whose rows pass, and counts the others.
+fn keep(events: &mut Vec<Event>, mut passes: impl FnMut(usize) -> bool) -> u64 {
+    let before = events.len();
+    events.retain(|event| passes(event.row as usize));
+    (before - events.len()) as u64
 }
 
 impl Cleaner<'_> {
-    fn note(&mut self, name: &str, rows: u64, detail: String) {
-        self.rules.push(Rule { name: name.to_owned(), rows, detail });
-    }
-
-    /// Keeps what a rule keeps, and counts the rest.
-    fn keep(&mut self, name: &str, detail: String, mut keeps: impl FnMut(&Table, usize) -> bool) {
-        let before = self.events.len();
-        self.events.retain(|event| keeps(self.table, event.row as usize));
-        self.note(name, (before - self.events.len()) as u64, detail);
-    }
-
-    fn rows_without_keys(&mut self, config: &SequenceConfig) {
-        if let Some(key) = &config.key {
-            let detail = format!("column {key:?} is empty");
-            self.keep("no sequence key", detail, |table, row| table.sequences.ids[row] != MISSING);
+    /// A bucket's events that have all that an event must have, once each.
+    fn valid(&mut self, bucket: &Bucket) -> Vec<Event> {
+        let Self { config, table, dropped } = self;
+        let rows = bucket.rows.start as u32..bucket.rows.end as u32;
+        let mut events: Vec<Event> = rows.map(|row| Event { row, begun: 0 }).collect();
+        dropped.no_sequence += keep(&mut events, |row| table.sequences.ids[row] != MISSING);
+        dropped.no_item += keep(&mut events, |row| table.items.ids[row] != MISSING);
+        if let Some(groups) = &table.groups {
+            dropped.no_group += keep(&mut events, |row| groups.ids[row] != MISSING);
         }
-        self.keep("no item", "the item's column is empty".into(), |table, row| table.items.ids[row] != MISSING);
-        if let Some(group) = &config.group {
-            let detail = format!("column {group:?} is empty");
-            self.keep("no group", detail, |table, row| {
-                table.groups.as_ref().is_none_or(|groups| groups.ids[row] != MISSING)
-            });
-        }
-    }
-
-    fn rows_outside_time(&mut self, config: &Config) {
-        if let Some(time) = &config.sequence.time {
-            let detail = format!("column {time:?} holds no time (time_unit = \"{}\")", config.sequence.time_unit);
-            self.keep("broken times", detail, |table, row| table.time(row) != NO_TIME);
+        if table.times.is_some() {
+            dropped.broken_times += keep(&mut events, |row| table.time(row) != NO_TIME);
         }
         if let Some(from) = config.split.train_from {
-            let detail = format!("before train_from, {from}");
-            self.keep("too early", detail, |table, row| table.time(row) >= from.milliseconds);
+            dropped.too_early += keep(&mut events, |row| table.time(row) >= from.milliseconds);
         }
-    }
-
-    /// The first of equal rows stays. Without groups and times a repeat is behaviour, not a slip.
-    fn duplicates(&mut self, choice: Duplicates) {
-        let name = "duplicates";
-        match (choice, &self.table.groups, &self.table.times) {
-            (Duplicates::Keep, ..) => self.note(name, 0, "off: duplicates = \"keep\"".into()),
-            (Duplicates::Drop, Some(groups), _) => {
-                let mut seen = HashSet::new();
-                self.keep(name, "the item comes again in its group".into(), |table, row| {
-                    seen.insert((table.sequences.ids[row], groups.ids[row], table.items.ids[row]))
-                });
-            }
-            (Duplicates::Drop, None, Some(times)) => {
-                let mut seen = HashSet::new();
-                self.keep(name, "equal in sequence, item, time and fields".into(), |table, row| {
-                    let fields: Box<[u32]> = table.fields.iter().map(|field| field.bits(row)).collect();
-                    seen.insert((table.sequences.ids[row], table.items.ids[row], times[row], fields))
-                });
-            }
-            (Duplicates::Drop, None, None) => self.note(name, 0, "off: a log without times and groups".into()),
+        if config.log.duplicates == Duplicates::Drop {
+            dropped.duplicates += duplicates(&mut events, table);
         }
+        events
     }
 
     /// Drops keys with more events within any hour than a person makes.
-    fn robots(&mut self, limit: Option<usize>) {
-        let Some(limit) = limit else {
-            return self.note("robots", 0, "off: set [sequence] robot_events_per_hour".into());
-        };
+    fn robots(&mut self, events: &mut Vec<Event>) {
+        let Some(limit) = self.config.sequence.robot_events_per_hour else { return };
         let mut times: HashMap<u32, Vec<i64>> = HashMap::new();
-        for event in &self.events {
+        for event in &*events {
             let row = event.row as usize;
             times.entry(self.table.sequences.ids[row]).or_default().push(self.table.time(row));
         }
@@ -136,50 +181,87 @@ impl Cleaner<'_> {
         };
         let robots: HashSet<u32> =
             times.iter_mut().filter_map(|(&key, times)| is_robot(times).then_some(key)).collect();
-        let detail = format!("{} keys with more than {limit} events within an hour", robots.len());
-        self.keep("robots", detail, |table, row| !robots.contains(&table.sequences.ids[row]));
+        self.dropped.robot_keys += robots.len() as u64;
+        self.dropped.robots += keep(events, |row| !robots.contains(&self.table.sequences.ids[row]));
     }
 
-    fn rare_items(&mut self, min_count: usize, described: &HashSet<&str>) {
-        let mut counts = vec![0_usize; self.table.items.names.len()];
-        self.events.iter().for_each(|event| counts[self.table.items.ids[event.row as usize] as usize] += 1);
-        let names = &self.table.items.names;
-        let is_rare: Vec<bool> = counts
-            .iter()
-            .zip(names)
-            .map(|(&count, name)| count > 0 && count < min_count && !described.contains(name.as_str()))
-            .collect();
-        let rare = is_rare.iter().filter(|&&is_rare| is_rare).count();
-        let detail = format!("{rare} items with fewer than {min_count} events");
-        self.keep("rare items", detail, |table, row| !is_rare[table.items.ids[row] as usize]);
-    }
-
-    /// Cuts the ordered events into sequences and drops the short ones; returns offsets and keys.
-    fn sequences(&mut self, config: &SequenceConfig) -> (Vec<usize>, Vec<String>) {
-        let table = self.table;
+    /// Cuts a bucket's ordered events into sequences, drops the short ones and hands over the others with their keys.
+    fn sequences(&mut self, events: &[Event], mut take: impl FnMut(&str, &[Event]) -> Result<()>) -> Result<()> {
+        let Self { config: Config { sequence: config, .. }, table, dropped } = self;
         let key = |event: &Event| table.sequences.ids[event.row as usize];
-        let (mut offsets, mut keys) = (vec![0], vec![]);
-        let (mut kept, mut dropped, mut short) = (Vec::with_capacity(self.events.len()), 0, 0);
         let (mut last_key, mut piece) = (MISSING, 0);
-        for events in self.events.chunk_by(|before, after| {
+        for events in events.chunk_by(|before, after| {
             key(before) == key(after)
                 && !config.idle_gap.is_some_and(|gap| table.pauses(before, after, gap.milliseconds))
         }) {
             piece = if key(&events[0]) == last_key { piece + 1 } else { 1 };
             last_key = key(&events[0]);
             if events.len() < config.min_length {
-                dropped += events.len() as u64;
-                short += 1;
+                dropped.short += events.len() as u64;
+                dropped.short_sequences += 1;
                 continue;
             }
-            let name = &table.sequences.names[last_key as usize];
-            keys.push(if config.idle_gap.is_some() { format!("{name}#{piece}") } else { name.clone() });
-            kept.extend_from_slice(events);
-            offsets.push(kept.len());
+            let name = table.sequences.names.get(last_key);
+            if config.idle_gap.is_some() { take(&format!("{name}#{piece}"), events)? } else { take(name, events)? }
         }
-        self.events = kept;
-        self.note("short sequences", dropped, format!("{short} with fewer than {} events", config.min_length));
-        (offsets, keys)
+        Ok(())
+    }
+}
+
+/// Drops all but the first of equal rows and says how many. Without groups and times a repeat is behaviour, not a slip.
+fn duplicates(events: &mut Vec<Event>, table: &Table) -> u64 {
+    match (&table.groups, &table.times) {
+        (Some(groups), _) => {
+            let mut seen = HashSet::new();
+            keep(events, |row| seen.insert((table.sequences.ids[row], groups.ids[row], table.items.ids[row])))
+        }
+        (None, Some(times)) => {
+            let mut seen = HashSet::new();
+            keep(events, |row| {
+                let fields: Box<[u32]> = table.fields.iter().map(|field| field.bits(row)).collect();
+                seen.insert((table.sequences.ids[row], table.items.ids[row], times[row], fields))
+            })
+        }
+        (None, None) => 0,
+    }
+}
+
+impl Dropped {
+    /// The rules in the order in which they are applied; `rare` says what rare items are, if they are dropped.
+    fn rules(&self, config: &Config, table: &Table, rare: Option<String>) -> Vec<Rule> {
+        let SequenceConfig { key, time, time_unit, group, idle_gap: _, min_length, robot_events_per_hour } =
+            &config.sequence;
+        let found = table.first_broken.as_ref().map_or(String::new(), |first| format!("; the first: {first}"));
+        let empty = |column: &String| format!("column {column:?} is empty");
+        let duplicates = match (config.log.duplicates, &table.groups, &table.times) {
+            (Duplicates::Keep, ..) => "off: duplicates = \"keep\"",
+            (Duplicates::Drop, Some(_), _) => "the item comes again in its group",
+            (Duplicates::Drop, None, Some(_)) => "equal in sequence, item, time and fields",
+            (Duplicates::Drop, None, None) => "off: a log without times and groups",
+        };
+        let robots = robot_events_per_hour.map_or("off: set [sequence] robot_events_per_hour".into(), |limit| {
+            format!("{} keys with more than {limit} events within an hour", self.robot_keys)
+        });
+        let short = format!("{} with fewer than {min_length} events", self.short_sequences);
+        let rules = [
+            ("unreadable rows", table.broken, Some(format!("no row of this log's format{found}"))),
+            ("no sequence key", self.no_sequence, key.as_ref().map(empty)),
+            ("no item", self.no_item, Some("the item's column is empty".into())),
+            ("no group", self.no_group, group.as_ref().map(empty)),
+            (
+                "broken times",
+                self.broken_times,
+                time.as_ref().map(|time| format!("column {time:?} holds no time (time_unit = \"{time_unit}\")")),
+            ),
+            ("too early", self.too_early, config.split.train_from.map(|from| format!("before train_from, {from}"))),
+            ("duplicates", self.duplicates, Some(duplicates.into())),
+            ("robots", self.robots, Some(robots)),
+            ("rare items", self.rare, Some(rare.unwrap_or("off: the model's items count".into()))),
+            ("short sequences", self.short, Some(short)),
+        ];
+        let rule =
+            |(name, rows, detail): (&str, u64, Option<String>)| Some(Rule { name: name.into(), rows, detail: detail? });
+        rules.into_iter().filter_map(rule).collect()
     }
 }
 

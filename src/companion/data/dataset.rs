@@ -1,5 +1,6 @@
-//! A cleaned log in memory: columns of events, cut into sequences.
+//! A cleaned log: columns of events, cut into sequences.
 
+use super::column::{Column, TextColumn};
 use super::features::ItemFeatures;
 use crate::companion::config::SplitKind;
 use crate::event::EventView;
@@ -37,27 +38,29 @@ impl Dataset {
     }
 }
 
-/// Events in columns, ordered by sequence and by time within one; ties are already shuffled by the seed.
+/// Events in columns, ordered by sequence and by time within one; ties are already shuffled by the seed. Long columns lie
+/// in files.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Sequences {
     /// Each sequence's key in the log: `[sequences]`.
-    pub keys: Vec<String>,
+    pub keys: TextColumn,
     /// Where each sequence starts, and the end: `[sequences + 1]`.
-    pub offsets: Vec<usize>,
+    pub offsets: Column<u64>,
     /// Each event's item: `[events]`.
-    pub items: Vec<ItemId>,
+    pub items: Column<ItemId>,
     /// Milliseconds since 1970, or `NO_TIME`: `[events]`.
-    pub times: Vec<i64>,
+    pub times: Column<i64>,
     /// The group's number within its sequence, from 0, rising; 0 throughout without groups: `[events]`.
-    pub groups: Vec<u32>,
+    pub groups: Column<u32>,
     /// Encoded fields, event after event: `[events, fields]`.
-    pub fields: Vec<f32>,
+    pub fields: Column<f32>,
     /// What each event is used for as a target: `[events]`.
-    pub parts: Vec<Part>,
+    pub parts: Column<Part>,
 }
 
 /// What an event is used for. Every earlier event of its sequence is history, whatever its part.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
 pub enum Part {
     /// Learned from.
     Train,
@@ -66,6 +69,9 @@ pub enum Part {
     /// Read once, at the end.
     Test,
 }
+
+// SAFETY: it is one byte, all of which is its value.
+unsafe impl bytemuck::NoUninit for Part {}
 
 /// Columns that describe items (names, departments), for people to read.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -89,7 +95,7 @@ impl Sequences {
 
     /// The places of one sequence's events.
     pub fn range(&self, sequence: usize) -> Range<usize> {
-        self.offsets[sequence]..self.offsets[sequence + 1]
+        self.offsets[sequence] as usize..self.offsets[sequence + 1] as usize
     }
 
     /// The event at a place.

@@ -1,8 +1,9 @@
 //! From a field's column to the schema's field and the events' codes; only training events decide on the schema.
 
-use super::clean::Event;
+use super::column::{Column, Spool, Store};
 use super::dataset::Part;
-use super::table::{FieldColumn, Keys, MISSING};
+use super::names::MISSING;
+use super::table::{FieldColumn, Keys};
 use crate::companion::config::FieldConfig;
 use crate::schema::{Field, FieldKind};
 use anyhow::{Result, bail};
@@ -12,16 +13,15 @@ use std::collections::HashMap;
 const SMALLEST_STD: f64 = 1e-6;
 const MIN_COUNT: usize = 5;
 
-/// The schema's fields, as the training events have them.
-pub fn fields(configs: &[FieldConfig], columns: &[FieldColumn], events: &[Event], parts: &[Part]) -> Vec<Field> {
-    let training =
-        events.iter().zip(parts).filter(|(_, part)| **part == Part::Train).map(|(event, _)| event.row as usize);
+/// The schema's fields, as the training events, at these rows of the table, have them.
+pub fn fields(configs: &[FieldConfig], columns: &[FieldColumn], rows: &[u32], parts: &[Part]) -> Vec<Field> {
+    let training = rows.iter().zip(parts).filter(|(_, part)| **part == Part::Train).map(|(&row, _)| row as usize);
     let field = |(config, column): (&FieldConfig, &FieldColumn)| {
         let FieldConfig { name, kind: _, min_count } = config;
         let kind = match column {
             FieldColumn::Category(keys) => {
                 let known = known(keys, training.clone(), min_count.unwrap_or(MIN_COUNT));
-                FieldKind::Category { values: known.iter().map(|&id| keys.names[id as usize].clone()).collect() }
+                FieldKind::Category { values: known.iter().map(|&id| keys.names.get(id).to_owned()).collect() }
             }
             FieldColumn::Number { values, .. } => {
                 let (mean, std) = moments(training.clone().map(|row| f64::from(values[row])));
@@ -33,27 +33,36 @@ pub fn fields(configs: &[FieldConfig], columns: &[FieldColumn], events: &[Event]
     configs.iter().zip(columns).map(field).collect()
 }
 
-/// The events' codes, `[events, fields]`.
+/// What turns the rows of a column into codes.
+enum Coder<'a> {
+    Category { codes: Vec<f32>, ids: &'a [u32] },
+    Number { values: &'a [f32], mean: f32, std: f32 },
+}
+
+/// The codes of the events at these rows, `[events, fields]`.
 ///
 /// # Errors
-/// When a column is of another kind than its field.
-pub fn codes(fields: &[Field], columns: &[FieldColumn], events: &[Event]) -> Result<Vec<f32>> {
-    let mut codes = vec![0.0; events.len() * fields.len()];
-    for (place, (Field { name, kind }, column)) in fields.iter().zip(columns).enumerate() {
-        let out = codes.iter_mut().skip(place).step_by(fields.len());
+/// When a column is of another kind than its field, or the disk refuses.
+pub fn codes(fields: &[Field], columns: &[FieldColumn], rows: &[u32], store: &Store) -> Result<Column<f32>> {
+    let coders =
+        fields.iter().zip(columns).map(|(field, column)| Coder::new(field, column)).collect::<Result<Vec<_>>>()?;
+    let mut codes = Spool::new(store);
+    for &row in rows {
+        codes.extend(coders.iter().map(|coder| coder.code(row as usize)))?;
+    }
+    codes.finish()
+}
+
+impl<'a> Coder<'a> {
+    fn new(Field { name, kind }: &Field, column: &'a FieldColumn) -> Result<Self> {
         match (kind, column) {
             (FieldKind::Category { values }, FieldColumn::Category(keys)) => {
-                let places: HashMap<&String, usize> = values.iter().zip(1..).collect();
-                let code: Vec<f32> =
-                    keys.names.iter().map(|name| places.get(name).map_or(0.0, |&place| place as f32)).collect();
-                for (event, out) in events.iter().zip(out) {
-                    *out = code.get(keys.ids[event.row as usize] as usize).copied().unwrap_or(0.0);
-                }
+                let places: HashMap<&str, usize> = values.iter().map(String::as_str).zip(1..).collect();
+                let code = |name| places.get(name).map_or(0.0, |&place| place as f32);
+                Ok(Self::Category { codes: keys.names.iter().map(code).collect(), ids: &keys.ids })
             }
-            (FieldKind::Number { mean, std }, FieldColumn::Number { values, .. }) => {
-                for (event, out) in events.iter().zip(out) {
-                    *out = FieldKind::standardise(values[event.row as usize], *mean, *std);
-                }
+            (&FieldKind::Number { mean, std }, FieldColumn::Number { values, .. }) => {
+                Ok(Self::Number { values, mean, std })
             }
             (FieldKind::Category { .. }, FieldColumn::Number { .. })
             | (FieldKind::Number { .. }, FieldColumn::Category(_)) => {
@@ -61,7 +70,13 @@ pub fn codes(fields: &[Field], columns: &[FieldColumn], events: &[Event]) -> Res
             }
         }
     }
-    Ok(codes)
+
+    fn code(&self, row: usize) -> f32 {
+        match self {
+            Self::Category { codes, ids } => codes.get(ids[row] as usize).copied().unwrap_or(0.0),
+            Self::Number { values, mean, std } => FieldKind::standardise(values[row], *mean, *std),
+        }
+    }
 }
 
 /// The values with enough training events, in byte order.
@@ -72,7 +87,7 @@ fn known(keys: &Keys, training: impl Iterator<Item = usize>, min_count: usize) -
     }
     let mut known: Vec<u32> =
         (0..keys.names.len() as u32).filter(|&id| counts[id as usize] >= min_count.max(1)).collect();
-    known.sort_unstable_by_key(|&id| &keys.names[id as usize]);
+    known.sort_unstable_by_key(|&id| keys.names.get(id));
     known
 }
 

@@ -1,18 +1,24 @@
 //! From a site's log to sequences of events: read, clean, put in order, split, encode.
 
+mod buckets;
 mod clean;
+mod column;
 mod dataset;
 mod encode;
 mod features;
 mod init;
+mod names;
 mod order;
 mod read;
 mod report;
 mod side;
 mod split;
 mod table;
+#[cfg(test)]
+mod tests;
 mod time;
 
+pub use column::{Column, TextColumn};
 pub use dataset::{Dataset, ItemTable, Part, Sequences};
 pub use features::ItemFeatures;
 pub use init::guess;
@@ -23,21 +29,23 @@ use crate::event::NO_TIME;
 use crate::schema::{Schema, Task};
 use crate::vocab::{ItemId, UNKNOWN_ITEM, Vocab};
 use anyhow::{Result, bail, ensure};
+use buckets::Bucketed;
 use clean::Cleaned;
+use column::{Spool, Store};
 use read::Source;
 use std::collections::HashSet;
 use table::Table;
 
 /// Every item met is a candidate at each later event: in a sequence of 60,000 events of 6,000 items training is slower by
 /// a factor of 13 for it.
-const LONG_SEQUENCE: usize = 10_000;
+const LONG_SEQUENCE: u64 = 10_000;
 
 /// Reads the log that a foreclick.toml describes.
 ///
 /// # Errors
 /// Names the file, the place in it or the key in foreclick.toml, what was expected, what was found and the fix.
 pub fn load(config: &Config) -> Result<(Dataset, CleaningReport)> {
-    read_log(config, None)
+    read_log(config, None, &Store::default())
 }
 
 /// Reads another log of the same schema, to measure on it what was `learned` from the first: items, field values and
@@ -47,21 +55,22 @@ pub fn load(config: &Config) -> Result<(Dataset, CleaningReport)> {
 /// # Errors
 /// As [`load`], and when the log has none of the items.
 pub fn load_like(config: &Config, learned: &Dataset) -> Result<(Dataset, CleaningReport)> {
-    read_log(config, Some(learned))
+    read_log(config, Some(learned), &Store::default())
 }
 
-fn read_log(config: &Config, learned: Option<&Dataset>) -> Result<(Dataset, CleaningReport)> {
+fn read_log(config: &Config, learned: Option<&Dataset>, store: &Store) -> Result<(Dataset, CleaningReport)> {
     config.validate()?;
     let sides = side::read(&config.sides)?;
     let source = Source::of_log(&config.log)?;
-    let table = table::read(config, &source, &sides)?;
+    let log = Bucketed::of(table::read(config, &source, &sides, store)?, config.split.seed, store)?;
     let new = if config.item.include_new { side::described(&sides, &config.item.features) } else { HashSet::new() };
-    let cleaned = clean::clean(config, &table, learned.is_some(), &new);
+    let cleaned = clean::clean(config, &log, learned.is_some(), &new, store)?;
+    let table = log.table;
 
     let mut report = CleaningReport {
         files: source.files.iter().map(|path| path.display().to_string()).collect(),
         rows_read: table.rows as u64 + table.broken,
-        rows_kept: cleaned.events.len() as u64,
+        rows_kept: cleaned.rows.len() as u64,
         rules: cleaned.rules.clone(),
         notes: cleaned.notes.clone(),
         sequences: cleaned.keys.len(),
@@ -70,11 +79,11 @@ fn read_log(config: &Config, learned: Option<&Dataset>) -> Result<(Dataset, Clea
     if report.rows_read == 0 {
         bail!("the log is empty: {}", report.files.join(", "));
     }
-    if cleaned.events.is_empty() {
+    if cleaned.rows.is_empty() {
         bail!("no event is left after cleaning; loosen the rule that dropped most:\n{report}");
     }
 
-    let parts = split::parts(&config.split, &cleaned.events, &cleaned.offsets);
+    let parts = split::parts(&config.split, &cleaned, store)?;
     let (schema, vocab) = match learned {
         Some(learned) => (learned.schema.clone(), learned.vocab.clone()),
         None => {
@@ -83,11 +92,11 @@ fn read_log(config: &Config, learned: Option<&Dataset>) -> Result<(Dataset, Clea
             (schema(config, &table, &cleaned, &parts)?, vocab)
         }
     };
-    let items = items(&table, &cleaned, &vocab);
-    let codes = encode::codes(&schema.fields, &table.fields, &cleaned.events)?;
+    let items = items(&table, &cleaned, &vocab, store)?;
+    let codes = encode::codes(&schema.fields, &table.fields, &cleaned.rows, store)?;
     let (item_table, unknown) = side::item_table(&sides, &vocab);
-    let times: Vec<i64> = cleaned.events.iter().map(|event| table.time(event.row as usize)).collect();
-    let (groups, group_count) = groups(&table, &cleaned);
+    let times = Column::collect(store, cleaned.rows.iter().map(|&row| table.time(row as usize)))?;
+    let (groups, group_count) = groups(&table, &cleaned, store)?;
 
     if config.sides.iter().any(|side| side.on.is_none()) {
         let detail = "items in no side table: shown by their key".to_owned();
@@ -106,9 +115,11 @@ fn read_log(config: &Config, learned: Option<&Dataset>) -> Result<(Dataset, Clea
     if longest > LONG_SEQUENCE {
         let detail = "events of the longest sequence; an epoch's time grows with their square: cut it with [sequence] \
                       idle_gap or another key";
-        report.notes.push(Rule { name: "long sequence".into(), rows: longest as u64, detail: detail.into() });
+        report.notes.push(Rule { name: "long sequence".into(), rows: longest, detail: detail.into() });
     }
-    report.items = items.iter().filter(|&&item| item != UNKNOWN_ITEM).collect::<HashSet<_>>().len();
+    let mut is_met = vec![false; vocab.len()];
+    items.iter().filter(|&&item| item != UNKNOWN_ITEM).for_each(|&item| is_met[item as usize] = true);
+    report.items = is_met.into_iter().filter(|&is_met| is_met).count();
     report.groups = table.groups.as_ref().map(|_| group_count);
     let moment = |time: Option<&i64>| {
         time.filter(|&&time| time != NO_TIME).map(|&milliseconds| Moment { milliseconds }.to_string())
@@ -119,7 +130,7 @@ fn read_log(config: &Config, learned: Option<&Dataset>) -> Result<(Dataset, Clea
     (report.train_events, report.validation_events) = (count(Part::Train), count(Part::Validation));
     report.test_events = count(Part::Test);
 
-    let Cleaned { events: _, offsets, keys, rules: _, notes: _ } = cleaned;
+    let Cleaned { rows: _, begun: _, offsets, keys, rules: _, notes: _ } = cleaned;
     let sequences = Sequences { keys, offsets, items, times, groups, fields: codes, parts };
     let item_features = learned.map(|learned| learned.item_features.clone()).unwrap_or_default();
     let mut dataset = Dataset { schema, vocab, sequences, split: config.split.kind, item_table, item_features };
@@ -148,7 +159,7 @@ fn schema(config: &Config, table: &Table, cleaned: &Cleaned, parts: &[Part]) -> 
         has_time: table.times.is_some(),
         has_group: table.groups.is_some(),
         filter_seen: config.evaluate.filter_seen,
-        fields: encode::fields(&config.fields, &table.fields, &cleaned.events, parts),
+        fields: encode::fields(&config.fields, &table.fields, &cleaned.rows, parts),
         tasks: vec![Task::NextItem],
     };
     schema.validate()?;
@@ -158,8 +169,8 @@ fn schema(config: &Config, table: &Table, cleaned: &Cleaned, parts: &[Part]) -> 
 /// The items that are left, and the new ones.
 fn vocab(table: &Table, cleaned: &Cleaned, new: &HashSet<&str>, report: &CleaningReport) -> Result<Vocab> {
     let mut used = vec![false; table.items.names.len()];
-    cleaned.events.iter().for_each(|event| used[table.items.ids[event.row as usize] as usize] = true);
-    let used = table.items.names.iter().zip(used).filter(|(_, used)| *used).map(|(name, _)| name.as_str());
+    cleaned.rows.iter().for_each(|&row| used[table.items.ids[row as usize] as usize] = true);
+    let used = table.items.names.iter().zip(used).filter(|(_, used)| *used).map(|(name, _)| name);
     let vocab = Vocab::from_keys(used.chain(new.iter().copied()))?;
     ensure!(
         vocab.len() > 1,
@@ -170,24 +181,26 @@ fn vocab(table: &Table, cleaned: &Cleaned, new: &HashSet<&str>, report: &Cleanin
 }
 
 /// Each event's item, or [`UNKNOWN_ITEM`].
-fn items(table: &Table, cleaned: &Cleaned, vocab: &Vocab) -> Vec<ItemId> {
+fn items(table: &Table, cleaned: &Cleaned, vocab: &Vocab, store: &Store) -> Result<Column<ItemId>> {
     let ids: Vec<ItemId> = table.items.names.iter().map(|name| vocab.id(name).unwrap_or(UNKNOWN_ITEM)).collect();
-    cleaned.events.iter().map(|event| ids[table.items.ids[event.row as usize] as usize]).collect()
+    Column::collect(store, cleaned.rows.iter().map(|&row| ids[table.items.ids[row as usize] as usize]))
 }
 
 /// Each event's group, numbered from 0 in its sequence, and how many groups there are.
-fn groups(table: &Table, cleaned: &Cleaned) -> (Vec<u32>, usize) {
-    let Some(groups) = &table.groups else { return (vec![0; cleaned.events.len()], 0) };
-    let (mut numbers, mut count) = (Vec::with_capacity(cleaned.events.len()), 0);
+fn groups(table: &Table, cleaned: &Cleaned, store: &Store) -> Result<(Column<u32>, usize)> {
+    let Some(groups) = &table.groups else {
+        return Ok((Column::collect(store, cleaned.rows.iter().map(|_| 0))?, 0));
+    };
+    let (mut numbers, mut count) = (Spool::new(store), 0);
     for sequence in cleaned.offsets.windows(2) {
-        let ids = cleaned.events[sequence[0]..sequence[1]].iter().map(|event| groups.ids[event.row as usize]);
+        let rows = &cleaned.rows[sequence[0] as usize..sequence[1] as usize];
         let (mut number, mut last) = (0, None);
-        for id in ids {
+        for id in rows.iter().map(|&row| groups.ids[row as usize]) {
             number += u32::from(last.is_some_and(|last| last != id));
             last = Some(id);
-            numbers.push(number);
+            numbers.push(number)?;
         }
         count += number as usize + 1;
     }
-    (numbers, count)
+    Ok((numbers.finish()?, count))
 }

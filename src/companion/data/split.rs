@@ -1,25 +1,29 @@
 //! What each event is used for.
 
-use super::clean::Event;
+use super::clean::Cleaned;
+use super::column::{Column, Store};
 use super::dataset::Part;
 use crate::companion::config::{SplitConfig, SplitKind};
 use anyhow::{Result, ensure};
 
 /// Sequences with fewer events are learned from as a whole when one is left out.
-const SHORTEST_TO_LEAVE_ONE_OUT: usize = 3;
+const SHORTEST_TO_LEAVE_ONE_OUT: u64 = 3;
 
-/// Each event's part: `[events]`.
-pub fn parts(config: &SplitConfig, events: &[Event], offsets: &[usize]) -> Vec<Part> {
+/// Each event's part, `[events]`, by when its group began.
+///
+/// # Errors
+/// When the disk refuses.
+pub fn parts(config: &SplitConfig, cleaned: &Cleaned, store: &Store) -> Result<Column<Part>> {
     match (config.kind, config.validation_from, config.test_from) {
-        (SplitKind::Time, Some(validation), Some(test)) => events
-            .iter()
-            .map(|event| match event.begun {
+        (SplitKind::Time, Some(validation), Some(test)) => {
+            let part = |&begun: &i64| match begun {
                 begun if begun >= test.milliseconds => Part::Test,
                 begun if begun >= validation.milliseconds => Part::Validation,
                 _ => Part::Train,
-            })
-            .collect(),
-        _ => leave_one_out(offsets),
+            };
+            Column::collect(store, cleaned.begun.iter().map(part))
+        }
+        _ => Column::collect(store, cleaned.offsets.windows(2).flat_map(|pair| leave_one_out(pair[1] - pair[0]))),
     }
 }
 
@@ -42,14 +46,11 @@ pub fn check(config: &SplitConfig, parts: &[Part]) -> Result<()> {
     Ok(())
 }
 
-fn leave_one_out(offsets: &[usize]) -> Vec<Part> {
-    let mut parts = vec![Part::Train; offsets.last().copied().unwrap_or(0)];
-    for sequence in offsets.windows(2) {
-        let (start, end) = (sequence[0], sequence[1]);
-        if end - start >= SHORTEST_TO_LEAVE_ONE_OUT {
-            parts[end - 1] = Part::Test;
-            parts[end - 2] = Part::Validation;
-        }
-    }
-    parts
+/// The parts of a sequence of so many events.
+fn leave_one_out(len: u64) -> impl Iterator<Item = Part> {
+    (0..len).map(move |place| match len - place {
+        1 if len >= SHORTEST_TO_LEAVE_ONE_OUT => Part::Test,
+        2 if len >= SHORTEST_TO_LEAVE_ONE_OUT => Part::Validation,
+        _ => Part::Train,
+    })
 }

@@ -1,5 +1,7 @@
-//! A log's rows in memory: columns of numbers, with each name stored once.
+//! A log's rows: columns of numbers, with each name stored once.
 
+use super::column::{Column, Spool, Store};
+use super::names::{MISSING, Names};
 use super::read::{Cell, Row, Source};
 use super::report::Rule;
 use super::side::Side;
@@ -7,11 +9,7 @@ use super::time::TimeColumn;
 use crate::companion::config::{Config, FieldChoice, FieldConfig};
 use crate::event::NO_TIME;
 use anyhow::{Result, ensure};
-use std::collections::HashMap;
 use std::ops::ControlFlow;
-
-/// The number of a key that is missing.
-pub const MISSING: u32 = u32::MAX;
 
 /// All readable rows of a log, in its order.
 #[derive(Debug)]
@@ -29,31 +27,29 @@ pub struct Table {
     /// Each row's group, if the log has groups.
     pub groups: Option<Keys>,
     /// Each row's time in milliseconds or [`NO_TIME`], if the log has times.
-    pub times: Option<Vec<i64>>,
+    pub times: Option<Column<i64>>,
     /// The further fields, in the schema's order.
     pub fields: Vec<FieldColumn>,
 }
 
 /// A column of keys.
 #[derive(Debug, Default)]
-pub struct Keys {
+pub struct Keys<Ids = Column<u32>> {
     /// The keys, by number.
-    pub names: Vec<String>,
+    pub names: Names,
     /// Each row's key as a number, or [`MISSING`].
-    pub ids: Vec<u32>,
-    numbers: HashMap<String, u32>,
-    scratch: String,
+    pub ids: Ids,
 }
 
 /// A further field's column.
 #[derive(Debug)]
-pub enum FieldColumn {
+pub enum FieldColumn<Ids = Column<u32>, Values = Column<f32>> {
     /// Names.
-    Category(Keys),
+    Category(Keys<Ids>),
     /// Numbers; NaN is missing.
     Number {
         /// The numbers.
-        values: Vec<f32>,
+        values: Values,
         /// How many cells were no numbers.
         broken: u64,
         /// The first of them.
@@ -61,45 +57,33 @@ pub enum FieldColumn {
     },
 }
 
-impl Keys {
-    /// Adds a row.
-    pub fn push(&mut self, cell: &Cell<'_>) {
-        self.scratch.clear();
-        let id = if cell.write(&mut self.scratch) { self.number() } else { MISSING };
-        self.ids.push(id);
+type GrowingKeys = Keys<Spool<u32>>;
+type GrowingField = FieldColumn<Spool<u32>, Spool<f32>>;
+
+impl GrowingKeys {
+    fn new(store: &Store) -> Self {
+        Self { names: Names::default(), ids: Spool::new(store) }
     }
 
-    fn number(&mut self) -> u32 {
-        if let Some(&id) = self.numbers.get(&self.scratch) {
-            return id;
-        }
-        let id = self.names.len() as u32;
-        self.names.push(self.scratch.clone());
-        self.numbers.insert(self.scratch.clone(), id);
-        id
+    fn push(&mut self, cell: &Cell<'_>) -> Result<()> {
+        self.ids.push(self.names.take(cell))
     }
 
-    /// Where each key stands among all keys in byte order: `[keys]`.
-    pub fn ranks(&self) -> Vec<u32> {
-        let mut order: Vec<u32> = (0..self.names.len() as u32).collect();
-        order.sort_unstable_by_key(|&id| &self.names[id as usize]);
-        let mut ranks = vec![0; order.len()];
-        for (rank, id) in order.into_iter().enumerate() {
-            ranks[id as usize] = rank as u32;
-        }
-        ranks
+    fn finish(mut self) -> Result<Keys> {
+        self.names.close();
+        Ok(Keys { names: self.names, ids: self.ids.finish()? })
     }
 }
 
-impl FieldColumn {
-    fn new(kind: FieldChoice) -> Self {
+impl GrowingField {
+    fn new(kind: FieldChoice, store: &Store) -> Self {
         match kind {
-            FieldChoice::Category => Self::Category(Keys::default()),
-            FieldChoice::Number => Self::Number { values: vec![], broken: 0, first_broken: None },
+            FieldChoice::Category => Self::Category(Keys::new(store)),
+            FieldChoice::Number => Self::Number { values: Spool::new(store), broken: 0, first_broken: None },
         }
     }
 
-    fn push(&mut self, cell: &Cell<'_>) {
+    fn push(&mut self, cell: &Cell<'_>) -> Result<()> {
         match self {
             Self::Category(keys) => keys.push(cell),
             Self::Number { values, broken, first_broken } => {
@@ -113,11 +97,22 @@ impl FieldColumn {
                         text
                     });
                 }
-                values.push(number.map_or(f32::NAN, |number| number as f32));
+                values.push(number.map_or(f32::NAN, |number| number as f32))
             }
         }
     }
 
+    fn finish(self) -> Result<FieldColumn> {
+        Ok(match self {
+            Self::Category(keys) => FieldColumn::Category(keys.finish()?),
+            Self::Number { values, broken, first_broken } => {
+                FieldColumn::Number { values: values.finish()?, broken, first_broken }
+            }
+        })
+    }
+}
+
+impl FieldColumn {
     /// A row's value as bits: equal bits are equal values, missing ones too.
     pub fn bits(&self, row: usize) -> u32 {
         match self {
@@ -127,12 +122,18 @@ impl FieldColumn {
     }
 
     /// The column of all rows from the column of all keys: a row has its key's value.
-    fn spread(mut self, ids: &[u32]) -> Self {
+    fn spread(mut self, ids: &[u32], store: &Store) -> Result<Self> {
         match &mut self {
-            Self::Category(keys) => keys.ids = ids.iter().map(|&id| at(&keys.ids, id).unwrap_or(MISSING)).collect(),
-            Self::Number { values, .. } => *values = ids.iter().map(|&id| at(values, id).unwrap_or(f32::NAN)).collect(),
+            Self::Category(keys) => {
+                let spread = ids.iter().map(|&id| at(&keys.ids, id).unwrap_or(MISSING));
+                keys.ids = Column::collect(store, spread)?;
+            }
+            Self::Number { values, .. } => {
+                let spread = ids.iter().map(|&id| at(values, id).unwrap_or(f32::NAN));
+                *values = Column::collect(store, spread)?;
+            }
         }
-        self
+        Ok(self)
     }
 }
 
@@ -144,21 +145,22 @@ fn at<T: Copy>(values: &[T], id: u32) -> Option<T> {
 ///
 /// # Errors
 /// Names the file, the place, what was expected and what was found.
-pub fn read(config: &Config, source: &Source, sides: &[Side]) -> Result<Table> {
+pub fn read(config: &Config, source: &Source, sides: &[Side], store: &Store) -> Result<Table> {
     let sequence = &config.sequence;
     let joined = |field: &FieldConfig| sides.iter().find(|side| side.column(&field.name).is_some());
 
-    let mut sequences = Keys::default();
-    let mut items = Keys::default();
-    let mut groups = sequence.group.as_ref().map(|_| Keys::default());
-    let mut times = sequence.time.as_ref().map(|_| TimeColumn::new(sequence.time_unit.clone()));
-    let mut own: Vec<FieldColumn> = config
+    let mut sequences = GrowingKeys::new(store);
+    let mut items = GrowingKeys::new(store);
+    let mut groups = sequence.group.as_ref().map(|_| GrowingKeys::new(store));
+    let mut times = sequence.time.as_ref().map(|_| TimeColumn::new(sequence.time_unit.clone(), store));
+    let mut own: Vec<GrowingField> = config
         .fields
         .iter()
         .filter(|field| joined(field).is_none())
-        .map(|field| FieldColumn::new(field.kind))
+        .map(|field| GrowingField::new(field.kind, store))
         .collect();
-    let mut ons: Vec<Keys> = sides.iter().filter(|side| side.on.is_some()).map(|_| Keys::default()).collect();
+    let mut ons: Vec<GrowingKeys> =
+        sides.iter().filter(|side| side.on.is_some()).map(|_| GrowingKeys::new(store)).collect();
 
     let mut wanted: Vec<&str> = vec![&config.item.column];
     wanted.extend(sequence.key.as_deref());
@@ -168,45 +170,53 @@ pub fn read(config: &Config, source: &Source, sides: &[Side]) -> Result<Table> {
     wanted.extend(sides.iter().filter_map(|side| side.on.as_deref()));
 
     let (mut rows, mut broken, mut first_broken) = (0, 0, None);
+    let mut push = |cells: &[Cell<'_>]| -> Result<()> {
+        rows += 1;
+        let mut cells = cells.iter();
+        let mut next = || cells.next().unwrap_or(&Cell::Missing);
+        items.push(next())?;
+        sequences.push(if sequence.key.is_some() { next() } else { &Cell::Text("log") })?;
+        groups.iter_mut().try_for_each(|groups| groups.push(next()))?;
+        times.iter_mut().try_for_each(|times| times.push(next()))?;
+        own.iter_mut().try_for_each(|field| field.push(next()))?;
+        ons.iter_mut().try_for_each(|on| on.push(next()))
+    };
+    let mut pushed = Ok(());
     source.read(&wanted, &mut |row| {
         match row {
             Row::Broken(reason) => {
                 broken += 1;
                 first_broken.get_or_insert_with(|| reason.to_owned());
             }
-            Row::Cells(cells) => {
-                rows += 1;
-                let mut cells = cells.iter();
-                let mut next = || cells.next().unwrap_or(&Cell::Missing);
-                items.push(next());
-                sequences.push(if sequence.key.is_some() { next() } else { &Cell::Text("log") });
-                groups.iter_mut().for_each(|groups| groups.push(next()));
-                times.iter_mut().for_each(|times| times.push(next()));
-                own.iter_mut().for_each(|field| field.push(next()));
-                ons.iter_mut().for_each(|on| on.push(next()));
-            }
+            Row::Cells(cells) => pushed = push(cells),
         }
-        ControlFlow::Continue(())
+        if pushed.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
     })?;
+    pushed?;
     ensure!(u32::try_from(rows).is_ok(), "{rows} rows, expected fewer than 4 billion: split the log");
+
+    let (sequences, items) = (sequences.finish()?, items.finish()?);
+    let ons = ons.into_iter().map(Keys::finish).collect::<Result<Vec<_>>>()?;
 
     let mut own = own.into_iter();
     let mut fields = vec![];
     for field in &config.fields {
         let column = match joined(field) {
-            None => own.next(),
+            None => own.next().map(FieldColumn::finish).transpose()?,
             Some(side) => {
                 let before = sides.iter().take_while(|other| !std::ptr::eq(*other, side));
                 let on = before.filter(|other| other.on.is_some()).count();
                 let keys = if side.on.is_some() { &ons[on] } else { &items };
-                let mut column = FieldColumn::new(field.kind);
-                keys.names.iter().for_each(|key| column.push(&side.cell(key, &field.name)));
-                Some(column.spread(&keys.ids))
+                let mut column = GrowingField::new(field.kind, store);
+                keys.names.iter().try_for_each(|key| column.push(&side.cell(key, &field.name)))?;
+                Some(column.finish()?.spread(&keys.ids, store)?)
             }
         };
         fields.extend(column);
     }
-    Ok(Table { rows, broken, first_broken, sequences, items, groups, times: times.map(TimeColumn::finish), fields })
+    let groups = groups.map(Keys::finish).transpose()?;
+    let times = times.map(|times| times.finish(store)).transpose()?;
+    Ok(Table { rows, broken, first_broken, sequences, items, groups, times, fields })
 }
 
 impl Table {

@@ -1,8 +1,10 @@
 //! Times as logs write them, in milliseconds since 1970.
 
+use super::column::{Column, Spool, Store};
 use super::read::Cell;
 use crate::companion::config::{Moment, TimeUnit};
 use crate::event::NO_TIME;
+use anyhow::Result;
 use jiff::Timestamp;
 use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
@@ -12,8 +14,10 @@ use jiff::tz::TimeZone;
 pub struct TimeColumn {
     unit: TimeUnit,
     /// Milliseconds; a number in the log's own unit where `raw` is set; NaN where the cell is no time.
-    values: Vec<f64>,
-    raw: Vec<bool>,
+    values: Spool<f64>,
+    raw: Spool<bool>,
+    /// The sizes of the first raw numbers, but for 0.
+    sizes: Vec<f64>,
 }
 
 /// How many numbers decide on the unit.
@@ -23,12 +27,15 @@ const LIMIT: f64 = 253_402_207_200_000.0;
 
 impl TimeColumn {
     /// An empty column.
-    pub fn new(unit: TimeUnit) -> Self {
-        Self { unit, values: vec![], raw: vec![] }
+    pub fn new(unit: TimeUnit, store: &Store) -> Self {
+        Self { unit, values: Spool::new(store), raw: Spool::new(store), sizes: vec![] }
     }
 
     /// Adds a cell.
-    pub fn push(&mut self, cell: &Cell<'_>) {
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub fn push(&mut self, cell: &Cell<'_>) -> Result<()> {
         let (value, raw) = match *cell {
             Cell::Time(milliseconds) => (milliseconds as f64, false),
             Cell::Integer(number) => self.number(number as f64),
@@ -36,8 +43,11 @@ impl TimeColumn {
             Cell::Text(text) => self.text(text.trim()),
             Cell::Missing | Cell::Bool(_) => (f64::NAN, false),
         };
-        self.values.push(value);
-        self.raw.push(raw);
+        if raw && value.is_finite() && value != 0.0 && self.sizes.len() < SAMPLE {
+            self.sizes.push(value.abs());
+        }
+        self.values.push(value)?;
+        self.raw.push(raw)
     }
 
     fn number(&self, number: f64) -> (f64, bool) {
@@ -63,31 +73,32 @@ impl TimeColumn {
     }
 
     /// All times in milliseconds, [`NO_TIME`] where a cell is none.
-    pub fn finish(self) -> Vec<i64> {
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub fn finish(self, store: &Store) -> Result<Column<i64>> {
         let scale = match self.unit {
             TimeUnit::Seconds => 1000.0,
             TimeUnit::Milliseconds => 1.0,
             TimeUnit::Microseconds => 0.001,
-            TimeUnit::Auto => self.guessed_scale(),
+            TimeUnit::Auto => guessed_scale(self.sizes),
             TimeUnit::Iso | TimeUnit::Pattern(_) => 1.0,
         };
-        let milliseconds =
-            self.values.iter().zip(&self.raw).map(|(&value, &raw)| if raw { value * scale } else { value });
-        milliseconds.map(|time| if time.abs() < LIMIT { time.floor() as i64 } else { NO_TIME }).collect()
+        let (values, raw) = (self.values.finish()?, self.raw.finish()?);
+        let milliseconds = values.iter().zip(&raw).map(|(&value, &raw)| if raw { value * scale } else { value });
+        let times = milliseconds.map(|time| if time.abs() < LIMIT { time.floor() as i64 } else { NO_TIME });
+        Column::collect(store, times)
     }
+}
 
-    /// Milliseconds in one of the log's units: the median number lies within some thousand years of 1970.
-    fn guessed_scale(&self) -> f64 {
-        let numbers = self.values.iter().zip(&self.raw).filter(|(value, raw)| **raw && value.is_finite());
-        let mut sizes: Vec<f64> =
-            numbers.map(|(value, _)| value.abs()).filter(|&size| size > 0.0).take(SAMPLE).collect();
-        sizes.sort_unstable_by(f64::total_cmp);
-        match sizes.get(sizes.len() / 2) {
-            Some(&median) if median >= 1e17 => 1e-6,
-            Some(&median) if median >= 1e14 => 1e-3,
-            Some(&median) if median >= 1e11 => 1.0,
-            _ => 1000.0,
-        }
+/// Milliseconds in one of the log's units: the median number lies within some thousand years of 1970.
+fn guessed_scale(mut sizes: Vec<f64>) -> f64 {
+    sizes.sort_unstable_by(f64::total_cmp);
+    match sizes.get(sizes.len() / 2) {
+        Some(&median) if median >= 1e17 => 1e-6,
+        Some(&median) if median >= 1e14 => 1e-3,
+        Some(&median) if median >= 1e11 => 1.0,
+        _ => 1000.0,
     }
 }
 
@@ -113,9 +124,10 @@ mod tests {
     use super::*;
 
     fn times(unit: TimeUnit, cells: &[Cell<'_>]) -> Vec<i64> {
-        let mut column = TimeColumn::new(unit);
-        cells.iter().for_each(|cell| column.push(cell));
-        column.finish()
+        let store = Store::default();
+        let mut column = TimeColumn::new(unit, &store);
+        cells.iter().for_each(|cell| column.push(cell).unwrap());
+        column.finish(&store).unwrap().to_vec()
     }
 
     #[test]

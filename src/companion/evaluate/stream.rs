@@ -81,7 +81,7 @@ pub fn evaluate<S: Scorer>(
 /// The sequence that holds a place.
 pub(super) fn sequence_at(sequences: &Sequences, place: usize) -> usize {
     // Sequences may be empty: the last one that starts at or before the place holds it.
-    sequences.offsets.partition_point(|&start| start <= place) - 1
+    sequences.offsets.partition_point(|&start| start <= place as u64) - 1
 }
 
 /// Cuts ascending places into runs of one sequence each; sequences without a target are left out.
@@ -89,7 +89,7 @@ fn by_sequence<'a>(dataset: &Dataset, mut places: &'a [usize]) -> Vec<(usize, &'
     let mut work = Vec::new();
     while let Some(&first) = places.first() {
         let sequence = sequence_at(&dataset.sequences, first);
-        let end = dataset.sequences.offsets[sequence + 1];
+        let end = dataset.sequences.range(sequence).end;
         let (own, rest) = places.split_at(places.partition_point(|&place| place < end));
         work.push((sequence, own));
         places = rest;

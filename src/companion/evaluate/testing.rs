@@ -38,7 +38,7 @@ pub fn dataset(items: usize, filter_seen: FilterSeen, has_group: bool, sequences
     let events: Vec<Event> = sequences.concat();
     let mut offsets = vec![0];
     for sequence in sequences {
-        offsets.push(offsets[offsets.len() - 1] + sequence.len());
+        offsets.push(offsets[offsets.len() - 1] + sequence.len() as u64);
     }
     Dataset {
         schema: Schema {
@@ -51,12 +51,12 @@ pub fn dataset(items: usize, filter_seen: FilterSeen, has_group: bool, sequences
         vocab: Vocab::from_keys((0..items).map(|item| format!("{item:04}"))).unwrap(),
         sequences: Sequences {
             keys: (0..sequences.len()).map(|sequence| sequence.to_string()).collect(),
-            offsets,
-            items: events.iter().map(|event| event.item).collect(),
-            times: events.iter().map(|event| event.time).collect(),
-            groups: events.iter().map(|event| event.group).collect(),
-            fields: vec![],
-            parts: events.iter().map(|event| event.part).collect(),
+            offsets: offsets.into(),
+            items: events.iter().map(|event| event.item).collect::<Vec<_>>().into(),
+            times: events.iter().map(|event| event.time).collect::<Vec<_>>().into(),
+            groups: events.iter().map(|event| event.group).collect::<Vec<_>>().into(),
+            fields: vec![].into(),
+            parts: events.iter().map(|event| event.part).collect::<Vec<_>>().into(),
         },
         split: SplitKind::Time,
         item_table: ItemTable::default(),

@@ -1,9 +1,8 @@
-//! Cuts training sequences into windows and gathers what the head needs at each of their positions.
+//! Windows of training sequences, and what the head needs at each of their positions.
 
 use super::head::Position;
 use super::held_out::HeldOut;
 use super::optimizer::RowGradients;
-use super::random::{Purpose, stream};
 use super::vector::add_scaled;
 use crate::companion::data::{Dataset, Part};
 use crate::engine::counting::{Candidate, History};
@@ -11,8 +10,6 @@ use crate::engine::input::{self, Previous};
 use crate::event::NO_TIME;
 use crate::format::{FieldWeights, Neighbours, Weights};
 use crate::vocab::{ItemId, UNKNOWN_ITEM};
-use rand::RngExt;
-use rand::seq::SliceRandom;
 use std::ops::Range;
 
 /// A stretch of one sequence. Input 0 of a sequence is its start, input i its event i - 1; input i predicts event i.
@@ -22,48 +19,6 @@ pub struct Window {
     pub sequence: usize,
     /// Inputs, counted from the sequence's start.
     pub inputs: Range<usize>,
-}
-
-/// Windows that are sorted by length together: padding stays small and the order random.
-const STRETCH: usize = 2048;
-
-/// An epoch's windows, in batches of about `batch_events` events and of about equal length, in random order.
-///
-/// Each sequence is cut at a random offset, so that an event stands at another place in each epoch.
-pub fn epoch_batches(dataset: &Dataset, len: usize, batch_events: usize, seed: u64, epoch: u64) -> Vec<Vec<Window>> {
-    let mut rng = stream(seed, Purpose::Windows, epoch, 0);
-    let mut windows = Vec::new();
-    for sequence in 0..dataset.sequences.len() {
-        let range = dataset.sequences.range(sequence);
-        let trained = dataset.sequences.parts[range].iter().rposition(|&part| part == Part::Train);
-        let inputs = trained.map_or(0, |last| last + 1);
-        let offset = if inputs > len { rng.random_range(0..len) } else { len };
-        let mut start = 0;
-        while start < inputs {
-            let end = if start == 0 && offset > 0 { offset } else { start + len }.min(inputs);
-            windows.push(Window { sequence, inputs: start..end });
-            start = end;
-        }
-    }
-    windows.shuffle(&mut rng);
-    for stretch in windows.chunks_mut(STRETCH) {
-        stretch.sort_by_key(|window| window.inputs.len());
-    }
-    let mut batches = Vec::new();
-    let (mut batch, mut events) = (Vec::new(), 0);
-    for window in windows {
-        events += window.inputs.len();
-        batch.push(window);
-        if events >= batch_events {
-            batches.push(std::mem::take(&mut batch));
-            events = 0;
-        }
-    }
-    if !batch.is_empty() {
-        batches.push(batch);
-    }
-    batches.shuffle(&mut rng);
-    batches
 }
 
 /// One shard's windows, ready for encoder and head.

@@ -1,11 +1,12 @@
 //! The training loop: steps, validation after each epoch, early stopping, checkpoints.
 
 use super::average::Average;
+use super::batches::Batches;
 use super::calibrate::Calibration;
 use super::checkpoint::{self, Progress};
 use super::config::TrainConfig;
 use super::encoder::Encoder;
-use super::examples::{Window, epoch_batches};
+use super::examples::Window;
 use super::features::Features;
 use super::held_out::HeldOut;
 use super::journal::Journal;
@@ -151,7 +152,9 @@ impl State {
         let mut features = Features::begin(&mut weights, &dataset.item_features, &counts);
         start.apply(&mut weights);
         let mut optimizer = Optimizer::new(&weights);
-        let steps_per_epoch = epoch_batches(dataset, config.max_len, config.batch_events, config.seed, 0).len() as u64;
+        let batches = Batches::of_epoch(dataset, config.max_len, config.batch_events, config.seed, 0);
+        let steps_per_epoch = batches.len() as u64;
+        drop(batches);
         let mut average = Average::new(&weights, steps_per_epoch);
         let mut progress = Progress {
             epoch: 0,
@@ -194,13 +197,13 @@ impl State {
     fn epoch(&mut self, run: &Run<'_>, journal: &mut Journal, meter: &mut Meter) -> Result<bool> {
         let Run { dataset, config, .. } = *run;
         let epoch = self.progress.epoch;
-        let batches = epoch_batches(dataset, config.max_len, config.batch_events, config.seed, epoch);
+        let batches = Batches::of_epoch(dataset, config.max_len, config.batch_events, config.seed, epoch);
         let (mut loss, mut examples, mut steps, mut since) = (0.0, 0, 0, Instant::now());
         for batch in batches.iter().skip(self.progress.batch as usize) {
             if (run.stop)() {
                 return Ok(false);
             }
-            let done = self.step(run, batch)?;
+            let done = self.step(run, &batch)?;
             loss += done.loss;
             examples += done.examples;
             steps += 1;

@@ -6,6 +6,7 @@
 //! that a resumed run is equal to the bit.
 
 mod average;
+mod batches;
 mod calibrate;
 mod checkpoint;
 mod config;

@@ -14,6 +14,9 @@ pub const FOLDS: usize = 5;
 /// Events less than this far apart count as met together, where there are no groups.
 const REACH: usize = 10;
 
+/// Occurrences of items that are held at once, of twelve bytes; of more, the events are gone through again.
+const HELD: usize = 1 << 23;
+
 /// What counts as a neighbour, and how much.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Rule {
@@ -58,97 +61,141 @@ pub fn most(dataset: &Dataset, config: &TrainConfig) -> usize {
 /// occurrence of the item. Both are divided by the neighbour's relative frequency to the power of `lift`; where the rule
 /// fades, occurrences of the item are weighed by their age.
 pub fn count(dataset: &Dataset, context: Context, rule: Rule, most: usize, counted: Counted) -> Neighbours {
-    let spans = spans(dataset, context, counted);
-    let occurrences = Occurrences::of(dataset, &spans);
-    let items = dataset.vocab.len();
-    let lift = occurrences.lift(rule.lift);
+    count_by(HELD, dataset, context, rule, most, counted)
+}
+
+/// Holds at most so many occurrences at once, unless one item has more.
+fn count_by(held: usize, dataset: &Dataset, context: Context, rule: Rule, most: usize, counted: Counted) -> Neighbours {
+    let spans = Spans { dataset, context, counted };
+    let counts = spans.item_counts();
+    let lift = lift(&counts, rule.lift);
     let fading = rule.fades.then(|| Fading::of(dataset)).flatten();
-    let rows: Vec<Vec<(u32, f32)>> = (0..items)
-        .into_par_iter()
-        .map_init(
+    let mut rows: Vec<Vec<(u32, f32)>> = Vec::with_capacity(counts.len());
+    for items in stretches(&counts, held) {
+        let occurrences = Occurrences::of(&spans, &counts, items.clone());
+        rows.par_extend(items.into_par_iter().map_init(
             || Tally {
                 dataset,
                 context,
                 backward: rule.backward,
                 fading: fading.as_ref(),
-                spans: &spans,
                 lift: &lift,
-                sums: vec![0.0; items],
+                sums: vec![0.0; counts.len()],
                 touched: Vec::new(),
             },
             |tally, item| tally.row(occurrences.of_item(item), item as u32, most),
-        )
-        .collect();
+        ));
+    }
     pack(&rows)
 }
 
 /// The stretches of counted events within which items count as met together.
-fn spans(dataset: &Dataset, context: Context, counted: Counted) -> Vec<Range<usize>> {
-    let sequences = &dataset.sequences;
-    let counts = |sequence: usize, place: usize| {
-        sequences.parts[place] == Part::Train
-            && match counted {
-                Counted::All => true,
-                Counted::WithoutFold(fold) => sequence % FOLDS != fold,
-                Counted::Before(time) => sequences.times[place] < time,
-            }
-    };
-    let mut spans = Vec::new();
-    for sequence in 0..sequences.len() {
-        let mut start: Option<usize> = None;
-        let range = sequences.range(sequence);
-        for place in range.clone() {
-            let is_counted = counts(sequence, place);
-            let goes_on = start.is_some_and(|start| {
-                is_counted && (context == Context::LastEvents || sequences.groups[start] == sequences.groups[place])
-            });
-            if !goes_on {
-                spans.extend(start.take().map(|start| start..place));
-                start = is_counted.then_some(place);
-            }
-        }
-        spans.extend(start.map(|start| start..range.end));
-    }
-    spans
+struct Spans<'a> {
+    dataset: &'a Dataset,
+    context: Context,
+    counted: Counted,
 }
 
-/// Where each item occurs: span and place, by item.
+impl Spans<'_> {
+    fn for_each(&self, mut take: impl FnMut(Range<usize>)) {
+        let Self { dataset, context, counted } = *self;
+        let sequences = &dataset.sequences;
+        let (parts, times, groups) = (&sequences.parts[..], &sequences.times[..], &sequences.groups[..]);
+        let counts = |sequence: usize, place: usize| {
+            parts[place] == Part::Train
+                && match counted {
+                    Counted::All => true,
+                    Counted::WithoutFold(fold) => sequence % FOLDS != fold,
+                    Counted::Before(time) => times[place] < time,
+                }
+        };
+        for sequence in 0..sequences.len() {
+            let mut start: Option<usize> = None;
+            let range = sequences.range(sequence);
+            for place in range.clone() {
+                let is_counted = counts(sequence, place);
+                let goes_on = start.is_some_and(|start| {
+                    is_counted && (context == Context::LastEvents || groups[start] == groups[place])
+                });
+                if !goes_on {
+                    start.take().into_iter().for_each(|start| take(start..place));
+                    start = is_counted.then_some(place);
+                }
+            }
+            start.into_iter().for_each(|start| take(start..range.end));
+        }
+    }
+
+    /// How often each item is counted: `[items]`.
+    fn item_counts(&self) -> Vec<u32> {
+        let all = &self.dataset.sequences.items[..];
+        let mut counts = vec![0; self.dataset.vocab.len()];
+        self.for_each(|span| all[span].iter().for_each(|&item| counts[item as usize] += 1));
+        counts
+    }
+}
+
+/// What a neighbour's weight is multiplied with, `[items]`: 1 for an item of mean frequency.
+fn lift(counts: &[u32], power: f32) -> Vec<f32> {
+    let total: usize = counts.iter().map(|&count| count as usize).sum();
+    let mean = total as f32 / counts.len().max(1) as f32;
+    counts.iter().map(|&count| (mean / count.max(1) as f32).powf(power)).collect()
+}
+
+/// Cuts the items into stretches that are counted at most so often, unless one item is.
+fn stretches(counts: &[u32], most: usize) -> Vec<Range<usize>> {
+    let mut stretches = Vec::new();
+    let (mut start, mut sum) = (0, 0);
+    for (item, &count) in counts.iter().enumerate() {
+        if item > start && sum + count as usize > most {
+            stretches.push(start..item);
+            (start, sum) = (item, 0);
+        }
+        sum += count as usize;
+    }
+    stretches.push(start..counts.len());
+    stretches
+}
+
+/// Where each of some items occurs, by item.
 struct Occurrences {
+    first: usize,
     offsets: Vec<usize>,
-    places: Vec<(u32, usize)>,
+    places: Vec<Occurrence>,
+}
+
+/// A place and the span that holds it; a log has fewer than 4 billion events.
+#[derive(Clone, Copy, Default)]
+struct Occurrence {
+    start: u32,
+    place: u32,
+    end: u32,
 }
 
 impl Occurrences {
-    fn of(dataset: &Dataset, spans: &[Range<usize>]) -> Self {
-        let all = &dataset.sequences.items;
-        let mut offsets = vec![0; dataset.vocab.len() + 1];
-        for place in spans.iter().cloned().flatten() {
-            offsets[all[place] as usize + 1] += 1;
-        }
-        for item in 1..offsets.len() {
-            offsets[item] += offsets[item - 1];
+    fn of(spans: &Spans<'_>, counts: &[u32], of: Range<usize>) -> Self {
+        let mut offsets = vec![0];
+        for item in of.clone() {
+            offsets.push(offsets[item - of.start] + counts[item] as usize);
         }
         let mut next = offsets.clone();
-        let mut places = vec![(0, 0); offsets.last().copied().unwrap_or(0)];
-        for (span, range) in spans.iter().enumerate() {
-            for place in range.clone() {
-                let slot = &mut next[all[place] as usize];
-                places[*slot] = (span as u32, place);
-                *slot += 1;
+        let mut places = vec![Occurrence::default(); offsets[of.len()]];
+        let all = &spans.dataset.sequences.items[..];
+        spans.for_each(|span| {
+            for place in span.clone() {
+                let item = all[place] as usize;
+                if of.contains(&item) {
+                    let slot = &mut next[item - of.start];
+                    places[*slot] = Occurrence { start: span.start as u32, place: place as u32, end: span.end as u32 };
+                    *slot += 1;
+                }
             }
-        }
-        Self { offsets, places }
+        });
+        Self { first: of.start, offsets, places }
     }
 
-    /// What a neighbour's weight is multiplied with, `[items]`: 1 for an item of mean frequency.
-    fn lift(&self, power: f32) -> Vec<f32> {
-        let mean = self.places.len() as f32 / (self.offsets.len() - 1).max(1) as f32;
-        let count = |pair: &[usize]| (pair[1] - pair[0]).max(1) as f32;
-        self.offsets.windows(2).map(|pair| (mean / count(pair)).powf(power)).collect()
-    }
-
-    fn of_item(&self, item: usize) -> &[(u32, usize)] {
-        &self.places[self.offsets[item]..self.offsets[item + 1]]
+    fn of_item(&self, item: usize) -> &[Occurrence] {
+        &self.places[self.offsets[item - self.first]..self.offsets[item - self.first + 1]]
     }
 }
 
@@ -179,20 +226,19 @@ struct Tally<'a> {
     context: Context,
     backward: f32,
     fading: Option<&'a Fading>,
-    spans: &'a [Range<usize>],
-    /// See [`Occurrences::lift`].
+    /// See [`lift`].
     lift: &'a [f32],
     sums: Vec<f32>,
     touched: Vec<u32>,
 }
 
 impl Tally<'_> {
-    fn row(&mut self, occurrences: &[(u32, usize)], item: u32, most: usize) -> Vec<(u32, f32)> {
-        let Self { dataset, context, backward, fading, spans, lift, .. } = *self;
-        let items = &dataset.sequences.items;
+    fn row(&mut self, occurrences: &[Occurrence], item: u32, most: usize) -> Vec<(u32, f32)> {
+        let Self { dataset, context, backward, fading, lift, .. } = *self;
+        let items = &dataset.sequences.items[..];
         let mut total = 0.0;
-        for &(span, place) in occurrences {
-            let span = spans[span as usize].clone();
+        for &Occurrence { start, place, end } in occurrences {
+            let (span, place) = (start as usize..end as usize, place as usize);
             let weight = fading.map_or(1.0, |fading| fading.weight(dataset.sequences.times[place]));
             total += weight;
             match context {
@@ -220,6 +266,8 @@ impl Tally<'_> {
         if row.len() > most {
             row.select_nth_unstable_by(most, better);
             row.truncate(most);
+            // A popular item has met many thousands.
+            row.shrink_to_fit();
         }
         row.sort_unstable_by(better);
         row
@@ -246,4 +294,30 @@ fn pack(rows: &[Vec<(u32, f32)>]) -> Neighbours {
         packed.offsets.push(packed.items.len() as u32);
     }
     packed
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::companion::evaluate::testing::{Event, dataset};
+    use crate::schema::FilterSeen;
+
+    #[test]
+    fn how_many_occurrences_are_held_changes_nothing() {
+        let sequences: Vec<Vec<Event>> = (0..40u32)
+            .map(|sequence| (0..9).map(|place| Event::train((sequence * 7 + place * place) % 23, place / 3)).collect())
+            .collect();
+        let log = dataset(24, FilterSeen::None, true, &sequences.iter().map(Vec::as_slice).collect::<Vec<_>>());
+        for context in [Context::OpenGroup, Context::LastEvents] {
+            for rule in rules(context) {
+                let table = |held| count_by(held, &log, context, rule, 4, Counted::WithoutFold(2));
+                let whole = table(HELD);
+                assert!(whole.items.len() > 40);
+                for held in [1, 50] {
+                    assert!(table(held) == whole, "{context:?}, {held}");
+                }
+            }
+        }
+        assert_eq!(stretches(&[3, 0, 4, 9, 1, 1], 7), [0..3, 3..4, 4..6]);
+    }
 }

@@ -3,9 +3,10 @@
 mod features;
 mod runs;
 
+use super::batches::Batches;
 use super::config::{Loss, NegativesDrawn, TrainConfig};
 use super::encoder::Encoder;
-use super::examples::{Window, epoch_batches};
+use super::examples::Window;
 use super::held_out::HeldOut;
 use super::negatives::Popularity;
 use super::neighbours::{self, Counted, Rule};
@@ -32,8 +33,9 @@ fn dataset(has_group: bool, filter_seen: FilterSeen) -> Dataset {
         Field { name: "kind".into(), kind: FieldKind::Category { values: vec!["a".into(), "b".into()] } },
         Field { name: "price".into(), kind: FieldKind::Number { mean: 0.0, std: 1.0 } },
     ];
-    let mut sequences = Sequences { offsets: vec![0], ..Sequences::default() };
-    for sequence in 0..30 {
+    let mut sequences = Sequences { offsets: vec![0].into(), ..Sequences::default() };
+    sequences.keys = (0..30).map(|sequence| sequence.to_string()).collect();
+    for _ in 0..30 {
         let (mut time, mut group) = (0, 0);
         let mut open = Vec::new();
         for _ in 0..rng.random_range(3..20) {
@@ -47,15 +49,14 @@ fn dataset(has_group: bool, filter_seen: FilterSeen) -> Dataset {
                 continue;
             }
             open.push(item);
-            sequences.items.push(item);
-            sequences.times.push(time);
-            sequences.groups.push(if has_group { group } else { 0 });
-            sequences.fields.push(rng.random_range(0..3) as f32);
-            sequences.fields.push(if rng.random() { f32::NAN } else { rng.random() });
-            sequences.parts.push(Part::Train);
+            sequences.items.to_mut().push(item);
+            sequences.times.to_mut().push(time);
+            sequences.groups.to_mut().push(if has_group { group } else { 0 });
+            sequences.fields.to_mut().push(rng.random_range(0..3) as f32);
+            sequences.fields.to_mut().push(if rng.random() { f32::NAN } else { rng.random() });
+            sequences.parts.to_mut().push(Part::Train);
         }
-        sequences.keys.push(format!("{sequence}"));
-        sequences.offsets.push(sequences.items.len());
+        sequences.offsets.to_mut().push(sequences.items.len() as u64);
     }
     Dataset {
         schema: Schema { has_time: true, has_group, filter_seen, fields, tasks: vec![Task::NextItem] },
@@ -186,7 +187,7 @@ fn losses(dataset: &Dataset, config: &TrainConfig) -> (f64, f64) {
 fn without_repeats(dataset: &mut Dataset) {
     for sequence in 0..dataset.sequences.len() {
         for (place, item) in dataset.sequences.range(sequence).zip(0..) {
-            dataset.sequences.items[place] = item;
+            dataset.sequences.items.to_mut()[place] = item;
         }
     }
 }
@@ -304,7 +305,7 @@ fn item_gradients(config: &TrainConfig) {
 fn an_epoch_predicts_every_event_once_in_steps_of_about_the_asked_size() {
     let dataset = dataset(true, FilterSeen::Group);
     for epoch in 0..3 {
-        let batches = epoch_batches(&dataset, 7, 20, 1, epoch);
+        let batches: Vec<Vec<Window>> = Batches::of_epoch(&dataset, 7, 20, 1, epoch).iter().collect();
         let mut predicted = vec![0; dataset.sequences.items.len()];
         for window in batches.iter().flatten() {
             assert!((1..=7).contains(&window.inputs.len()));

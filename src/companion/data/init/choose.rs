@@ -2,7 +2,7 @@
 
 use super::sample::{Column, Sample};
 use crate::companion::config::{Moment, TimeUnit};
-use crate::companion::data::table::MISSING;
+use crate::companion::data::names::MISSING;
 use crate::companion::data::time::parse_pattern;
 use std::collections::{HashMap, HashSet};
 

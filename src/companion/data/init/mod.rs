@@ -4,8 +4,9 @@ mod choose;
 mod sample;
 mod write;
 
+use super::column::{Column, Store};
+use super::names::MISSING;
 use super::read::{Cell, Format, Row, Source, events};
-use super::table::MISSING;
 use super::time::TimeColumn;
 use crate::companion::config::{Config, LogConfig, LogPath, Moment, TimeUnit};
 use crate::event::NO_TIME;
@@ -133,7 +134,7 @@ fn guesses(path: &Path, source: &Source, sample: &Sample) -> Result<Guesses> {
     let repeats = choose::repeats(sample, key_name, &item.value);
     let times = match &time {
         Some(Guess { value: (column, unit), .. }) => all_times(source, column, unit)?,
-        None => vec![],
+        None => Column::default(),
     };
     let idle_gap = idle_gap(sample, &times, key_name, group.is_some(), repeats);
     let fields = sample.columns.iter().filter(|column| !is_text && !taken.contains(&column.name.as_str()));
@@ -145,7 +146,7 @@ fn guesses(path: &Path, source: &Source, sample: &Sample) -> Result<Guesses> {
         idle_gap,
         min_count: min_count(sample, &item.value),
         fields,
-        split: split(sample, key_name, times),
+        split: split(sample, key_name, times.to_vec()),
         filter_seen: filter_seen(group.is_some(), repeats),
         key,
         time,
@@ -155,15 +156,18 @@ fn guesses(path: &Path, source: &Source, sample: &Sample) -> Result<Guesses> {
 }
 
 /// The times of the whole log: a split by time must know where the log ends.
-fn all_times(source: &Source, column: &str, unit: &TimeUnit) -> Result<Vec<i64>> {
-    let mut times = TimeColumn::new(unit.clone());
+fn all_times(source: &Source, column: &str, unit: &TimeUnit) -> Result<Column<i64>> {
+    let store = Store::default();
+    let mut times = TimeColumn::new(unit.clone(), &store);
+    let mut pushed = Ok(());
     source.read(&[column], &mut |row| {
         if let Row::Cells([cell]) = row {
-            times.push(cell);
+            pushed = times.push(cell);
         }
-        ControlFlow::Continue(())
+        if pushed.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
     })?;
-    Ok(times.finish())
+    pushed?;
+    times.finish(&store)
 }
 
 /// A log of clicks: events of one key follow each other within minutes, items come again, no column is a session.

@@ -1,7 +1,8 @@
 //! The first rows of a log, column by column.
 
+use crate::companion::data::names::MISSING;
 use crate::companion::data::read::{Cell, Row, Source};
-use crate::companion::data::table::{Keys, MISSING};
+use crate::companion::data::table::Keys;
 use anyhow::Result;
 use std::ops::ControlFlow;
 
@@ -25,7 +26,7 @@ pub struct Column {
     /// Its name.
     pub name: String,
     /// Its cells as text.
-    pub keys: Keys,
+    pub keys: Keys<Vec<u32>>,
     /// Whether the format itself says that these are times.
     pub holds_times: bool,
 }
@@ -52,7 +53,7 @@ impl Sample {
             sample.rows += 1;
             for (column, cell) in sample.columns.iter_mut().zip(cells) {
                 column.holds_times |= matches!(cell, Cell::Time(_));
-                column.keys.push(cell);
+                column.keys.ids.push(column.keys.names.take(cell));
             }
             ControlFlow::Continue(())
         })?;
@@ -78,7 +79,7 @@ impl Column {
 
     /// The share of the values there are that pass a test.
     pub fn share(&self, test: impl Fn(&str) -> bool) -> f64 {
-        let passes: Vec<bool> = self.keys.names.iter().map(|name| test(name)).collect();
+        let passes: Vec<bool> = self.keys.names.iter().map(test).collect();
         let passing = self.keys.ids.iter().filter(|&&id| id != MISSING && passes[id as usize]).count();
         passing as f64 / self.present().max(1) as f64
     }

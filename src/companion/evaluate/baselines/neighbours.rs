@@ -43,7 +43,7 @@ impl Neighbours {
                 || Row { sums: vec![0.0; items], touched: Vec::new() },
                 |row, item| {
                     let own = &places[starts[item]..starts[item + 1]];
-                    own.iter().for_each(|&place| row.add_neighbours(dataset, place, rule));
+                    own.iter().for_each(|&place| row.add_neighbours(dataset, place as usize, rule));
                     row.finish(item, rule, own.len())
                 },
             )
@@ -69,8 +69,9 @@ impl Neighbours {
     }
 }
 
-/// The places of the training events by item: where each item's begin, `[items + 1]`, and the places.
-fn occurrences(dataset: &Dataset) -> (Vec<usize>, Vec<usize>) {
+/// The places of the training events by item: where each item's begin, `[items + 1]`, and the places (a log has fewer than
+/// 4 billion events).
+fn occurrences(dataset: &Dataset) -> (Vec<usize>, Vec<u32>) {
     let item_at = |place: usize| dataset.sequences.items[place] as usize;
     let mut starts = vec![0; dataset.vocab.len() + 1];
     training_places(dataset).for_each(|place| starts[item_at(place) + 1] += 1);
@@ -80,7 +81,7 @@ fn occurrences(dataset: &Dataset) -> (Vec<usize>, Vec<usize>) {
     let mut next = starts.clone();
     let mut places = vec![0; next[next.len() - 1]];
     for place in training_places(dataset) {
-        places[next[item_at(place)]] = place;
+        places[next[item_at(place)]] = place as u32;
         next[item_at(place)] += 1;
     }
     (starts, places)

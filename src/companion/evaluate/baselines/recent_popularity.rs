@@ -13,14 +13,17 @@ const RECENT_PARTS: usize = 10;
 /// How often each item is met in recent training events; ties by popularity: `[items]`.
 pub fn recent_counts(dataset: &Dataset, popularity: &[f32]) -> Vec<f32> {
     let log = &dataset.sequences;
-    let places: Vec<usize> = training_places(dataset).collect();
-    let last = places.iter().map(|&place| log.times[place]).max().unwrap_or(NO_TIME);
-    let recent: Vec<usize> = if last == NO_TIME {
-        places[places.len() - places.len().div_ceil(RECENT_PARTS)..].to_vec()
+    let places = || training_places(dataset);
+    let last = places().map(|place| log.times[place]).max().unwrap_or(NO_TIME);
+    let items = dataset.vocab.len();
+    let mut counts = if last == NO_TIME {
+        let events = places().count();
+        let recent = places().skip(events - events.div_ceil(RECENT_PARTS));
+        count(recent.map(|place| log.items[place]), items)
     } else {
-        places.into_iter().filter(|&place| log.times[place] > last.saturating_sub(RECENT)).collect()
+        let recent = places().filter(|&place| log.times[place] > last.saturating_sub(RECENT));
+        count(recent.map(|place| log.items[place]), items)
     };
-    let mut counts = count(recent.iter().map(|&place| log.items[place]), dataset.vocab.len());
     counts.iter_mut().zip(tie_break(popularity)).for_each(|(count, tie)| *count += tie);
     counts
 }

@@ -115,11 +115,9 @@ fn too_few_sequences_train_and_ship_without_neighbours() {
         let bytes = std::fs::read(folder.path().join("checkpoints/best.safetensors")).unwrap();
         Model::from_bytes(&bytes).unwrap().weights.neighbours.items.len()
     };
-    let sequences = &mut dataset.sequences;
-    sequences.offsets.truncate(FOLDS + 1);
-    sequences.keys.truncate(FOLDS);
-    assert!(neighbours(&dataset) > 0);
-    dataset.sequences.keys.pop();
-    dataset.sequences.offsets.pop();
-    assert_eq!(neighbours(&dataset), 0);
+    for (sequences, has_neighbours) in [(FOLDS, true), (FOLDS - 1, false)] {
+        dataset.sequences.offsets.to_mut().truncate(sequences + 1);
+        dataset.sequences.keys = (0..sequences).map(|sequence| sequence.to_string()).collect();
+        assert_eq!(neighbours(&dataset) > 0, has_neighbours);
+    }
 }

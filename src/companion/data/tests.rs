@@ -1,0 +1,78 @@
+//! A log in small files and buckets is the log in memory.
+
+use super::column::Store;
+use super::{Dataset, read_log};
+use crate::companion::config::Config;
+use crate::companion::train::{Purpose, stream};
+use rand::RngExt;
+use std::fmt::Write;
+use std::path::Path;
+
+/// Visitors' rows in no order, with holes, repeats, ties, a robot and a key of many rows.
+fn write_log(folder: &Path) {
+    let mut random = stream(3, Purpose::Weights, 0, 0);
+    let mut text = String::from("user,time,basket,item,price,town\n");
+    for _ in 0..2000 {
+        let user = if random.random::<f32>() < 0.2 { 7 } else { random.random_range(0..90) };
+        let time = 1_600_000_000 + random.random_range(0..40) * if user == 5 { 1 } else { 1500 };
+        let (basket, item) = (random.random_range(0..4), random.random_range(0..30) * random.random_range(0..3));
+        let cell = |hole: bool, value: String| if hole { String::new() } else { value };
+        let mut hole = || random.random::<f32>() < 0.03;
+        let user = cell(hole(), format!("u{user}"));
+        let (time, item) = (cell(hole(), time.to_string()), cell(hole(), format!("i{item}")));
+        let basket = cell(hole(), format!("{user}b{basket}"));
+        let (price, town) = (cell(hole(), (item.len() * 2).to_string()), cell(hole(), format!("t{}", basket.len())));
+        writeln!(text, "{user},{time},{basket},{item},{price},{town}").unwrap();
+    }
+    text += "one,cell,too,many,for,a,row\n";
+    std::fs::write(folder.join("log.csv"), text).unwrap();
+    std::fs::write(folder.join("side.csv"), "item,weight\ni0,3\ni4,1.5\n").unwrap();
+}
+
+/// Bits, since no NaN is equal to another.
+fn take_fields(dataset: &mut Dataset) -> Vec<u32> {
+    std::mem::take(&mut dataset.sequences.fields).iter().map(|code| code.to_bits()).collect()
+}
+
+#[test]
+fn files_and_buckets_change_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    write_log(folder.path());
+    let fields = "[[field]]\nname = \"price\"\nkind = \"number\"\n[[field]]\nname = \"town\"\nkind = \"category\"\n\
+                  [[field]]\nname = \"weight\"\nkind = \"number\"\n\
+                  [[side]]\npath = \"side.csv\"\nkey = \"item\"\ncolumns = [\"weight\"]\n";
+    let by_time = "[split]\nkind = \"time\"\nvalidation_from = \"2020-09-13T20:00:00Z\"\ntest_from = \"2020-09-14T00:00:00Z\"\n\
+                   train_from = \"2020-09-13T13:00:00Z\"\n";
+    let (timed, grouped) = ("key = \"user\"\ntime = \"time\"\n", "group = \"basket\"\n");
+    let (robots, gap) = ("robot_events_per_hour = 20\n", "idle_gap = \"90m\"\n");
+    let cases = [
+        (timed.to_owned(), String::new()),
+        (format!("{timed}{grouped}"), by_time.to_owned()),
+        (format!("{timed}{robots}{gap}"), format!("{by_time}{fields}")),
+        (format!("{timed}{grouped}{gap}"), fields.to_owned()),
+        (format!("key = \"user\"\n{grouped}"), fields.to_owned()),
+        ("key = \"user\"\n".to_owned(), String::new()),
+        ("time = \"time\"\n".to_owned(), fields.to_owned()),
+    ];
+    for (sequence, more) in cases {
+        let toml = format!(
+            "[log]\npath = \"log.csv\"\n[sequence]\n{sequence}[item]\ncolumn = \"item\"\nmin_count = 12\n{more}"
+        );
+        let config = Config::parse(&toml, folder.path()).unwrap();
+        let load = |learned: Option<&Dataset>, store: &Store| read_log(&config, learned, store).unwrap();
+        let (mut whole, report) = load(None, &Store::default());
+        let dropped = |name: &str| report.rules.iter().find(|rule| rule.name == name).map_or(0, |rule| rule.rows);
+        assert!(["no item", "rare items", "unreadable rows"].iter().all(|rule| dropped(rule) > 0), "{report}");
+        assert!(dropped("robots") > 0 || !sequence.contains("robot"), "{report}");
+        assert!(report.rows_kept > 300 && !whole.sequences.items.is_mapped(), "{toml}{report}");
+        let fields = take_fields(&mut whole);
+        for bucket in [1, 150] {
+            let store = Store { folder: folder.path().to_owned(), memory: 64, bucket };
+            let (mut parts, other) = load(None, &store);
+            assert!(parts.sequences.items.is_mapped() && parts.sequences.parts.is_mapped());
+            assert_eq!(other, report, "{toml}");
+            assert!(take_fields(&mut parts) == fields && parts == whole, "{toml}");
+            assert_eq!(load(Some(&whole), &store).1, load(Some(&whole), &Store::default()).1);
+        }
+    }
+}
