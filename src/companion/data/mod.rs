@@ -1,5 +1,6 @@
 //! From a site's log to sequences of events: read, clean, put in order, split, encode.
 
+mod calendar;
 mod clean;
 mod dataset;
 mod encode;
@@ -123,9 +124,14 @@ fn read_log(config: &Config, learned: Option<&Dataset>) -> Result<(Dataset, Clea
 
 /// What an event of this log is.
 fn schema(config: &Config, table: &Table, cleaned: &Cleaned, parts: &[Part]) -> Result<Schema> {
+    let training = cleaned.events.iter().zip(parts).filter(|(_, part)| **part == Part::Train);
+    let times = training.map(|(event, _)| table.time(event.row as usize));
+    let (hour, weekday) = calendar::parts(config.sequence.calendar, times);
     let schema = Schema {
         has_time: table.times.is_some(),
         has_group: table.groups.is_some(),
+        hour,
+        weekday,
         filter_seen: config.evaluate.filter_seen,
         fields: encode::fields(&config.fields, &table.fields, &cleaned.events, parts),
         tasks: vec![Task::NextItem],

@@ -2,7 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::format::{Architecture, Context, Counting, EncoderKind};
-use crate::schema::Schema;
+use crate::schema::{FilterSeen, Schema};
 use serde::{Deserialize, Serialize};
 
 /// How a model is built and trained. Every value has a default; unknown keys are refused.
@@ -23,6 +23,9 @@ pub struct TrainConfig {
     /// How many events back attention looks, and the longest stretch of a sequence that is learned from at once.
     /// Default 64.
     pub max_len: usize,
+    /// Whether the encoder is told of each event how often its item was met before; never with `filter_seen = "all"`.
+    /// Default false: it gained nothing where it was measured.
+    pub repeat_counts: bool,
     /// The share of values dropped at the input and after each layer while training. Default: 0.5 where sequences have
     /// fewer than 20 training events on average, else 0.2.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -107,6 +110,7 @@ impl Default for TrainConfig {
             blocks: 2,
             feed_forward: 128,
             max_len: 64,
+            repeat_counts: false,
             dropout: None,
             epochs: 20,
             patience: 3,
@@ -135,7 +139,10 @@ impl Default for TrainConfig {
 impl TrainConfig {
     /// The model's sizes for a schema.
     pub fn architecture(&self, schema: &Schema) -> Architecture {
-        self.sizes(if schema.has_group { Context::OpenGroup } else { Context::LastEvents })
+        let context = if schema.has_group { Context::OpenGroup } else { Context::LastEvents };
+        // Where no item comes again there is nothing to tell.
+        let repeat_counts = self.repeat_counts && schema.filter_seen != FilterSeen::All;
+        Architecture { repeat_counts, ..self.sizes(context) }
     }
 
     fn sizes(&self, context: Context) -> Architecture {
@@ -148,6 +155,7 @@ impl TrainConfig {
             blocks: if counts { 0 } else { self.blocks },
             feed_forward: self.feed_forward,
             max_len: self.max_len,
+            repeat_counts: self.repeat_counts,
             counting: Counting {
                 decay: self.decay,
                 recency_epsilon: self.recency_epsilon,

@@ -7,9 +7,9 @@ use super::random::{Purpose, stream};
 use super::vector::add_scaled;
 use crate::companion::data::{Dataset, Part};
 use crate::engine::counting::{Candidate, History};
-use crate::engine::input::{self, Previous};
+use crate::engine::input::{self, Before, Previous};
 use crate::event::NO_TIME;
-use crate::format::{FieldWeights, Neighbours, Weights};
+use crate::format::{Neighbours, Weights};
 use crate::vocab::UNKNOWN_ITEM;
 use rand::RngExt;
 use rand::seq::SliceRandom;
@@ -75,6 +75,8 @@ pub struct Shard {
     pub input: Vec<f32>,
     /// When each input's event was, `[windows, len]`.
     pub times: Vec<i64>,
+    /// How often each input's item was met before, `[windows, len]`.
+    met: Vec<u32>,
     /// What to predict.
     pub positions: Vec<Position>,
     /// Own candidates of all positions.
@@ -98,25 +100,80 @@ impl Shard {
         self.input.resize(windows.len() * self.len * hidden, 0.0);
         self.times.clear();
         self.times.resize(windows.len() * self.len, NO_TIME);
+        self.met.clear();
+        self.met.resize(windows.len() * self.len, 0);
         self.positions.clear();
         self.candidates.clear();
-        for (row, window) in windows.iter().enumerate() {
+        for (number, window) in windows.iter().enumerate() {
             let first_event = dataset.sequences.range(window.sequence).start;
             history.reset();
             for place in first_event..first_event + window.inputs.start {
                 history.observe(dataset.sequences.event(place));
             }
-            for (column, input) in window.inputs.clone().enumerate() {
+            for (row, input) in (number * self.len..).zip(window.inputs.clone()) {
                 let place = first_event + input;
+                self.write_input(dataset, weights, history, first_event, input, row);
                 let neighbours = held_out.table(window.sequence, dataset.sequences.times[place]);
                 if dataset.sequences.parts[place] == part {
-                    self.predict(dataset, place, row * self.len + column, history, neighbours);
+                    self.predict(dataset, place, row, history, neighbours);
                 }
                 history.observe(dataset.sequences.event(place));
             }
-            for (place, input) in (row * self.len..).zip(window.inputs.clone()) {
-                let out = &mut self.input[place * hidden..(place + 1) * hidden];
-                self.times[place] = write_input(dataset, weights, first_event, input, out);
+        }
+    }
+
+    /// Writes an input and what it is made of; `history` has counted its event, but none after it.
+    fn write_input(
+        &mut self,
+        dataset: &Dataset,
+        weights: &Weights,
+        history: &History,
+        first_event: usize,
+        input: usize,
+        row: usize,
+    ) {
+        let hidden = weights.final_norm.len();
+        let out = &mut self.input[row * hidden..(row + 1) * hidden];
+        if input == 0 {
+            out.copy_from_slice(&weights.start);
+            return;
+        }
+        let place = first_event + input - 1;
+        let event = dataset.sequences.event(place);
+        let met = history.times_met(event.item) - 1;
+        input::write(weights, event, before(dataset, first_event, place, met), out);
+        (self.times[row], self.met[row]) = (event.time, met);
+    }
+
+    /// Takes the gradient of the input, `[windows, len, hidden]`, back to the tables that it was summed from.
+    pub fn backward(
+        &self,
+        dataset: &Dataset,
+        weights: &Weights,
+        windows: &[Window],
+        input_gradient: &[f32],
+        gradient: &mut Weights,
+        rows: &mut RowGradients,
+    ) {
+        let hidden = weights.final_norm.len();
+        if hidden == 0 {
+            return;
+        }
+        for (number, window) in windows.iter().enumerate() {
+            let first_event = dataset.sequences.range(window.sequence).start;
+            for (row, input) in (number * self.len..).zip(window.inputs.clone()) {
+                let part = &input_gradient[row * hidden..(row + 1) * hidden];
+                if input == 0 {
+                    add_scaled(&mut gradient.start, part, 1.0);
+                    continue;
+                }
+                let place = first_event + input - 1;
+                let event = dataset.sequences.event(place);
+                add_scaled(&mut rows.row_mut(event.item)[..hidden], part, (hidden as f32).sqrt());
+                let before = before(dataset, first_event, place, self.met[row]);
+                input::rows(weights, event, before, &mut |table, row, factor| {
+                    add_scaled(table.of_mut(gradient).row_mut(row), part, factor);
+                });
             }
         }
     }
@@ -137,63 +194,10 @@ impl Shard {
     }
 }
 
-/// Writes an input and tells its time.
-fn write_input(dataset: &Dataset, weights: &Weights, first_event: usize, input: usize, out: &mut [f32]) -> i64 {
-    if input == 0 {
-        out.copy_from_slice(&weights.start);
-        return NO_TIME;
-    }
-    let place = first_event + input - 1;
-    let event = dataset.sequences.event(place);
-    input::write(weights, event, previous(dataset, first_event, place), out);
-    event.time
-}
-
-fn previous(dataset: &Dataset, first_event: usize, place: usize) -> Option<Previous> {
-    (place > first_event).then(|| Previous {
+fn before(dataset: &Dataset, first_event: usize, place: usize, met: u32) -> Before {
+    let previous = (place > first_event).then(|| Previous {
         time: dataset.sequences.times[place - 1],
         same_group: dataset.schema.has_group && dataset.sequences.groups[place - 1] == dataset.sequences.groups[place],
-    })
-}
-
-/// Takes the gradient of a shard's input, `[windows, len, hidden]`, back to the tables that it was summed from.
-pub fn input_backward(
-    dataset: &Dataset,
-    windows: &[Window],
-    len: usize,
-    input_gradient: &[f32],
-    gradient: &mut Weights,
-    rows: &mut RowGradients,
-) {
-    let hidden = gradient.final_norm.len();
-    if hidden == 0 {
-        return;
-    }
-    for (row, window) in windows.iter().enumerate() {
-        let first_event = dataset.sequences.range(window.sequence).start;
-        let parts = input_gradient[row * len * hidden..(row + 1) * len * hidden].chunks_exact(hidden);
-        for (input, part) in window.inputs.clone().zip(parts) {
-            if input == 0 {
-                add_scaled(&mut gradient.start, part, 1.0);
-                continue;
-            }
-            let place = first_event + input - 1;
-            let event = dataset.sequences.event(place);
-            if event.item != UNKNOWN_ITEM {
-                add_scaled(&mut rows.row_mut(event.item)[..hidden], part, (hidden as f32).sqrt());
-            }
-            let gap = input::gap_bucket(previous(dataset, first_event, place), event.time);
-            add_scaled(gradient.gap.row_mut(gap), part, 1.0);
-            for (field, &code) in gradient.fields.iter_mut().zip(event.fields) {
-                match field {
-                    FieldWeights::Category(table) => {
-                        let row = input::category_row(table, code);
-                        add_scaled(table.row_mut(row), part, 1.0);
-                    }
-                    FieldWeights::Number { missing, .. } if code.is_nan() => add_scaled(missing, part, 1.0),
-                    FieldWeights::Number { weight, .. } => add_scaled(weight, part, code),
-                }
-            }
-        }
-    }
+    });
+    Before { previous, met }
 }

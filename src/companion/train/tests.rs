@@ -17,7 +17,7 @@ use crate::engine::counting::Rules;
 use crate::engine::cpu::{Cpu, Scalar};
 use crate::event::Upcoming;
 use crate::format::{EncoderKind, FORMAT_VERSION, ItemTable, Metadata, Model, Weights};
-use crate::schema::{Field, FieldKind, FilterSeen, Schema, Task};
+use crate::schema::{Field, FieldKind, FilterSeen, Number, NumberEncoding, Schema, Task};
 use crate::vocab::Vocab;
 use burn::tensor::Device;
 use rand::RngExt;
@@ -27,9 +27,15 @@ const ITEMS: usize = 40;
 
 fn dataset(has_group: bool, filter_seen: FilterSeen) -> Dataset {
     let mut rng = super::random::stream(7, super::random::Purpose::Weights, 9, 9);
+    let number = |name: &str, encoding, bounds: &[f32]| Field {
+        name: name.into(),
+        kind: FieldKind::Number(Number { mean: 0.0, std: 1.0, encoding, bounds: bounds.to_vec() }),
+    };
     let fields = vec![
         Field { name: "kind".into(), kind: FieldKind::Category { values: vec!["a".into(), "b".into()] } },
-        Field { name: "price".into(), kind: FieldKind::Number { mean: 0.0, std: 1.0 } },
+        number("price", NumberEncoding::Linear, &[]),
+        number("size", NumberEncoding::Buckets, &[-1.0, 0.0, 3.0]),
+        number("age", NumberEncoding::Periodic, &[]),
     ];
     let mut sequences = Sequences { offsets: vec![0], ..Sequences::default() };
     for sequence in 0..30 {
@@ -39,7 +45,7 @@ fn dataset(has_group: bool, filter_seen: FilterSeen) -> Dataset {
             if rng.random::<f32>() < 0.4 {
                 group += 1;
                 open.clear();
-                time += rng.random_range(0..1_000_000);
+                time += rng.random_range(0..60_000_000);
             }
             let item = rng.random_range(0..ITEMS as u32);
             if open.contains(&item) {
@@ -50,14 +56,25 @@ fn dataset(has_group: bool, filter_seen: FilterSeen) -> Dataset {
             sequences.times.push(time);
             sequences.groups.push(if has_group { group } else { 0 });
             sequences.fields.push(rng.random_range(0..3) as f32);
-            sequences.fields.push(if rng.random() { f32::NAN } else { rng.random() });
+            for scale in [1.0, 2.0, 4.0] {
+                let number = scale * rng.random::<f32>();
+                sequences.fields.push(if rng.random() { f32::NAN } else { number });
+            }
             sequences.parts.push(Part::Train);
         }
         sequences.keys.push(format!("{sequence}"));
         sequences.offsets.push(sequences.items.len());
     }
     Dataset {
-        schema: Schema { has_time: true, has_group, filter_seen, fields, tasks: vec![Task::NextItem] },
+        schema: Schema {
+            has_time: true,
+            has_group,
+            hour: true,
+            weekday: true,
+            filter_seen,
+            fields,
+            tasks: vec![Task::NextItem],
+        },
         vocab: Vocab::from_keys((0..ITEMS).map(|item| format!("{item:02}"))).unwrap(),
         sequences,
         split: SplitKind::LeaveOneOut,
@@ -70,6 +87,7 @@ fn config(full_softmax_items: usize) -> TrainConfig {
         hidden: 8,
         feed_forward: 12,
         max_len: 24,
+        repeat_counts: true,
         dropout: Some(0.0),
         negatives: 16,
         full_softmax_items,

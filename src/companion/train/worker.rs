@@ -2,7 +2,7 @@
 
 use super::config::{NegativesDrawn, TrainConfig};
 use super::encoder::{Encoder, Inputs, Pass};
-use super::examples::{Shard, Window, input_backward};
+use super::examples::{Shard, Window};
 use super::head::{Examples, Head};
 use super::held_out::HeldOut;
 use super::negatives::{Negatives, Popularity};
@@ -62,7 +62,8 @@ impl Worker {
     pub fn run(&mut self, plan: &Plan<'_>, weights: &Weights, windows: &[Window], step: u64, part: u64) {
         let Some((pass, states_gradient)) = self.score(plan, weights, windows, step, part) else { return };
         let input_gradient = pass.backward(weights, states_gradient, &mut self.gradient);
-        input_backward(plan.dataset, windows, self.shard.len, &input_gradient, &mut self.gradient, &mut self.rows);
+        let Self { shard, gradient, rows, .. } = self;
+        shard.backward(plan.dataset, weights, windows, &input_gradient, gradient, rows);
     }
 
     /// The loss, and the gradients of what the head alone knows: item rows and what weighs them. Gives what the encoder's
