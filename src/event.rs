@@ -137,15 +137,11 @@ fn encode_field(name: &str, kind: &FieldKind, value: Option<&Value>) -> Result<f
             Ok(FieldKind::category_code(values, if *flag { "true" } else { "false" }))
         }
         (FieldKind::Category { .. }, _) => Ok(0.0),
-        (FieldKind::Number { mean, std }, Some(Value::Number(number))) => {
-            Ok(FieldKind::standardise(*number as f32, *mean, *std))
-        }
-        (FieldKind::Number { .. }, None | Some(Value::Missing)) => Ok(f32::NAN),
+        (FieldKind::Number(kind), Some(Value::Number(number))) => Ok(kind.code(*number as f32)),
+        (FieldKind::Number(_), None | Some(Value::Missing)) => Ok(f32::NAN),
         // As a log's flags are read where a column is numbers.
-        (FieldKind::Number { mean, std }, Some(Value::Flag(flag))) => {
-            Ok(FieldKind::standardise(f32::from(u8::from(*flag)), *mean, *std))
-        }
-        (FieldKind::Number { .. }, Some(Value::Text(text))) => {
+        (FieldKind::Number(kind), Some(Value::Flag(flag))) => Ok(kind.code(f32::from(u8::from(*flag)))),
+        (FieldKind::Number(_), Some(Value::Text(text))) => {
             Err(Error::Event(format!("field \"{name}\" is the text \"{text}\", expected a number or null")))
         }
     }
@@ -167,19 +163,22 @@ fn whole(name: &str, number: f64) -> Result<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::schema::{Field, FilterSeen, Task};
+    use crate::schema::{Field, FilterSeen, Number, NumberEncoding, Task};
 
     fn schema() -> Schema {
+        let price = Number { mean: 10.0, std: 2.0, encoding: NumberEncoding::Linear, bounds: vec![] };
         Schema {
             has_time: true,
             has_group: false,
+            hour: false,
+            weekday: false,
             filter_seen: FilterSeen::None,
             fields: vec![
                 Field {
                     name: "type".into(),
                     kind: FieldKind::Category { values: vec!["click".into(), "cart".into()] },
                 },
-                Field { name: "price".into(), kind: FieldKind::Number { mean: 10.0, std: 2.0 } },
+                Field { name: "price".into(), kind: FieldKind::Number(price) },
             ],
             tasks: vec![Task::NextItem],
         }

@@ -47,16 +47,26 @@ fn what_is_written_is_read_back() {
     }
 }
 
-/// Transformers were written before there was anything else.
+/// Transformers were written before there was anything else, and before calendar and repeat counts.
 #[test]
-fn a_file_that_names_no_encoder_is_a_transformers() {
-    let model = random_model(shape(5), 1);
+fn a_file_from_before_there_was_a_choice_is_read() {
+    let mut model = random_model(ModelShape { has_fields: false, ..shape(5) }, 1);
+    let linear = random_model(shape(5), 1);
+    model.metadata.schema.fields.push(linear.metadata.schema.fields[1].clone());
+    model.weights.fields.push(linear.weights.fields[1].clone());
     let file = model.to_bytes().unwrap();
     let end = header_end(&file);
-    let named = r#"\"encoder\":\"transformer\","#;
-    let header = std::str::from_utf8(&file[8..end]).unwrap();
-    assert!(header.contains(named));
-    let header = header.replacen(named, &" ".repeat(named.len()), 1);
+    let mut header = std::str::from_utf8(&file[8..end]).unwrap().to_owned();
+    for named in [
+        r#"\"encoder\":\"transformer\","#,
+        r#"\"hour\":false,"#,
+        r#"\"weekday\":false,"#,
+        r#"\"repeat_counts\":false,"#,
+        r#",\"encoding\":\"linear\""#,
+    ] {
+        assert!(header.contains(named), "{named}");
+        header = header.replacen(named, &" ".repeat(named.len()), 1);
+    }
     let read = Model::from_bytes(&[&file[..8], header.as_bytes(), &file[end..]].concat()).unwrap();
     assert_eq!(read, model);
 }

@@ -20,7 +20,8 @@ fn shapes_of(encoder: EncoderKind) -> Vec<Shape> {
         .map(|((hidden, heads, blocks, feed_forward, max_len, items), bits)| {
             let context = Context::LastEvents;
             let counting = Counting { decay: 1.0, recency_epsilon: 1.0, neighbour_epsilon: 1.0, context };
-            let sizes = Architecture { encoder, hidden, heads, blocks, feed_forward, max_len, counting };
+            let repeat_counts = true;
+            let sizes = Architecture { encoder, hidden, heads, blocks, feed_forward, max_len, repeat_counts, counting };
             Shape::new(&sizes, items, bits)
         })
         .collect()

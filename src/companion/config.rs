@@ -12,7 +12,7 @@ pub use moment::{Moment, TimeUnit};
 pub use tune::{Span, TuneConfig, Values, with_values};
 
 use crate::companion::train::TrainConfig;
-use crate::schema::FilterSeen;
+use crate::schema::{FilterSeen, NumberEncoding};
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
@@ -137,6 +137,8 @@ pub struct SequenceConfig {
     /// How times are written: "auto", "s", "ms", "us" (since 1970), "iso", or a pattern such as
     /// "%d/%m/%Y %H:%M". Times without a zone are UTC. Default "auto".
     pub time_unit: TimeUnit,
+    /// Which parts of an event's time the encoder is told, in UTC: "auto", "none", "hour", "weekday" or "both".
+    pub calendar: Calendar,
     /// The column of groups (a basket, an order). Default: none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub group: Option<String>,
@@ -156,12 +158,29 @@ impl Default for SequenceConfig {
             key: None,
             time: None,
             time_unit: TimeUnit::Auto,
+            calendar: Calendar::Auto,
             group: None,
             idle_gap: None,
             min_length: 2,
             robot_events_per_hour: None,
         }
     }
+}
+
+/// Which parts of an event's time the encoder is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Calendar {
+    /// What the log's times tell apart: see `data/calendar.rs`.
+    Auto,
+    /// None.
+    None,
+    /// The hour.
+    Hour,
+    /// The weekday.
+    Weekday,
+    /// The hour and the weekday.
+    Both,
 }
 
 /// `[item]`
@@ -194,6 +213,11 @@ pub struct FieldConfig {
     /// "category" only: values with fewer training events count as unknown. Default 5.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub min_count: Option<usize>,
+    /// "number" only: "buckets" (a learned row at each of up to 17 quantiles of the training events, straight between
+    /// them), "linear" (one row times the standardised number) or "periodic" (rows for sines and cosines of it too).
+    /// Default "buckets".
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub encoding: Option<NumberEncoding>,
 }
 
 /// How a field's values are read.

@@ -156,6 +156,11 @@ impl History {
         !self.opens_group(event.group) && self.open.contains(&event.item)
     }
 
+    /// How often an item, which must be known, was met.
+    pub fn times_met(&self, item: ItemId) -> u32 {
+        self.own.get(self.own_slot[item as usize] as usize).map_or(0, |own| own.count)
+    }
+
     /// How many events the group of the upcoming event holds already; 0 without groups.
     pub fn open_size(&self, upcoming_group: u32) -> usize {
         if self.opens_group(upcoming_group) { 0 } else { self.open_events }

@@ -1,8 +1,18 @@
 //! From an event to the encoder's input, `[hidden]`.
 
 use crate::event::{EventView, NO_TIME};
-use crate::format::{FieldWeights, GAP_BUCKETS, Matrix, TIME_BUCKETS, Weights};
-use std::f64::consts::{FRAC_2_PI, FRAC_PI_2};
+use crate::format::{FieldWeights, GAP_BUCKETS, Matrix, REPEAT_BUCKETS, TIME_BUCKETS, Weights};
+use crate::schema::NumberEncoding;
+use std::f64::consts::{FRAC_2_PI, FRAC_PI_2, TAU};
+
+/// What the input needs to know of the sequence before an event.
+#[derive(Debug, Clone, Copy)]
+pub struct Before {
+    /// The event before; `None` for the first.
+    pub previous: Option<Previous>,
+    /// How often the event's item was met.
+    pub met: u32,
+}
 
 /// What the input needs to know of the event before.
 #[derive(Debug, Clone, Copy)]
@@ -33,30 +43,126 @@ pub fn time_bucket(earlier: i64, later: i64) -> usize {
     (1 + (seconds + 1).ilog2() as usize).min(TIME_BUCKETS - 1)
 }
 
-/// Writes the input of an event, whose item must be known, to `out`.
-pub fn write(weights: &Weights, event: EventView<'_>, previous: Option<Previous>, out: &mut [f32]) {
-    weights.items.copy_row(event.item as usize, out);
-    let root = (out.len() as f32).sqrt();
-    out.iter_mut().for_each(|value| *value *= root);
-    add(out, weights.gap.row(gap_bucket(previous, event.time)), 1.0);
-    for (field, &code) in weights.fields.iter().zip(event.fields) {
-        match field {
-            FieldWeights::Category(rows) => add(out, rows.row(category_row(rows, code)), 1.0),
-            FieldWeights::Number { missing, .. } if code.is_nan() => add(out, missing, 1.0),
-            FieldWeights::Number { weight, .. } => add(out, weight, code),
+/// Milliseconds.
+const HOUR: f64 = 3_600_000.0;
+
+/// The row of the hour table, in UTC.
+pub fn hour(time: i64) -> usize {
+    let hours = (time as f64 / HOUR).floor();
+    (hours - 24.0 * (hours / 24.0).floor()) as usize
+}
+
+/// The row of the weekday table, in UTC: 0 is Monday. 1970 began with a Thursday.
+pub fn weekday(time: i64) -> usize {
+    let days = (time as f64 / (24.0 * HOUR)).floor() + 3.0;
+    (days - 7.0 * (days / 7.0).floor()) as usize
+}
+
+/// The first count of each row of the table of repeat counts after row 0.
+const REPEAT_STARTS: [u32; REPEAT_BUCKETS - 1] = [1, 2, 3, 4, 6, 9];
+
+/// The row of the table of repeat counts for an item met so often before.
+pub fn repeat_bucket(met: u32) -> usize {
+    REPEAT_STARTS.iter().filter(|&&start| met >= start).count()
+}
+
+/// A table that an event's input takes rows of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Table {
+    /// The time since the event before.
+    Gap,
+    /// The hour of the event's time.
+    Hour,
+    /// Its weekday.
+    Weekday,
+    /// How often its item was met before.
+    RepeatCounts,
+    /// A further field, by its place in the schema.
+    Field(usize),
+}
+
+impl Table {
+    /// The table.
+    pub fn of(self, weights: &Weights) -> &Matrix {
+        match self {
+            Self::Gap => &weights.gap,
+            Self::Hour => &weights.hour,
+            Self::Weekday => &weights.weekday,
+            Self::RepeatCounts => &weights.repeat_counts,
+            Self::Field(place) => &weights.fields[place].rows,
+        }
+    }
+
+    /// The table to write to.
+    pub fn of_mut(self, weights: &mut Weights) -> &mut Matrix {
+        match self {
+            Self::Gap => &mut weights.gap,
+            Self::Hour => &mut weights.hour,
+            Self::Weekday => &mut weights.weekday,
+            Self::RepeatCounts => &mut weights.repeat_counts,
+            Self::Field(place) => &mut weights.fields[place].rows,
         }
     }
 }
 
-/// A code outside the table counts as missing: row 0.
-pub fn category_row(rows: &Matrix, code: f32) -> usize {
-    let row = code as usize;
-    if row < rows.rows() { row } else { 0 }
+/// Writes the input of an event, whose item must be known, to `out`, `[hidden]`: the item's row, of length
+/// `sqrt(hidden)`, and the rows that [`rows`] tells.
+pub fn write(weights: &Weights, event: EventView<'_>, before: Before, out: &mut [f32]) {
+    weights.items.copy_row(event.item as usize, out);
+    let root = (out.len() as f32).sqrt();
+    out.iter_mut().for_each(|value| *value *= root);
+    rows(weights, event, before, &mut |table, row, factor| {
+        for (value, part) in out.iter_mut().zip(table.of(weights).row(row)) {
+            *value += factor * part;
+        }
+    });
 }
 
-fn add(out: &mut [f32], row: &[f32], factor: f32) {
-    for (value, part) in out.iter_mut().zip(row) {
-        *value += factor * part;
+/// Tells `take` each row that an event's input is summed from, beside the item's, and what it is multiplied with. A table
+/// that is empty has none.
+pub fn rows(weights: &Weights, event: EventView<'_>, before: Before, take: &mut dyn FnMut(Table, usize, f32)) {
+    take(Table::Gap, gap_bucket(before.previous, event.time), 1.0);
+    if !weights.hour.values.is_empty() && event.time != NO_TIME {
+        take(Table::Hour, hour(event.time), 1.0);
+    }
+    if !weights.weekday.values.is_empty() && event.time != NO_TIME {
+        take(Table::Weekday, weekday(event.time), 1.0);
+    }
+    if !weights.repeat_counts.values.is_empty() {
+        take(Table::RepeatCounts, repeat_bucket(before.met), 1.0);
+    }
+    for (place, (field, &code)) in weights.fields.iter().zip(event.fields).enumerate() {
+        field_rows(field, code, &mut |row, factor| take(Table::Field(place), row, factor));
+    }
+}
+
+fn field_rows(field: &FieldWeights, code: f32, take: &mut dyn FnMut(usize, f32)) {
+    // There are none where the encoder only counts.
+    let Some(missing) = field.rows.rows().checked_sub(1) else { return };
+    match field.encoding {
+        // A code outside the table counts as missing: row 0.
+        None => take(if code as usize <= missing { code as usize } else { 0 }, 1.0),
+        Some(_) if code.is_nan() => take(missing, 1.0),
+        Some(NumberEncoding::Linear) => take(0, code),
+        Some(NumberEncoding::Buckets) => {
+            // `clamp` formats its limits for a panic that can't be: kilobytes in a page.
+            let place = code.max(0.0).min((missing - 1) as f32);
+            let (row, share) = (place as usize, place.fract());
+            take(row, 1.0 - share);
+            if share > 0.0 {
+                take(row + 1, share);
+            }
+        }
+        Some(NumberEncoding::Periodic) => {
+            take(0, code);
+            let mut turns = f64::from(code) / 8.0;
+            for row in (1..missing).step_by(2) {
+                let (cosine, sine) = cosine_and_sine(TAU * turns);
+                take(row, sine as f32);
+                take(row + 1, cosine as f32);
+                turns *= 2.0;
+            }
+        }
     }
 }
 
@@ -92,6 +198,7 @@ fn cosine_and_sine(angle: f64) -> (f64, f64) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::schema::FREQUENCIES;
 
     #[test]
     fn gaps_double_from_bucket_to_bucket() {
@@ -108,6 +215,62 @@ mod tests {
         assert_eq!((after(0), after(999), after(1000), after(3000), after(7000)), (1, 1, 2, 3, 4));
         assert_eq!((after(-9000), time_bucket(0, i64::MAX)), (1, TIME_BUCKETS - 1));
         assert_eq!((time_bucket(NO_TIME, 0), time_bucket(0, NO_TIME)), (0, 0));
+    }
+
+    #[test]
+    fn hours_and_weekdays_are_those_of_the_calendar() {
+        // 2017-07-14T02:40:00Z, a Friday; 1969-12-31T23:59:59.999Z, a Wednesday.
+        assert_eq!((hour(1_500_000_000_000), weekday(1_500_000_000_000)), (2, 4));
+        assert_eq!((hour(-1), weekday(-1), hour(0), weekday(0)), (23, 2, 0, 3));
+        for time in [i64::MIN, i64::MAX] {
+            assert!(hour(time) < 24 && weekday(time) < 7);
+        }
+    }
+
+    #[test]
+    fn repeats_are_told_apart_as_long_as_they_are_few() {
+        let counts = [0, 1, 2, 3, 4, 5, 6, 8, 9, u32::MAX];
+        assert_eq!(counts.map(repeat_bucket), [0, 1, 2, 3, 4, 4, 5, 5, 6, 6]);
+    }
+
+    fn taken(encoding: Option<NumberEncoding>, table: usize, code: f32) -> Vec<(usize, f32)> {
+        let field = FieldWeights { encoding, rows: Matrix::zeros(table, 2) };
+        let mut rows = Vec::new();
+        field_rows(&field, code, &mut |row, factor| rows.push((row, factor)));
+        rows
+    }
+
+    #[test]
+    fn a_category_takes_its_row() {
+        let codes = [0.0, 2.0, 3.0, -1.0, f32::NAN];
+        assert_eq!(codes.map(|code| taken(None, 3, code)), [0, 2, 0, 0, 0].map(|row| vec![(row, 1.0)]));
+    }
+
+    #[test]
+    fn a_number_takes_the_rows_beside_its_place() {
+        let buckets = |code| taken(Some(NumberEncoding::Buckets), 4, code);
+        assert_eq!(buckets(0.75), [(0, 0.25), (1, 0.75)]);
+        assert_eq!([0.0, 1.0, 2.0, 9.0].map(buckets), [0, 1, 2, 2].map(|row| vec![(row, 1.0)]));
+        assert_eq!((buckets(-1.0), buckets(f32::NAN)), (vec![(0, 1.0)], vec![(3, 1.0)]));
+        assert_eq!(taken(Some(NumberEncoding::Buckets), 2, 0.0), [(0, 1.0)]);
+        let linear = |code| taken(Some(NumberEncoding::Linear), 2, code);
+        assert_eq!((linear(-1.5), linear(f32::NAN)), (vec![(0, -1.5)], vec![(1, 1.0)]));
+    }
+
+    #[test]
+    fn periodic_numbers_turn() {
+        let periodic = |code| taken(Some(NumberEncoding::Periodic), 2 + 2 * FREQUENCIES, code);
+        assert_eq!(periodic(f32::NAN), [(1 + 2 * FREQUENCIES, 1.0)]);
+        for code in [-5.0, -0.3, 0.0, 1.0, 4.9] {
+            let rows = periodic(code);
+            assert!(rows.len() == 1 + 2 * FREQUENCIES && rows[0] == (0, code));
+            for (turn, pair) in rows[1..].chunks_exact(2).enumerate() {
+                let angle = TAU * f64::from(code) * 2f64.powi(turn as i32 - 3);
+                assert_eq!((pair[0].0, pair[1].0), (1 + 2 * turn, 2 + 2 * turn));
+                assert!((f64::from(pair[0].1) - angle.sin()).abs() < 1e-6, "{code}: sine of {angle}");
+                assert!((f64::from(pair[1].1) - angle.cos()).abs() < 1e-6, "{code}: cosine of {angle}");
+            }
+        }
     }
 
     #[test]

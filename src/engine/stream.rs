@@ -1,7 +1,7 @@
 //! One session: events in, ranked candidates out, whatever device runs the kernels.
 
 use super::counting::{Candidate, History, Rules};
-use super::input::{self, Previous};
+use super::input::{self, Before, Previous};
 use super::ops::{Adjustment, Ops, Step, TopK};
 use crate::error::{Error, Result};
 use crate::event::{EventView, NO_TIME, Upcoming};
@@ -76,7 +76,8 @@ impl<O: Ops> Stream<O> {
         self.check(event)?;
         let same_group = !self.history.opens_group(event.group);
         let previous = self.previous_time.map(|time| Previous { time, same_group });
-        input::write(&self.model.weights, event, previous, &mut self.input);
+        let before = Before { previous, met: self.history.times_met(event.item) };
+        input::write(&self.model.weights, event, before, &mut self.input);
         self.encode(event.time)?;
         self.count(event);
         Ok(())

@@ -2,12 +2,12 @@
 
 use super::container::{Container, Writer};
 use super::read::Reader;
-use super::weights::{Architecture, FieldWeights, ItemTable, Matrix, Weights};
+use super::weights::{Architecture, ItemTable, Matrix, Weights};
 use super::write::{write_vocab, write_weights};
 use crate::error::{Error, Result};
 use crate::json::{self, FromJson, Json, Members};
 use crate::quant::{Int4Rows, Int8Rows, f32_from_half, half_from_f32};
-use crate::schema::Schema;
+use crate::schema::{NumberEncoding, Schema};
 use crate::vocab::Vocab;
 use serde::Serialize;
 
@@ -114,7 +114,19 @@ impl Model {
     pub fn quantized(&self, bits: u32) -> Self {
         let mut model = self.clone();
         model.metadata.bits = bits;
-        let Weights { items, item_bias, item_repeat, gap, fields, blocks, neighbours, .. } = &mut model.weights;
+        let Weights {
+            items,
+            item_bias,
+            item_repeat,
+            gap,
+            hour,
+            weekday,
+            repeat_counts,
+            fields,
+            blocks,
+            neighbours,
+            ..
+        } = &mut model.weights;
         if let ItemTable::F32(matrix) = items
             && matrix.columns > 0
         {
@@ -140,12 +152,10 @@ impl Model {
             let row = Matrix { columns: vector.len(), values: std::mem::take(vector) };
             *vector = rounded(&row, bits).values;
         }
-        let mut matrices = vec![gap];
-        for field in fields {
-            if let FieldWeights::Category(matrix) = field {
-                matrices.push(matrix);
-            }
-        }
+        let mut matrices = vec![gap, hour, weekday, repeat_counts];
+        // A linear number's two rows stay as they are.
+        let fields = fields.iter_mut().filter(|field| field.encoding != Some(NumberEncoding::Linear));
+        matrices.extend(fields.map(|field| &mut field.rows));
         let parts = blocks.iter_mut().flat_map(|block| block.parts_mut());
         matrices.extend(parts.map(|(_, matrix)| matrix).filter(|matrix| !matrix.is_vector()));
         for matrix in matrices {

@@ -4,11 +4,12 @@ use super::blocks::Block;
 use super::container::{Container, Dtype};
 use super::model::{Metadata, short_ids};
 use super::weights::{
-    FieldWeights, GAP_BUCKETS, ItemTable, Matrix, Neighbours, OPEN_BUCKETS, REPEAT_COUNTS, REPEAT_LASTS, TERMS, Weights,
+    FieldWeights, GAP_BUCKETS, HOURS, ItemTable, Matrix, Neighbours, OPEN_BUCKETS, REPEAT_BUCKETS, REPEAT_COUNTS,
+    REPEAT_LASTS, TERMS, WEEKDAYS, Weights,
 };
 use crate::error::{Error, Result};
 use crate::quant::{BLOCK, Int4Rows, Int8Rows, f32_from_half};
-use crate::schema::{FieldKind, Schema};
+use crate::schema::{FieldKind, NumberEncoding, Schema};
 use crate::vocab::{Packed, Stored, Texts, Vocab};
 
 /// An opened file.
@@ -38,8 +39,12 @@ impl Reader<'_> {
     }
 
     pub fn weights(&self, metadata: &Metadata, items: usize) -> Result<Weights> {
-        let architecture = &metadata.architecture;
+        let Metadata { architecture, schema, .. } = metadata;
         let hidden = architecture.hidden;
+        let table = |is_there, name, rows| match is_there {
+            true => self.matrix(self.bits, name, rows, hidden),
+            false => Ok(Matrix::default()),
+        };
         let rows = "items.weight";
         Ok(Weights {
             items: match self.bits {
@@ -58,7 +63,10 @@ impl Reader<'_> {
             item_repeat: self.matrix(self.bits, "items.repeat", 1, items)?.values,
             start: self.vector("start", hidden)?,
             gap: self.matrix(self.bits, "gap", GAP_BUCKETS, hidden)?,
-            fields: self.fields(&metadata.schema, hidden)?,
+            hour: table(schema.hour, "hour", HOURS)?,
+            weekday: table(schema.weekday, "weekday", WEEKDAYS)?,
+            repeat_counts: table(architecture.repeat_counts, "repeat_counts", REPEAT_BUCKETS)?,
+            fields: self.fields(schema, hidden)?,
             blocks: match Block::shapes(architecture) {
                 Some(shapes) => {
                     (0..architecture.blocks).map(|place| self.block(&shapes, place)).collect::<Result<_>>()?
@@ -86,14 +94,16 @@ impl Reader<'_> {
     }
 
     fn fields(&self, schema: &Schema, hidden: usize) -> Result<Vec<FieldWeights>> {
-        let read = |name: String, kind: &FieldKind| match kind {
-            FieldKind::Category { values } => {
-                self.matrix(self.bits, &name, 1 + values.len(), hidden).map(FieldWeights::Category)
-            }
-            FieldKind::Number { .. } => Ok(FieldWeights::Number {
-                weight: self.vector(&name, hidden)?,
-                missing: self.vector(&format!("{name}.missing"), hidden)?,
-            }),
+        let read = |name: String, kind: &FieldKind| {
+            let encoding = kind.encoding();
+            let rows = if encoding == Some(NumberEncoding::Linear) {
+                let mut values = self.vector(&name, hidden)?;
+                values.extend(self.vector(&format!("{name}.missing"), hidden)?);
+                Matrix { columns: hidden, values }
+            } else {
+                self.matrix(self.bits, &name, kind.rows(), hidden)?
+            };
+            Ok(FieldWeights { encoding, rows })
         };
         schema.fields.iter().enumerate().map(|(place, field)| read(format!("fields.{place}"), &field.kind)).collect()
     }

@@ -4,10 +4,17 @@ use super::blocks::{Block, EncoderKind};
 use crate::error::{Error, Result};
 use crate::json::{read_name, read_object};
 use crate::quant::{Int4Rows, Int8Rows, MAX_COLUMNS};
+use crate::schema::NumberEncoding;
 use serde::Serialize;
 
 /// Rows of the table for the time since the previous event.
 pub const GAP_BUCKETS: usize = 32;
+/// Rows of the table for the hour of an event's time.
+pub const HOURS: usize = 24;
+/// Rows of the table for its weekday.
+pub const WEEKDAYS: usize = 7;
+/// Rows of the table for how often an event's item was met before.
+pub const REPEAT_BUCKETS: usize = 7;
 /// Rows of the gate table for the size of the open group: 0 to 14, and 15 for more.
 pub const OPEN_BUCKETS: usize = 16;
 /// Rows of the repeat table: how many groups ago the item was last met.
@@ -34,6 +41,8 @@ pub struct Architecture {
     pub feed_forward: usize,
     /// How many events back attention reaches, this one included. Of no effect without attention.
     pub max_len: usize,
+    /// Whether an event's input tells how often its item was met before; files from before there was such a thing lack it.
+    pub repeat_counts: bool,
     /// The counting terms beside the encoder.
     pub counting: Counting,
 }
@@ -63,7 +72,7 @@ pub enum Context {
 
 read_object!(Architecture {
     hidden, heads, blocks, feed_forward, max_len, counting
-} or { encoder: EncoderKind::Transformer });
+} or { encoder: EncoderKind::Transformer, repeat_counts: false });
 read_object!(Counting { decay, recency_epsilon, neighbour_epsilon, context });
 read_name!(Context { "open_group" => OpenGroup, "last_events" => LastEvents });
 
@@ -132,16 +141,11 @@ impl ItemTable {
 
 /// What one further field adds to an event's input.
 #[derive(Debug, Clone, PartialEq)]
-pub enum FieldWeights {
-    /// A row for each code: `[1 + values, hidden]`.
-    Category(Matrix),
-    /// What a number's z is multiplied with, and what stands for a missing one: each `[hidden]`.
-    Number {
-        /// Times z.
-        weight: Vec<f32>,
-        /// Instead of it.
-        missing: Vec<f32>,
-    },
+pub struct FieldWeights {
+    /// How a number's code takes its rows; `None` of a category, whose code is the place of its row.
+    pub encoding: Option<NumberEncoding>,
+    /// `[FieldKind::rows, hidden]`; a number's last row stands for a missing one.
+    pub rows: Matrix,
 }
 
 /// For each item the items met beside it: compressed sparse rows.
@@ -182,6 +186,12 @@ pub struct Weights {
     pub start: Vec<f32>,
     /// For each time gap, `[GAP_BUCKETS, hidden]`.
     pub gap: Matrix,
+    /// For each hour of the day, `[HOURS, hidden]`; empty where the schema has no hours.
+    pub hour: Matrix,
+    /// For each day of the week from Monday on, `[WEEKDAYS, hidden]`; empty where the schema has no weekdays.
+    pub weekday: Matrix,
+    /// By how often the event's item was met before, `[REPEAT_BUCKETS, hidden]`; empty where the architecture has none.
+    pub repeat_counts: Matrix,
     /// In the schema's order.
     pub fields: Vec<FieldWeights>,
     /// First to last.
@@ -235,7 +245,7 @@ impl Architecture {
     /// # Errors
     /// [`Error::Schema`] names the value and its limits.
     pub fn validate(&self) -> Result<()> {
-        let Self { encoder, hidden, heads, blocks, feed_forward, max_len, counting } = self;
+        let Self { encoder, hidden, heads, blocks, feed_forward, max_len, repeat_counts: _, counting } = self;
         let within = |name: &str, value: usize, limit: usize| {
             if (1..=limit).contains(&value) {
                 Ok(())

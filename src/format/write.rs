@@ -2,8 +2,9 @@
 
 use super::container::{Dtype, Writer};
 use super::model::{Model, short_ids};
-use super::weights::{FieldWeights, ItemTable, Matrix, Neighbours, Weights};
+use super::weights::{ItemTable, Matrix, Neighbours, Weights};
 use crate::quant::{Int4Rows, Int8Rows, half_from_f32};
+use crate::schema::NumberEncoding;
 use crate::vocab::{Packed, Stored, Texts, Vocab};
 
 pub fn write_vocab(writer: &mut Writer, vocab: &Vocab) {
@@ -29,6 +30,9 @@ pub fn write_weights(writer: &mut Writer, model: &Model) {
         item_repeat,
         start,
         gap,
+        hour,
+        weekday,
+        repeat_counts,
         fields,
         blocks,
         final_norm,
@@ -57,15 +61,17 @@ pub fn write_weights(writer: &mut Writer, model: &Model) {
         write_matrix(writer, name, &Matrix { columns: values.len(), values: values.clone() }, bits);
     }
     vector(writer, "start", start);
-    write_matrix(writer, "gap", gap, bits);
-    for (place, weights) in fields.iter().enumerate() {
+    for (name, table) in [("gap", gap), ("hour", hour), ("weekday", weekday), ("repeat_counts", repeat_counts)] {
+        write_matrix(writer, name, table, bits);
+    }
+    for (place, field) in fields.iter().enumerate() {
         let name = format!("fields.{place}");
-        match weights {
-            FieldWeights::Category(matrix) => write_matrix(writer, &name, matrix, bits),
-            FieldWeights::Number { weight, missing } => {
-                vector(writer, &name, weight);
-                vector(writer, &format!("{name}.missing"), missing);
-            }
+        if field.encoding == Some(NumberEncoding::Linear) {
+            let (weight, missing) = field.rows.values.split_at(field.rows.columns);
+            vector(writer, &name, weight);
+            vector(writer, &format!("{name}.missing"), missing);
+        } else {
+            write_matrix(writer, &name, &field.rows, bits);
         }
     }
     for (place, block) in blocks.iter().enumerate() {

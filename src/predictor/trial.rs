@@ -134,10 +134,10 @@ fn made_up(model: &Model, session: u32) -> Vec<EncodedEvent> {
 }
 
 fn made_up_value(field: &FieldWeights, number: u32) -> f32 {
-    match field {
-        FieldWeights::Category(rows) => (number as usize % rows.rows().max(1)) as f32,
-        FieldWeights::Number { .. } if number.is_multiple_of(5) => f32::NAN,
-        FieldWeights::Number { .. } => number as f32 / u32::MAX as f32 * 4.0 - 2.0,
+    match field.encoding {
+        None => (number as usize % field.rows.rows().max(1)) as f32,
+        Some(_) if number.is_multiple_of(5) => f32::NAN,
+        Some(_) => number as f32 / u32::MAX as f32 * 4.0 - 2.0,
     }
 }
 

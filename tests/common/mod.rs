@@ -2,10 +2,11 @@
 
 use foreclick::event::{EncodedEvent, NO_TIME};
 use foreclick::format::{
-    Architecture, Block, Context, Counting, EncoderKind, FORMAT_VERSION, FieldWeights, GAP_BUCKETS, ItemTable, Matrix,
-    Metadata, Model, Neighbours, OPEN_BUCKETS, REPEAT_COUNTS, REPEAT_LASTS, TERMS, Weights,
+    Architecture, Block, Context, Counting, EncoderKind, FORMAT_VERSION, FieldWeights, GAP_BUCKETS, HOURS, ItemTable,
+    Matrix, Metadata, Model, Neighbours, OPEN_BUCKETS, REPEAT_BUCKETS, REPEAT_COUNTS, REPEAT_LASTS, TERMS, WEEKDAYS,
+    Weights,
 };
-use foreclick::schema::{Field, FieldKind, FilterSeen, Schema, Task};
+use foreclick::schema::{Field, FieldKind, FilterSeen, Number, NumberEncoding, Schema, Task};
 use foreclick::vocab::{UNKNOWN_ITEM, Vocab};
 use std::convert::Infallible;
 
@@ -19,7 +20,7 @@ pub struct ModelShape {
     pub max_len: usize,
     pub items: usize,
     pub has_group: bool,
-    /// One category field and one number field.
+    /// All that can be told of an event: a category, a number of each encoding, calendar and repeat counts.
     pub has_fields: bool,
     pub filter_seen: FilterSeen,
 }
@@ -79,32 +80,30 @@ pub fn unquantized_model_of(encoder: EncoderKind, shape: ModelShape, seed: u64) 
     let random = &mut Random(seed);
     let context = if has_group { Context::OpenGroup } else { Context::LastEvents };
     let counting = Counting { decay: 0.97, recency_epsilon: 0.1, neighbour_epsilon: 0.01, context };
-    let architecture = Architecture { encoder, hidden, heads, blocks, feed_forward, max_len, counting };
+    let architecture =
+        Architecture { encoder, hidden, heads, blocks, feed_forward, max_len, repeat_counts: has_fields, counting };
     architecture.validate().unwrap();
-    let fields = if has_fields {
-        vec![
-            Field { name: "kind".into(), kind: FieldKind::Category { values: vec!["view".into(), "cart".into()] } },
-            Field { name: "price".into(), kind: FieldKind::Number { mean: 10.0, std: 3.0 } },
-        ]
-    } else {
-        vec![]
+    let schema = Schema {
+        has_time: true,
+        has_group,
+        hour: has_fields,
+        weekday: has_fields,
+        filter_seen,
+        fields: if has_fields { fields() } else { vec![] },
+        tasks: vec![Task::NextItem],
     };
-    let schema = Schema { has_time: true, has_group, filter_seen, fields, tasks: vec![Task::NextItem] };
     schema.validate().unwrap();
+    let table = |random: &mut Random, rows| if has_fields { random.matrix(rows, hidden) } else { Matrix::default() };
     let weights = Weights {
         items: ItemTable::F32(unit_rows(random, items, hidden)),
         item_bias: random.vector(items, 4.0),
         item_repeat: random.vector(items, 1.0),
         start: random.vector(hidden, 1.0),
         gap: random.matrix(GAP_BUCKETS, hidden),
-        fields: if has_fields {
-            vec![
-                FieldWeights::Category(random.matrix(3, hidden)),
-                FieldWeights::Number { weight: random.vector(hidden, 0.3), missing: random.vector(hidden, 0.3) },
-            ]
-        } else {
-            vec![]
-        },
+        hour: table(random, HOURS),
+        weekday: table(random, WEEKDAYS),
+        repeat_counts: table(random, REPEAT_BUCKETS),
+        fields: schema.fields.iter().map(|field| field_weights(random, &field.kind, hidden)).collect(),
         blocks: random_blocks(random, &architecture),
         final_norm: random.norm(hidden),
         gates: random.matrix(TERMS, hidden),
@@ -124,6 +123,23 @@ pub fn unquantized_model_of(encoder: EncoderKind, shape: ModelShape, seed: u64) 
     };
     let vocab = Vocab::from_keys((0..items).map(|item| format!("{item:07}"))).unwrap();
     Model { metadata, vocab, weights }
+}
+
+fn fields() -> Vec<Field> {
+    let number = |name: &str, encoding, bounds: &[f32]| Field {
+        name: name.into(),
+        kind: FieldKind::Number(Number { mean: 10.0, std: 3.0, encoding, bounds: bounds.to_vec() }),
+    };
+    vec![
+        Field { name: "kind".into(), kind: FieldKind::Category { values: vec!["view".into(), "cart".into()] } },
+        number("price", NumberEncoding::Linear, &[]),
+        number("size", NumberEncoding::Buckets, &[-3.5, 0.0, 0.1, 1e6]),
+        number("age", NumberEncoding::Periodic, &[]),
+    ]
+}
+
+fn field_weights(random: &mut Random, kind: &FieldKind, hidden: usize) -> FieldWeights {
+    FieldWeights { encoding: kind.encoding(), rows: random.matrix(kind.rows(), hidden) }
 }
 
 fn random_blocks(random: &mut Random, architecture: &Architecture) -> Vec<Block> {
@@ -176,8 +192,9 @@ pub fn random_events(shape: ModelShape, count: usize, seed: u64) -> Vec<EncodedE
             let longest = 1 << random.below(30);
             time += random.below(longest) as i64;
             let fields = if shape.has_fields {
-                let price = if random.below(4) == 0 { f32::NAN } else { 2.0 * random.signed() };
-                vec![random.below(3) as f32, price]
+                let mut number = |code: f32| if random.below(4) == 0 { f32::NAN } else { code * random.signed() };
+                let numbers = [number(2.0), number(3.0).abs(), number(2.0)];
+                [random.below(3) as f32].into_iter().chain(numbers).collect()
             } else {
                 vec![]
             };

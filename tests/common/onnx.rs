@@ -1,10 +1,10 @@
 //! What ONNX's inputs are for a session, and the engine's answer to it.
 
 use foreclick::engine::cpu::{Cpu, Simd};
-use foreclick::engine::input::{Previous, gap_bucket};
+use foreclick::engine::input::{Previous, gap_bucket, hour, repeat_bucket, weekday};
 use foreclick::engine::{Adjustment, Stream};
-use foreclick::event::{EncodedEvent, Upcoming};
-use foreclick::format::{FEATURES, FieldWeights, ItemTable, Matrix, Model};
+use foreclick::event::{EncodedEvent, NO_TIME, Upcoming};
+use foreclick::format::{FEATURES, FieldWeights, HOURS, ItemTable, Matrix, Model, WEEKDAYS};
 use pollster::block_on;
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
@@ -45,18 +45,35 @@ pub fn onnx_case(model: &Arc<Model>, events: &[EncodedEvent]) -> Value {
     })
 }
 
-/// By input name; a number that is missing is null.
+/// What else is told of events, by input name; a number that is missing is null.
 fn fields(model: &Model, events: &[EncodedEvent]) -> Map<String, Value> {
-    let values = |place: usize, kind: &FieldWeights| {
-        let value = |event: &EncodedEvent| match kind {
-            FieldWeights::Category(_) => json!(event.fields[place] as usize),
-            FieldWeights::Number { .. } => json!(event.fields[place]),
+    let values = |place: usize, field: &FieldWeights| {
+        let value = |event: &EncodedEvent| match field.encoding {
+            None => json!(event.fields[place] as usize),
+            Some(_) => json!(event.fields[place]),
         };
-        let is_whole = matches!(kind, FieldWeights::Category(_));
-        json!({"whole": is_whole, "values": events.iter().map(value).collect::<Vec<_>>()})
+        json!({"whole": field.encoding.is_none(), "values": events.iter().map(value).collect::<Vec<_>>()})
     };
     let fields = model.weights.fields.iter().enumerate();
-    fields.map(|(place, kind)| (format!("field_{place}"), values(place, kind))).collect()
+    let mut all: Map<_, _> = fields.map(|(place, kind)| (format!("field_{place}"), values(place, kind))).collect();
+    let schema = &model.metadata.schema;
+    let mut places = |name: &str, is_told: bool, place: &dyn Fn(usize) -> usize| {
+        if is_told {
+            let values: Vec<usize> = (0..events.len()).map(place).collect();
+            all.insert(name.into(), json!({"whole": true, "values": values}));
+        }
+    };
+    let at = |event: usize, none: usize, place: fn(i64) -> usize| match events[event].time {
+        NO_TIME => none,
+        time => place(time),
+    };
+    places("hours", schema.hour, &|event| at(event, HOURS, hour));
+    places("weekdays", schema.weekday, &|event| at(event, WEEKDAYS, weekday));
+    places("repeats", model.metadata.architecture.repeat_counts, &|event| {
+        let earlier = events[..event].iter().filter(|earlier| earlier.item == events[event].item);
+        repeat_bucket(earlier.count() as u32)
+    });
+    all
 }
 
 /// The numbers that a quantized model holds, as floats: all runtimes are to give the same answer.

@@ -2,16 +2,16 @@
 
 use foreclick::event::{EncodedEvent, Event, NO_TIME, Value};
 use foreclick::format::Model;
-use foreclick::schema::FieldKind;
+use foreclick::schema::{FieldKind, Number, NumberEncoding};
 
 /// The same events as a page would name them; a value's last bits may differ.
 pub fn page_events(model: &Model, events: &[EncodedEvent]) -> Vec<Event> {
     let fields = &model.metadata.schema.fields;
-    let value = |kind: &FieldKind, code: f32| match kind {
+    let named = |kind: &FieldKind, code: f32| match kind {
         FieldKind::Category { values } => {
             (code as usize).checked_sub(1).map(|place| Value::Text(values[place].clone()))
         }
-        FieldKind::Number { mean, std } => Some(Value::Number(f64::from(code * std + mean))),
+        FieldKind::Number(number) => Some(Value::Number(value(number, code))),
     };
     events
         .iter()
@@ -23,8 +23,21 @@ pub fn page_events(model: &Model, events: &[EncodedEvent]) -> Vec<Event> {
             fields: fields
                 .iter()
                 .zip(&event.fields)
-                .filter_map(|(field, &code)| Some((field.name.clone(), value(&field.kind, code)?)))
+                .filter_map(|(field, &code)| Some((field.name.clone(), named(&field.kind, code)?)))
                 .collect(),
         })
         .collect()
+}
+
+/// What has this code; NaN is missing.
+fn value(number: &Number, code: f32) -> f64 {
+    let Number { mean, std, encoding, bounds } = number;
+    match encoding {
+        NumberEncoding::Linear | NumberEncoding::Periodic => f64::from(code * std + mean),
+        NumberEncoding::Buckets => {
+            let before = (code as usize).min(bounds.len() - 2);
+            let [low, high] = [bounds[before], bounds[before + 1]].map(f64::from);
+            low + f64::from(code - before as f32) * (high - low)
+        }
+    }
 }

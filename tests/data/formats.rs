@@ -2,7 +2,7 @@
 
 use crate::{Logs, assert_sums, sequences};
 use foreclick::companion::data::Dataset;
-use foreclick::schema::FieldKind;
+use foreclick::schema::{FieldKind, Number};
 use parquet::data_type::{ByteArray, ByteArrayType, DoubleType, Int32Type, Int64Type, Int96, Int96Type};
 use parquet::file::writer::{SerializedFileWriter, SerializedRowGroupWriter};
 use parquet::schema::parser::parse_message_type;
@@ -207,7 +207,7 @@ fn parquet_types_become_keys_times_and_numbers() {
     assert_eq!(sequences(&dataset), ["4294967295: 7 -9223372036854775808 7 8"]);
     let noon = 43_200_000;
     assert_eq!(*dataset.sequences.times, [noon, noon + 86_400_000, noon + 2 * 86_400_000, noon + 3 * 86_400_000]);
-    let FieldKind::Number { mean, std } = dataset.schema.fields[0].kind else { panic!("no number") };
+    let FieldKind::Number(Number { mean, std, .. }) = dataset.schema.fields[0].kind else { panic!("no number") };
     assert_eq!((mean, std), (-0.75, 1.75), "prices -2.5 and 1 are learned from");
     assert_eq!(*load("day").sequences.times, [0, 86_400_000, 2 * 86_400_000, 3 * 86_400_000]);
     assert_eq!(*load("micros").sequences.times, [-1, 86_400_000, 2 * 86_400_000, 3 * 86_400_000]);

@@ -1,8 +1,8 @@
 //! What must hold between the keys of foreclick.toml.
 
 use super::{
-    Config, ExportConfig, FieldChoice, ItemConfig, LogConfig, LogFormat, SequenceConfig, SideConfig, SplitConfig,
-    SplitKind,
+    Calendar, Config, ExportConfig, FieldChoice, ItemConfig, LogConfig, LogFormat, SequenceConfig, SideConfig,
+    SplitConfig, SplitKind,
 };
 use crate::format::EncoderKind;
 use crate::quant::BLOCK;
@@ -23,6 +23,11 @@ impl Config {
             ensure!(
                 field.kind == FieldChoice::Category || field.min_count.is_none(),
                 "[[field]] {:?}: min_count is for categories; remove it or use kind = \"category\"",
+                field.name
+            );
+            ensure!(
+                field.kind == FieldChoice::Number || field.encoding.is_none(),
+                "[[field]] {:?}: encoding is for numbers; remove it or use kind = \"number\"",
                 field.name
             );
         }
@@ -90,7 +95,12 @@ fn validate_log(log: &LogConfig) -> Result<()> {
 }
 
 fn validate_sequence(sequence: &SequenceConfig) -> Result<()> {
-    let SequenceConfig { key: _, time, time_unit: _, group: _, idle_gap, min_length, robot_events_per_hour } = sequence;
+    let SequenceConfig { key: _, time, time_unit: _, calendar, group: _, idle_gap, min_length, robot_events_per_hour } =
+        sequence;
+    ensure!(
+        time.is_some() || matches!(calendar, Calendar::Auto | Calendar::None),
+        "[sequence] calendar needs the column of times: set [sequence] time"
+    );
     ensure!(idle_gap.is_none() || time.is_some(), "[sequence] idle_gap needs the column of times: set [sequence] time");
     ensure!(
         robot_events_per_hour.is_none() || time.is_some(),
@@ -218,6 +228,10 @@ max_loss = 0.02
             ("[evaluate]", "train_from = 2024-05-02\n[evaluate]", "train_from is not before"),
             ("kind = \"time\"", "kind = \"leave_one_out\"", "are for kind = \"time\""),
             ("kind = \"number\"", "kind = \"number\"\nmin_count = 3", "min_count is for categories"),
+            ("kind = \"category\"", "kind = \"category\"\nencoding = \"linear\"", "encoding is for numbers"),
+            ("kind = \"number\"", "kind = \"number\"\nencoding = \"square\"", "`linear`, `buckets`, `periodic`"),
+            ("time = \"when\"\n", "calendar = \"hour\"\n", "calendar needs the column of times"),
+            ("[sequence]", "[sequence]\ncalendar = \"month\"", "`auto`, `none`, `hour`, `weekday`, `both`"),
             ("columns = [\"brand\"]", "columns = []", "none of its columns is used"),
             ("columns = [\"brand\"]", "columns = [\"town\"]\non = \"user\"", "none of its columns is used"),
             ("column = \"sku\"", "column = \"sku\"\nfeatures = [\"town\"]", "\"town\" is no column of a side table"),

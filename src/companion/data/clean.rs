@@ -229,7 +229,7 @@ fn duplicates(events: &mut Vec<Event>, table: &Table) -> u64 {
 impl Dropped {
     /// The rules in the order in which they are applied; `rare` says what rare items are, if they are dropped.
     fn rules(&self, config: &Config, table: &Table, rare: Option<String>) -> Vec<Rule> {
-        let SequenceConfig { key, time, time_unit, group, idle_gap: _, min_length, robot_events_per_hour } =
+        let SequenceConfig { key, time, time_unit, calendar: _, group, idle_gap: _, min_length, robot_events_per_hour } =
             &config.sequence;
         let found = table.first_broken.as_ref().map_or(String::new(), |first| format!("; the first: {first}"));
         let empty = |column: &String| format!("column {column:?} is empty");

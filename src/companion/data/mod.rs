@@ -1,6 +1,7 @@
 //! From a site's log to sequences of events: read, clean, put in order, split, encode.
 
 mod buckets;
+mod calendar;
 mod clean;
 mod column;
 mod dataset;
@@ -155,9 +156,14 @@ fn describe_items(config: &Config, dataset: &mut Dataset, report: &mut CleaningR
 
 /// What an event of this log is.
 fn schema(config: &Config, table: &Table, cleaned: &Cleaned, parts: &[Part]) -> Result<Schema> {
+    let training = cleaned.rows.iter().zip(parts).filter(|(_, part)| **part == Part::Train);
+    let times = training.map(|(&row, _)| table.time(row as usize));
+    let (hour, weekday) = calendar::parts(config.sequence.calendar, times);
     let schema = Schema {
         has_time: table.times.is_some(),
         has_group: table.groups.is_some(),
+        hour,
+        weekday,
         filter_seen: config.evaluate.filter_seen,
         fields: encode::fields(&config.fields, &table.fields, &cleaned.rows, parts),
         tasks: vec![Task::NextItem],

@@ -44,6 +44,8 @@ pub fn dataset(items: usize, filter_seen: FilterSeen, has_group: bool, sequences
         schema: Schema {
             has_time: events.iter().any(|event| event.time != NO_TIME),
             has_group,
+            hour: false,
+            weekday: false,
             filter_seen,
             fields: vec![],
             tasks: vec![Task::NextItem],

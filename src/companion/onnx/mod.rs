@@ -3,12 +3,13 @@
 //! What counting knows of single candidates comes from outside, as the engine's own kernels get it: ONNX has no
 //! operators for it that would be worth their time.
 
+mod inputs;
 mod proto;
 
 use crate::engine::cpu::RMS_EPSILON;
 use crate::format::{
-    Architecture, Block, EncoderKind, FEATURES, FieldWeights, ItemTable, Matrix, Model, OPEN_BUCKETS, TERMS,
-    TransformerBlock, Weights,
+    Architecture, Block, EncoderKind, FEATURES, ItemTable, Matrix, Model, OPEN_BUCKETS, TERMS, TransformerBlock,
+    Weights,
 };
 use anyhow::{Result, ensure};
 use proto::{Attribute, Graph, Type};
@@ -29,9 +30,17 @@ An ONNX file's inputs, where L events of known items, oldest first, precede the 
   gaps        int64 [L]     0 for the first event; 1 in the same group as the one before; else
                             2 + floor(log2(1 + s)), at most 31, where s are the whole seconds since
                             the one before, 0 where a time is missing or they are negative
+  hours       int64 [L]     only where the schema has hour: the UTC hour of the event's time, 24
+                            where that is missing
+  weekdays    int64 [L]     only where the schema has weekday: 0 for Monday in UTC, 7 where the time
+                            is missing
+  repeats     int64 [L]     only where the architecture has repeat_counts: how many of 1 2 3 4 6 9 are
+                            at most the times that the event's item was met before it
   field_N     int64 [L]     the schema's field N, from 0, a category: 1 + the value's place in the
                             schema, 0 for others
-              float [L]     or a number: (value - mean) / std within -5 and 5, NaN where missing
+              float [L]     or a number, NaN where missing: with bounds its place among them, k for
+                            the k-th from 0, straight between two, the first's or last's beyond;
+                            else (value - mean) / std within -5 and 5
   open_size   int64 [1]     events in the group that the next event will belong to, 0 without groups
   candidates  int64 [M, 1]  each once: the items met before, all that have a sum (see below), and
                             items to leave out; none (M = 0) will do
@@ -73,7 +82,8 @@ context) in its description; the tensors repeat, items.repeat and neighbours.* (
 are none) for any reader of safetensors. The keys are those of --items.
 
 Attention takes memory by the square of L. Only the last blocks * (max_len - 1) + 1 events count for
-the encoder: give no more of items, gaps (each as in the whole sequence) and fields.";
+the encoder: give no more of items, gaps and repeats (each as in the whole sequence), hours, weekdays
+and fields.";
 
 /// Writes a model as trained as ONNX, with the inputs and outputs of [`INTERFACE`].
 ///
@@ -92,7 +102,7 @@ pub fn write(model: &Model) -> Result<Vec<u8>> {
         anyhow::bail!("the item rows are quantized, expected a model as trained; give the run's folder");
     };
     let graph = &mut Graph::default();
-    let inputs = write_inputs(graph, model, items);
+    let inputs = inputs::write(graph, &model.weights, items);
     let state = write_encoder(graph, model, &inputs);
     let (query, gates) = write_query(graph, &model.weights, &state);
     write_ranking(graph, item_bias, &query, &gates);
@@ -108,46 +118,6 @@ fn check_size(bytes: usize) -> Result<()> {
          [train] hidden, or fewer items"
     );
     Ok(())
-}
-
-/// The encoder's inputs, `[1 + L, hidden]`.
-fn write_inputs(graph: &mut Graph, model: &Model, items: &Matrix) -> String {
-    let Weights { start, gap, fields, .. } = &model.weights;
-    let hidden = items.columns;
-    graph.input("items", Type::Int64, &["L"], "item ids, oldest first");
-    graph.input("gaps", Type::Int64, &["L"], "buckets of the time since the event before");
-    graph.floats("item_rows", &[items.rows(), hidden], &items.values);
-    graph.floats("root", &[], &[(hidden as f32).sqrt()]);
-    let rows = graph.node("Gather", &["item_rows", "items"], &[]);
-    let rows = graph.node("Mul", &[&rows, "root"], &[]);
-    write_matrix(graph, "gap", gap);
-    let gaps = graph.node("Gather", &["gap", "gaps"], &[]);
-    let mut sum = graph.node("Add", &[&rows, &gaps], &[]);
-    for (place, field) in fields.iter().enumerate() {
-        let (name, table) = (format!("field_{place}"), format!("field_{place}_rows"));
-        let part = match field {
-            FieldWeights::Category(rows) => {
-                graph.input(&name, Type::Int64, &["L"], "rows of the field's values, 0 for none of them");
-                write_matrix(graph, &table, rows);
-                graph.node("Gather", &[&table, &name], &[])
-            }
-            FieldWeights::Number { weight, missing } => {
-                graph.input(&name, Type::Float, &["L"], "(value - mean) / std, NaN where missing");
-                graph.floats(&table, &[1, hidden], weight);
-                let unknown = format!("field_{place}_missing");
-                graph.floats(&unknown, &[1, hidden], missing);
-                let axis = format!("field_{place}_axis");
-                graph.ints(&axis, &[1]);
-                let value = graph.node("Unsqueeze", &[&name, &axis], &[]);
-                let product = graph.node("Mul", &[&value, &table], &[]);
-                let is_missing = graph.node("IsNaN", &[&value], &[]);
-                graph.node("Where", &[&is_missing, &unknown, &product], &[])
-            }
-        };
-        sum = graph.node("Add", &[&sum, &part], &[]);
-    }
-    graph.floats("start", &[1, hidden], start);
-    graph.node("Concat", &["start", &sum], &[Attribute::Int("axis", 0)])
 }
 
 /// The last event's state before the final norm, `[1, hidden]`.

@@ -89,8 +89,15 @@ mod tests {
     #[test]
     fn rows_are_averaged_as_if_every_step_had_been_looked_at() {
         let filter_seen = FilterSeen::None;
-        let schema =
-            Schema { has_time: false, has_group: false, filter_seen, fields: vec![], tasks: vec![Task::NextItem] };
+        let schema = Schema {
+            has_time: false,
+            has_group: false,
+            hour: false,
+            weekday: false,
+            filter_seen,
+            fields: vec![],
+            tasks: vec![Task::NextItem],
+        };
         let architecture = TrainConfig::default().architecture(&schema);
         let mut weights = initial(&architecture, &schema, &[1; 6], Neighbours::default(), 1);
         let mut average = Average::new(&weights, 4);

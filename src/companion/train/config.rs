@@ -1,8 +1,9 @@
 //! The `[train]` section of foreclick.toml.
 
+use super::augment::Augment;
 use crate::error::{Error, Result};
 use crate::format::{Architecture, Context, Counting, EncoderKind};
-use crate::schema::Schema;
+use crate::schema::{FilterSeen, Schema};
 use serde::{Deserialize, Serialize};
 
 /// How a model is built and trained. Every value has a default; unknown keys are refused.
@@ -23,6 +24,9 @@ pub struct TrainConfig {
     /// How many events back attention looks, and the longest stretch of a sequence that is learned from at once.
     /// Default 64.
     pub max_len: usize,
+    /// Whether the encoder is told of each event how often its item was met before; never with `filter_seen = "all"`.
+    /// Default false: it gained nothing where it was measured.
+    pub repeat_counts: bool,
     /// The share of values dropped at the input and after each layer while training. Default: 0.5 where sequences have
     /// fewer than 20 training events on average, else 0.2.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -70,6 +74,8 @@ pub struct TrainConfig {
     pub threads: usize,
     /// Seeds all that training draws: first weights, windows, dropout, negatives. Default 1.
     pub seed: u64,
+    /// What changes in the windows that are learned from. Default: nothing.
+    pub augment: Augment,
 }
 
 /// What training makes small; `head/` says how.
@@ -107,6 +113,7 @@ impl Default for TrainConfig {
             blocks: 2,
             feed_forward: 128,
             max_len: 64,
+            repeat_counts: false,
             dropout: None,
             epochs: 20,
             patience: 3,
@@ -128,6 +135,7 @@ impl Default for TrainConfig {
             neighbour_epsilon: 0.003,
             threads: 0,
             seed: 1,
+            augment: Augment::default(),
         }
     }
 }
@@ -135,7 +143,10 @@ impl Default for TrainConfig {
 impl TrainConfig {
     /// The model's sizes for a schema.
     pub fn architecture(&self, schema: &Schema) -> Architecture {
-        self.sizes(if schema.has_group { Context::OpenGroup } else { Context::LastEvents })
+        let context = if schema.has_group { Context::OpenGroup } else { Context::LastEvents };
+        // Where no item comes again there is nothing to tell.
+        let repeat_counts = self.repeat_counts && schema.filter_seen != FilterSeen::All;
+        Architecture { repeat_counts, ..self.sizes(context) }
     }
 
     fn sizes(&self, context: Context) -> Architecture {
@@ -148,6 +159,7 @@ impl TrainConfig {
             blocks: if counts { 0 } else { self.blocks },
             feed_forward: self.feed_forward,
             max_len: self.max_len,
+            repeat_counts: self.repeat_counts,
             counting: Counting {
                 decay: self.decay,
                 recency_epsilon: self.recency_epsilon,
@@ -173,6 +185,7 @@ impl TrainConfig {
             Error::Schema(text) => Error::Argument(format!("train.{}", text.trim_start_matches("counting."))),
             other => other,
         })?;
+        self.augment.validate()?;
         share("dropout", self.dropout.unwrap_or_default())?;
         share("warmup", self.warmup)?;
         share("label_smoothing", self.label_smoothing)?;

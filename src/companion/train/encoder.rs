@@ -123,8 +123,15 @@ mod tests {
     #[test]
     fn the_transformer_by_hand_is_the_one_on_burn() {
         let filter_seen = FilterSeen::None;
-        let schema =
-            Schema { has_time: false, has_group: false, filter_seen, fields: vec![], tasks: vec![Task::NextItem] };
+        let schema = Schema {
+            has_time: false,
+            has_group: false,
+            hour: false,
+            weekday: false,
+            filter_seen,
+            fields: vec![],
+            tasks: vec![Task::NextItem],
+        };
         let config =
             TrainConfig { hidden: 24, heads: 3, feed_forward: 20, blocks: 3, max_len: 9, ..Default::default() };
         let architecture = config.architecture(&schema);

@@ -1,15 +1,17 @@
 //! Windows of training sequences, and what the head needs at each of their positions.
 
+use super::augment::Augment;
 use super::head::Position;
 use super::held_out::HeldOut;
 use super::optimizer::RowGradients;
 use super::vector::add_scaled;
 use crate::companion::data::{Dataset, Part};
 use crate::engine::counting::{Candidate, History};
-use crate::engine::input::{self, Previous};
+use crate::engine::input::{self, Before, Previous};
 use crate::event::NO_TIME;
-use crate::format::{FieldWeights, Neighbours, Weights};
+use crate::format::{ItemTable, Neighbours, Weights};
 use crate::vocab::{ItemId, UNKNOWN_ITEM};
+use rand::Rng;
 use std::ops::Range;
 
 /// A stretch of one sequence. Input 0 of a sequence is its start, input i its event i - 1; input i predicts event i.
@@ -21,11 +23,31 @@ pub struct Window {
     pub inputs: Range<usize>,
 }
 
+/// What the encoder is given in one step.
+#[derive(Debug, Clone, Copy)]
+pub enum Input {
+    /// Nothing: the window has ended.
+    Padding,
+    /// That a sequence begins.
+    Start,
+    /// An event.
+    Event {
+        /// Its place in the data set.
+        place: usize,
+        /// Its item, or what stands for it: [`UNKNOWN_ITEM`] where it is hidden.
+        item: ItemId,
+        /// What came before it.
+        before: Before,
+    },
+}
+
 /// One shard's windows, ready for encoder and head.
 #[derive(Default)]
 pub struct Shard {
     /// Inputs of the longest window; shorter ones are padded with zeros at their end, which causality hides.
     pub len: usize,
+    /// What the windows' inputs are made of, `[windows, len]`.
+    inputs: Vec<Input>,
     /// `[windows, len, hidden]`
     pub input: Vec<f32>,
     /// When each input's event was, `[windows, len]`.
@@ -34,6 +56,32 @@ pub struct Shard {
     pub positions: Vec<Position>,
     /// Own candidates of all positions.
     pub candidates: Vec<Candidate>,
+}
+
+impl Input {
+    /// The same event as if another one came before it.
+    pub fn with_previous(self, previous: Option<Previous>) -> Self {
+        match self {
+            Self::Event { place, item, before } => Self::Event { place, item, before: Before { previous, ..before } },
+            other => other,
+        }
+    }
+
+    fn of(dataset: &Dataset, history: &History, first_event: usize, input: usize) -> Self {
+        if input == 0 {
+            return Self::Start;
+        }
+        let place = first_event + input - 1;
+        let sequences = &dataset.sequences;
+        let item = sequences.items[place];
+        let previous = (place > first_event).then(|| Previous {
+            time: sequences.times[place - 1],
+            same_group: dataset.schema.has_group && sequences.groups[place - 1] == sequences.groups[place],
+        });
+        // The history has counted the event itself.
+        let met = if item == UNKNOWN_ITEM { 0 } else { history.times_met(item) - 1 };
+        Self::Event { place, item, before: Before { previous, met } }
+    }
 }
 
 impl Shard {
@@ -45,39 +93,93 @@ impl Shard {
         history: &mut History,
         held_out: &HeldOut,
         part: Part,
+        augment: &Augment,
+        rng: &mut impl Rng,
     ) {
         self.len = windows.iter().map(|window| window.inputs.len()).max().unwrap_or(0);
+        self.inputs.clear();
         self.positions.clear();
         self.candidates.clear();
-        for (row, window) in windows.iter().enumerate() {
+        for (number, window) in windows.iter().enumerate() {
             let first_event = dataset.sequences.range(window.sequence).start;
+            let begin = window.inputs.start + augment.begin(window.inputs.len(), rng);
             history.reset();
-            for place in first_event..first_event + window.inputs.start {
+            for place in first_event..first_event + begin {
                 history.observe(dataset.sequences.event(place));
             }
-            for (column, input) in window.inputs.clone().enumerate() {
+            let first_row = number * self.len;
+            for input in begin..window.inputs.end {
                 let place = first_event + input;
                 let neighbours = held_out.table(window.sequence, dataset.sequences.times[place]);
+                if input == begin || !augment.drops(rng) {
+                    self.inputs.push(Input::of(dataset, history, first_event, input));
+                }
                 if dataset.sequences.parts[place] == part {
-                    self.predict(dataset, place, row * self.len + column, history, neighbours);
+                    self.predict(dataset, place, self.inputs.len() - 1, history, neighbours);
                 }
                 history.observe(dataset.sequences.event(place));
+            }
+            let neighbours = held_out.table(window.sequence, dataset.sequences.times[first_event + begin]);
+            augment.change(&mut self.inputs[first_row..], neighbours, rng);
+            self.inputs.resize(first_row + self.len, Input::Padding);
+        }
+    }
+
+    /// The items of the gathered inputs.
+    pub fn input_items(&self) -> impl Iterator<Item = ItemId> {
+        let item = |input: &Input| if let Input::Event { item, .. } = input { Some(*item) } else { None };
+        self.inputs.iter().filter_map(item).filter(|&item| item != UNKNOWN_ITEM)
+    }
+
+    /// Writes the gathered inputs: what `engine::input::write` does, and of an event whose item is hidden the rest.
+    pub fn write_inputs(&mut self, dataset: &Dataset, weights: &Weights) {
+        let hidden = weights.final_norm.len();
+        self.times.clear();
+        self.times.resize(self.inputs.len(), NO_TIME);
+        self.input.clear();
+        self.input.resize(self.inputs.len() * hidden, 0.0);
+        let ItemTable::F32(items) = &weights.items else { return };
+        for (row, input) in self.inputs.iter().enumerate() {
+            let out = &mut self.input[row * hidden..(row + 1) * hidden];
+            match *input {
+                Input::Padding => {}
+                Input::Start => out.copy_from_slice(&weights.start),
+                Input::Event { place, item, before } => {
+                    let event = dataset.sequences.event(place);
+                    self.times[row] = event.time;
+                    if item != UNKNOWN_ITEM {
+                        add_scaled(out, items.row(item as usize), (hidden as f32).sqrt());
+                    }
+                    input::rows(weights, event, before, &mut |table, row, factor| {
+                        add_scaled(out, table.of(weights).row(row), factor);
+                    });
+                }
             }
         }
     }
 
-    /// Writes the gathered windows' inputs.
-    pub fn write_inputs(&mut self, dataset: &Dataset, weights: &Weights, windows: &[Window]) {
+    /// Takes the gradient of the input, `[windows, len, hidden]`, back to the tables that it was summed from.
+    pub fn backward(
+        &self,
+        dataset: &Dataset,
+        weights: &Weights,
+        input_gradient: &[f32],
+        gradient: &mut Weights,
+        rows: &mut RowGradients,
+    ) {
         let hidden = weights.final_norm.len();
-        self.input.clear();
-        self.input.resize(windows.len() * self.len * hidden, 0.0);
-        self.times.clear();
-        self.times.resize(windows.len() * self.len, NO_TIME);
-        for (row, window) in windows.iter().enumerate() {
-            let first_event = dataset.sequences.range(window.sequence).start;
-            for (place, input) in (row * self.len..).zip(window.inputs.clone()) {
-                let out = &mut self.input[place * hidden..(place + 1) * hidden];
-                self.times[place] = write_input(dataset, weights, first_event, input, out);
+        for (input, part) in self.inputs.iter().zip(input_gradient.chunks_exact(hidden.max(1))) {
+            match *input {
+                Input::Padding => {}
+                Input::Start => add_scaled(&mut gradient.start, part, 1.0),
+                Input::Event { place, item, before } => {
+                    if item != UNKNOWN_ITEM {
+                        add_scaled(&mut rows.row_mut(item)[..hidden], part, (hidden as f32).sqrt());
+                    }
+                    input::rows(weights, dataset.sequences.event(place), before, &mut |table, row, factor| {
+                        add_scaled(table.of_mut(gradient).row_mut(row), part, factor);
+                    });
+                }
             }
         }
     }
@@ -95,74 +197,5 @@ impl Shard {
             open_size: history.open_size(event.group),
             candidates: start..self.candidates.len(),
         });
-    }
-}
-
-/// The items of a window's inputs.
-pub fn input_items(dataset: &Dataset, window: &Window) -> impl Iterator<Item = ItemId> {
-    let first_event = dataset.sequences.range(window.sequence).start;
-    let events = window.inputs.start.saturating_sub(1)..window.inputs.end.saturating_sub(1);
-    let items = &dataset.sequences.items[first_event + events.start..first_event + events.end];
-    items.iter().copied().filter(|&item| item != UNKNOWN_ITEM)
-}
-
-/// Writes an input and tells its time.
-fn write_input(dataset: &Dataset, weights: &Weights, first_event: usize, input: usize, out: &mut [f32]) -> i64 {
-    if input == 0 {
-        out.copy_from_slice(&weights.start);
-        return NO_TIME;
-    }
-    let place = first_event + input - 1;
-    let event = dataset.sequences.event(place);
-    input::write(weights, event, previous(dataset, first_event, place), out);
-    event.time
-}
-
-fn previous(dataset: &Dataset, first_event: usize, place: usize) -> Option<Previous> {
-    (place > first_event).then(|| Previous {
-        time: dataset.sequences.times[place - 1],
-        same_group: dataset.schema.has_group && dataset.sequences.groups[place - 1] == dataset.sequences.groups[place],
-    })
-}
-
-/// Takes the gradient of a shard's input, `[windows, len, hidden]`, back to the tables that it was summed from.
-pub fn input_backward(
-    dataset: &Dataset,
-    windows: &[Window],
-    len: usize,
-    input_gradient: &[f32],
-    gradient: &mut Weights,
-    rows: &mut RowGradients,
-) {
-    let hidden = gradient.final_norm.len();
-    if hidden == 0 {
-        return;
-    }
-    for (row, window) in windows.iter().enumerate() {
-        let first_event = dataset.sequences.range(window.sequence).start;
-        let parts = input_gradient[row * len * hidden..(row + 1) * len * hidden].chunks_exact(hidden);
-        for (input, part) in window.inputs.clone().zip(parts) {
-            if input == 0 {
-                add_scaled(&mut gradient.start, part, 1.0);
-                continue;
-            }
-            let place = first_event + input - 1;
-            let event = dataset.sequences.event(place);
-            if event.item != UNKNOWN_ITEM {
-                add_scaled(&mut rows.row_mut(event.item)[..hidden], part, (hidden as f32).sqrt());
-            }
-            let gap = input::gap_bucket(previous(dataset, first_event, place), event.time);
-            add_scaled(gradient.gap.row_mut(gap), part, 1.0);
-            for (field, &code) in gradient.fields.iter_mut().zip(event.fields) {
-                match field {
-                    FieldWeights::Category(table) => {
-                        let row = input::category_row(table, code);
-                        add_scaled(table.row_mut(row), part, 1.0);
-                    }
-                    FieldWeights::Number { missing, .. } if code.is_nan() => add_scaled(missing, part, 1.0),
-                    FieldWeights::Number { weight, .. } => add_scaled(weight, part, code),
-                }
-            }
-        }
     }
 }

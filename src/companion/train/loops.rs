@@ -238,9 +238,7 @@ impl State {
         let workers = &mut self.workers[..batch.len().div_ceil(size)];
         in_parallel(workers, batch.chunks(size), |worker, windows, part| worker.gather(&plan, windows, step, part));
         if let (Some(features), ItemTable::F32(own)) = (&mut self.features, &self.weights.items) {
-            let shards = workers.iter().zip(batch.chunks(size));
-            let read = shards.flat_map(|(worker, windows)| worker.reads(run.dataset, windows));
-            features.fold(own, read, run.config.seed, step);
+            features.fold(own, workers.iter().flat_map(Worker::reads), run.config.seed, step);
             features.lend(&mut self.weights);
         }
         let weights = &self.weights;

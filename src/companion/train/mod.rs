@@ -5,6 +5,7 @@
 //! of a batch are updated; the softmax knows each position's own candidates; the optimiser's state is plain numbers, so
 //! that a resumed run is equal to the bit.
 
+mod augment;
 mod average;
 mod batches;
 mod calibrate;

@@ -5,10 +5,10 @@ use super::optimizer::SCALE_RATE;
 use super::random::{Purpose, stream};
 use super::vector::dot;
 use crate::format::{
-    Architecture, Block, EncoderKind, FieldWeights, GAP_BUCKETS, ItemTable, Matrix, Neighbours, OPEN_BUCKETS,
-    REPEAT_COUNTS, REPEAT_LASTS, TERMS, Weights,
+    Architecture, Block, EncoderKind, FieldWeights, GAP_BUCKETS, HOURS, ItemTable, Matrix, Neighbours, OPEN_BUCKETS,
+    REPEAT_BUCKETS, REPEAT_COUNTS, REPEAT_LASTS, TERMS, WEEKDAYS, Weights,
 };
-use crate::schema::{FieldKind, Schema};
+use crate::schema::{FieldKind, NumberEncoding, Schema};
 use rand::{Rng, RngExt};
 use std::convert::Infallible;
 
@@ -41,12 +41,17 @@ pub fn initial(
     items.values.chunks_exact_mut(hidden.max(1)).for_each(normalise);
     spread(&mut items, &neighbours);
     let (item_bias, item_repeat) = popularity(counts, counts.iter());
+    // What else the encoder is told of an event says nothing at first.
+    let table = |is_there, rows| if is_there { Matrix::zeros(rows, hidden) } else { Matrix::default() };
     Weights {
         items: ItemTable::F32(items),
         item_bias,
         item_repeat,
         start: normal_matrix(&mut rng, 1, hidden, 1.0).values,
         gap: normal_matrix(&mut rng, GAP_BUCKETS, hidden, 0.1),
+        hour: table(schema.hour, HOURS),
+        weekday: table(schema.weekday, WEEKDAYS),
+        repeat_counts: table(architecture.repeat_counts, REPEAT_BUCKETS),
         fields: schema.fields.iter().map(|field| initial_field(&mut rng, &field.kind, hidden)).collect(),
         blocks: initial_blocks(&mut rng, architecture),
         final_norm: vec![1.0; hidden],
@@ -94,13 +99,12 @@ fn initial_blocks(rng: &mut impl Rng, architecture: &Architecture) -> Vec<Block>
 }
 
 fn initial_field(rng: &mut impl Rng, kind: &FieldKind, hidden: usize) -> FieldWeights {
-    match kind {
-        FieldKind::Category { values } => FieldWeights::Category(normal_matrix(rng, 1 + values.len(), hidden, 0.1)),
-        FieldKind::Number { .. } => FieldWeights::Number {
-            weight: normal_matrix(rng, 1, hidden, 0.1).values,
-            missing: normal_matrix(rng, 1, hidden, 0.1).values,
-        },
-    }
+    let (encoding, rows) = (kind.encoding(), kind.rows());
+    let rows = match encoding {
+        None | Some(NumberEncoding::Linear) => normal_matrix(rng, rows, hidden, 0.1),
+        Some(NumberEncoding::Buckets | NumberEncoding::Periodic) => Matrix::zeros(rows, hidden),
+    };
+    FieldWeights { encoding, rows }
 }
 
 /// Weights of the same shape, all zero and without items or neighbours: for gradients and moments.
@@ -137,6 +141,9 @@ pub fn dense_mut(weights: &mut Weights) -> Vec<Dense<'_>> {
         neighbours: _,
         start,
         gap,
+        hour,
+        weekday,
+        repeat_counts,
         fields,
         blocks,
         final_norm,
@@ -150,6 +157,9 @@ pub fn dense_mut(weights: &mut Weights) -> Vec<Dense<'_>> {
     let mut all = vec![
         keep(start),
         keep(&mut gap.values),
+        keep(&mut hour.values),
+        keep(&mut weekday.values),
+        keep(&mut repeat_counts.values),
         keep(final_norm),
         keep(&mut gates.values),
         keep(gate_bias),
@@ -157,12 +167,7 @@ pub fn dense_mut(weights: &mut Weights) -> Vec<Dense<'_>> {
         Dense { values: std::slice::from_mut(log_scale), decays: false, rate: SCALE_RATE },
         keep(&mut repeat.values),
     ];
-    for field in fields {
-        match field {
-            FieldWeights::Category(matrix) => all.push(keep(&mut matrix.values)),
-            FieldWeights::Number { weight, missing } => all.extend([keep(weight), keep(missing)]),
-        }
-    }
+    all.extend(fields.iter_mut().map(|field| keep(&mut field.rows.values)));
     for block in blocks {
         let parts = block.parts_mut().into_iter().map(|(_, matrix)| matrix);
         let (vectors, matrices): (Vec<_>, Vec<_>) = parts.partition(|matrix| matrix.is_vector());

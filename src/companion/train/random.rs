@@ -16,6 +16,8 @@ pub enum Purpose {
     Trials = 4,
     /// Items whose own part a step leaves out.
     Features = 5,
+    /// What changes in the windows of a step.
+    Augment = 6,
 }
 
 /// The stream of a purpose, for example of one step (`index`) and one shard (`part`).

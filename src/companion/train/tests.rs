@@ -3,6 +3,7 @@
 mod features;
 mod runs;
 
+use super::augment::Augment;
 use super::batches::Batches;
 use super::config::{Loss, NegativesDrawn, TrainConfig};
 use super::encoder::Encoder;
@@ -19,7 +20,7 @@ use crate::engine::counting::Rules;
 use crate::engine::cpu::{Cpu, Scalar};
 use crate::event::Upcoming;
 use crate::format::{EncoderKind, FORMAT_VERSION, ItemTable, Metadata, Model, Weights};
-use crate::schema::{Field, FieldKind, FilterSeen, Schema, Task};
+use crate::schema::{Field, FieldKind, FilterSeen, Number, NumberEncoding, Schema, Task};
 use crate::vocab::Vocab;
 use burn::tensor::Device;
 use rand::RngExt;
@@ -29,9 +30,15 @@ const ITEMS: usize = 40;
 
 fn dataset(has_group: bool, filter_seen: FilterSeen) -> Dataset {
     let mut rng = super::random::stream(7, super::random::Purpose::Weights, 9, 9);
+    let number = |name: &str, encoding, bounds: &[f32]| Field {
+        name: name.into(),
+        kind: FieldKind::Number(Number { mean: 0.0, std: 1.0, encoding, bounds: bounds.to_vec() }),
+    };
     let fields = vec![
         Field { name: "kind".into(), kind: FieldKind::Category { values: vec!["a".into(), "b".into()] } },
-        Field { name: "price".into(), kind: FieldKind::Number { mean: 0.0, std: 1.0 } },
+        number("price", NumberEncoding::Linear, &[]),
+        number("size", NumberEncoding::Buckets, &[-1.0, 0.0, 3.0]),
+        number("age", NumberEncoding::Periodic, &[]),
     ];
     let mut sequences = Sequences { offsets: vec![0].into(), ..Sequences::default() };
     sequences.keys = (0..30).map(|sequence| sequence.to_string()).collect();
@@ -42,7 +49,7 @@ fn dataset(has_group: bool, filter_seen: FilterSeen) -> Dataset {
             if rng.random::<f32>() < 0.4 {
                 group += 1;
                 open.clear();
-                time += rng.random_range(0..1_000_000);
+                time += rng.random_range(0..60_000_000);
             }
             let item = rng.random_range(0..ITEMS as u32);
             if open.contains(&item) {
@@ -53,13 +60,24 @@ fn dataset(has_group: bool, filter_seen: FilterSeen) -> Dataset {
             sequences.times.to_mut().push(time);
             sequences.groups.to_mut().push(if has_group { group } else { 0 });
             sequences.fields.to_mut().push(rng.random_range(0..3) as f32);
-            sequences.fields.to_mut().push(if rng.random() { f32::NAN } else { rng.random() });
+            for scale in [1.0, 2.0, 4.0] {
+                let number = scale * rng.random::<f32>();
+                sequences.fields.to_mut().push(if rng.random() { f32::NAN } else { number });
+            }
             sequences.parts.to_mut().push(Part::Train);
         }
         sequences.offsets.to_mut().push(sequences.items.len() as u64);
     }
     Dataset {
-        schema: Schema { has_time: true, has_group, filter_seen, fields, tasks: vec![Task::NextItem] },
+        schema: Schema {
+            has_time: true,
+            has_group,
+            hour: true,
+            weekday: true,
+            filter_seen,
+            fields,
+            tasks: vec![Task::NextItem],
+        },
         vocab: Vocab::from_keys((0..ITEMS).map(|item| format!("{item:02}"))).unwrap(),
         sequences,
         split: SplitKind::LeaveOneOut,
@@ -73,6 +91,7 @@ fn config(full_softmax_items: usize) -> TrainConfig {
         hidden: 8,
         feed_forward: 12,
         max_len: 24,
+        repeat_counts: true,
         dropout: Some(0.0),
         negatives: 16,
         full_softmax_items,
@@ -210,7 +229,9 @@ fn every_loss() -> Vec<TrainConfig> {
 #[test]
 fn gradients_equal_finite_differences() {
     let encoders = EncoderKind::ALL.into_iter().map(|encoder| TrainConfig { encoder, ..config(0) });
-    for config in every_loss().into_iter().chain(encoders) {
+    let augment = Augment { crop: 0.3, drop: 0.2, mask: 0.2, reorder: 0.5, substitute: 0.2 };
+    let augmented = TrainConfig { augment, ..config(0) };
+    for config in every_loss().into_iter().chain(encoders).chain([augmented]) {
         let dataset = dataset(true, FilterSeen::Group);
         let mut weights = weights(&dataset, &config);
         let held_out = HeldOut::same(weights.neighbours.clone());

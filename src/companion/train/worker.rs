@@ -1,8 +1,9 @@
 //! One training thread: forward and backward over its shard of a batch.
 
+use super::augment::Augment;
 use super::config::{NegativesDrawn, TrainConfig};
 use super::encoder::{Encoder, Inputs, Pass};
-use super::examples::{Shard, Window, input_backward, input_items};
+use super::examples::{Shard, Window};
 use super::head::{Examples, Head};
 use super::held_out::HeldOut;
 use super::negatives::{Negatives, Popularity};
@@ -66,7 +67,10 @@ impl Worker {
     pub fn gather(&mut self, plan: &Plan<'_>, windows: &[Window], step: u64, part: u64) {
         let Plan { dataset, config, dropout: _, popularity: _, held_out, part: predicted } = *plan;
         self.clear();
-        self.shard.gather(dataset, windows, &mut self.history, held_out, predicted);
+        // What is measured or calibrated on is given as it is.
+        let augment = if predicted == Part::Train { config.augment } else { Augment::default() };
+        let mut rng = stream(config.seed, Purpose::Augment, step, part);
+        self.shard.gather(dataset, windows, &mut self.history, held_out, predicted, &augment, &mut rng);
         self.examples = self.shard.positions.len();
         self.rng = stream(config.seed, Purpose::Step, step, part);
         if self.examples > 0 {
@@ -75,12 +79,11 @@ impl Worker {
     }
 
     /// The items whose rows the gathered shard reads, some more than once.
-    pub fn reads<'a>(&'a self, dataset: &'a Dataset, windows: &'a [Window]) -> impl Iterator<Item = ItemId> {
+    pub fn reads(&self) -> impl Iterator<Item = ItemId> {
         let Shard { positions, candidates, .. } = &self.shard;
         let targets = positions.iter().map(|position| position.target);
         let candidates = candidates.iter().map(|candidate| candidate.item);
-        let inputs = windows.iter().flat_map(|window| input_items(dataset, window));
-        targets.chain(candidates).chain(inputs).chain(self.negatives.items.iter().copied())
+        targets.chain(candidates).chain(self.shard.input_items()).chain(self.negatives.items.iter().copied())
     }
 
     /// Learns from what was gathered of the windows.
@@ -91,7 +94,8 @@ impl Worker {
         let pass = self.encode(plan, weights, windows);
         let states_gradient = self.score(plan, weights, &pass.states());
         let input_gradient = pass.backward(weights, states_gradient, &mut self.gradient);
-        input_backward(plan.dataset, windows, self.shard.len, &input_gradient, &mut self.gradient, &mut self.rows);
+        let Self { shard, gradient, rows, .. } = self;
+        shard.backward(plan.dataset, weights, &input_gradient, gradient, rows);
     }
 
     /// The encoder's states before the gathered events that are to be predicted, `[events, hidden]`.
@@ -112,7 +116,7 @@ impl Worker {
     }
 
     fn encode(&mut self, plan: &Plan<'_>, weights: &Weights, windows: &[Window]) -> Pass {
-        self.shard.write_inputs(plan.dataset, weights, windows);
+        self.shard.write_inputs(plan.dataset, weights);
         let Shard { input, times, len, .. } = &mut self.shard;
         let inputs = Inputs { values: std::mem::take(input), times, windows: windows.len(), len: *len };
         self.encoder.forward(weights, inputs, Some((plan.dropout, &mut self.rng)))

@@ -35,7 +35,8 @@ pub struct Scratch {
 
 impl Scratch {
     pub fn new(architecture: &Architecture) -> Self {
-        let Architecture { encoder, hidden, heads: _, blocks: _, feed_forward, max_len, counting: _ } = *architecture;
+        let Architecture { encoder, hidden, heads: _, blocks: _, feed_forward, max_len, repeat_counts: _, counting: _ } =
+            *architecture;
         Self {
             state: vec![0.0; hidden],
             normed: vec![0.0; hidden],

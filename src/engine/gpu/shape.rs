@@ -76,7 +76,8 @@ struct State {
 impl Shape {
     /// The shape of a model with so many items in 4 or 8 bits.
     pub fn new(architecture: &Architecture, items: usize, bits: u32) -> Self {
-        let Architecture { encoder, hidden, heads, blocks, feed_forward, max_len, counting: _ } = *architecture;
+        let Architecture { encoder, hidden, heads, blocks, feed_forward, max_len, repeat_counts: _, counting: _ } =
+            *architecture;
         Self { encoder, hidden, heads, blocks, feed_forward, max_len, memory: architecture.memory(), items, bits }
     }
 

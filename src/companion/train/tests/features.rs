@@ -47,7 +47,7 @@ fn gradients_through_sums_equal_finite_differences() {
             change(&mut weights, &mut features);
             worker.gather(&plan, &windows, 0, 0);
             let ItemTable::F32(own) = &weights.items else { panic!("trained rows are f32") };
-            features.fold(own, worker.reads(&dataset, &windows), 1, 0);
+            features.fold(own, worker.reads(), 1, 0);
             features.lend(&mut weights);
             worker.learn(&plan, &weights, &windows);
             features.backward(&mut weights, &mut worker.rows);

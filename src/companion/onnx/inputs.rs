@@ -1,0 +1,105 @@
+//! What the encoder is told of events, as ONNX: `engine/input.rs` in tables and products.
+
+use super::proto::{Attribute, Graph, Type};
+use super::write_matrix;
+use crate::format::{FieldWeights, Matrix, Weights};
+use crate::schema::{FREQUENCIES, NumberEncoding};
+use std::f32::consts::TAU;
+
+/// The encoder's inputs, `[1 + L, hidden]`.
+pub fn write(graph: &mut Graph, weights: &Weights, items: &Matrix) -> String {
+    let Weights { start, gap, hour, weekday, repeat_counts, fields, .. } = weights;
+    let hidden = items.columns;
+    graph.input("items", Type::Int64, &["L"], "item ids, oldest first");
+    graph.floats("item_rows", &[items.rows(), hidden], &items.values);
+    graph.floats("root", &[], &[(hidden as f32).sqrt()]);
+    let rows = graph.node("Gather", &["item_rows", "items"], &[]);
+    let mut sum = graph.node("Mul", &[&rows, "root"], &[]);
+    for (name, table, about) in [
+        ("gaps", gap, "buckets of the time since the event before"),
+        ("hours", &with_none(hour), "hours of the day, 24 where there is no time"),
+        ("weekdays", &with_none(weekday), "days from Monday, 7 where there is no time"),
+        ("repeats", repeat_counts, "buckets of how often the item was met before"),
+    ] {
+        if !table.values.is_empty() {
+            let part = write_table(graph, name, table, about);
+            sum = graph.node("Add", &[&sum, &part], &[]);
+        }
+    }
+    for (place, FieldWeights { encoding, rows }) in fields.iter().enumerate() {
+        let name = format!("field_{place}");
+        let part = match encoding {
+            None => write_table(graph, &name, rows, "rows of the field's values, 0 for none of them"),
+            Some(encoding) => write_number(graph, &name, *encoding, rows),
+        };
+        sum = graph.node("Add", &[&sum, &part], &[]);
+    }
+    graph.floats("start", &[1, hidden], start);
+    graph.node("Concat", &["start", &sum], &[Attribute::Int("axis", 0)])
+}
+
+/// The table and a row that says nothing.
+fn with_none(table: &Matrix) -> Matrix {
+    let mut table = table.clone();
+    if !table.values.is_empty() {
+        table.values.resize(table.values.len() + table.columns, 0.0);
+    }
+    table
+}
+
+/// An input of places in a table, and the rows there.
+fn write_table(graph: &mut Graph, name: &str, table: &Matrix, about: &str) -> String {
+    graph.input(name, Type::Int64, &["L"], about);
+    let rows = format!("{name}_rows");
+    write_matrix(graph, &rows, table);
+    graph.node("Gather", &[&rows, name], &[])
+}
+
+/// The code times its rows, `[L, hidden]`, or the last row where it is missing.
+fn write_number(graph: &mut Graph, name: &str, encoding: NumberEncoding, rows: &Matrix) -> String {
+    let [table, none, axis] = ["rows", "missing", "axis"].map(|part| format!("{name}_{part}"));
+    let (values, missing) = rows.values.split_at(rows.values.len() - rows.columns);
+    graph.input(name, Type::Float, &["L"], "the number's code, NaN where missing");
+    graph.floats(&table, &[rows.rows() - 1, rows.columns], values);
+    graph.floats(&none, &[1, rows.columns], missing);
+    graph.ints(&axis, &[1]);
+    let value = graph.node("Unsqueeze", &[name, &axis], &[]);
+    let shares = match encoding {
+        NumberEncoding::Linear => value.clone(),
+        NumberEncoding::Buckets => write_hats(graph, name, rows.rows() - 1, &value),
+        NumberEncoding::Periodic => write_waves(graph, name, &value),
+    };
+    let product = graph.node("MatMul", &[&shares, &table], &[]);
+    let is_missing = graph.node("IsNaN", &[&value], &[]);
+    graph.node("Where", &[&is_missing, &none, &product], &[])
+}
+
+/// How much of each row a place takes: 1 at the row's own, falling to 0 at those beside it, `[L, bounds]`.
+fn write_hats(graph: &mut Graph, name: &str, bounds: usize, place: &str) -> String {
+    let (places, one) = (format!("{name}_places"), format!("{name}_one"));
+    let numbers: Vec<f32> = (0..bounds).map(|bound| bound as f32).collect();
+    graph.floats(&places, &[1, bounds], &numbers);
+    graph.floats(&one, &[], &[1.0]);
+    let apart = graph.node("Sub", &[place, &places], &[]);
+    let apart = graph.node("Abs", &[&apart], &[]);
+    let share = graph.node("Sub", &[&one, &apart], &[]);
+    graph.node("Relu", &[&share], &[])
+}
+
+/// The number, then a sine and a cosine of each frequency: `[L, 1 + 2 * FREQUENCIES]`.
+fn write_waves(graph: &mut Graph, name: &str, value: &str) -> String {
+    let (turns, flat) = (format!("{name}_turns"), format!("{name}_flat"));
+    let frequencies: Vec<f32> = (0..FREQUENCIES).map(|turn| TAU / 8.0 * (1 << turn) as f32).collect();
+    graph.floats(&turns, &[1, FREQUENCIES], &frequencies);
+    let angles = graph.node("Mul", &[value, &turns], &[]);
+    let axis = format!("{name}_pairs");
+    graph.ints(&axis, &[2]);
+    let waves = ["Sin", "Cos"].map(|wave| {
+        let wave = graph.node(wave, &[&angles], &[]);
+        graph.node("Unsqueeze", &[&wave, &axis], &[])
+    });
+    let pairs = graph.node("Concat", &[&waves[0], &waves[1]], &[Attribute::Int("axis", 2)]);
+    graph.ints(&flat, &[0, 2 * FREQUENCIES as i64]);
+    let pairs = graph.node("Reshape", &[&pairs, &flat], &[]);
+    graph.node("Concat", &[value, &pairs], &[Attribute::Int("axis", 1)])
+}
