@@ -20,8 +20,7 @@ pub const NEIGHBOURS: usize = 1;
 pub const NEAREST: usize = 2;
 /// The feature that tells what this visitor took before in moments like this one: see `counting/habits.rs`.
 pub const HABIT: usize = 3;
-/// The sum of [`NEIGHBOURS`] and a share of [`RECENCY`]: what the visitor comes back to and what goes with the rest are two
-/// causes, and either suffices. A sum of their logarithms, which is a product, asks for both.
+/// [`NEIGHBOURS`] and a share of [`RECENCY`] added up: either suffices. Sums of logarithms, as gates give, ask for both.
 pub const TOGETHER: usize = 4;
 
 /// What an item met in the latest group (event, without groups) counts as against a neighbour of share 1.

@@ -2,9 +2,9 @@
 
 use super::augment::Augment;
 use super::head::Position;
-use super::held_out::HeldOut;
 use super::optimizer::RowGradients;
 use super::vector::add_scaled;
+use super::worker::Plan;
 use crate::companion::data::{Dataset, Part};
 use crate::engine::counting::{Candidate, History};
 use crate::engine::input::{self, Before, Previous};
@@ -85,17 +85,11 @@ impl Input {
 }
 
 impl Shard {
-    /// Gathers a shard's examples; the events of `part` are to be predicted.
-    pub fn gather(
-        &mut self,
-        dataset: &Dataset,
-        windows: &[Window],
-        history: &mut History,
-        held_out: &HeldOut,
-        part: Part,
-        augment: &Augment,
-        rng: &mut impl Rng,
-    ) {
+    /// Gathers a shard's examples; the events of the plan's part are to be predicted.
+    pub fn gather(&mut self, plan: &Plan<'_>, windows: &[Window], history: &mut History, rng: &mut impl Rng) {
+        let Plan { dataset, config, held_out, part, .. } = *plan;
+        // What is calibrated on is given as it is.
+        let augment = if part == Part::Train { config.augment } else { Augment::default() };
         self.len = windows.iter().map(|window| window.inputs.len()).max().unwrap_or(0);
         self.inputs.clear();
         self.positions.clear();

@@ -151,15 +151,21 @@ impl Optimizer {
         wide!([optimizer: &mut Optimizer = self,
                weights: &mut Weights = weights,
                gradient: &mut Weights = gradient,
-               rows: &RowGradients = rows,
-               features: Option<&mut Features> = features,
                factor: f32 = factor,
                bias: [f32; 2] = bias,
                update: Update = update] {
             optimizer.update_dense(weights, gradient, factor, bias, update);
-            optimizer.update_rows(weights, rows, features.as_deref(), factor, bias, update.learning_rate);
+        });
+        wide!([optimizer: &mut Optimizer = self,
+               weights: &mut Weights = weights,
+               rows: &RowGradients = rows,
+               features: Option<&mut Features> = features,
+               factor: f32 = factor,
+               bias: [f32; 2] = bias,
+               rate: f32 = update.learning_rate] {
+            optimizer.update_rows(weights, rows, features.as_deref(), factor, bias, rate);
             if let Some(features) = features {
-                features.update(factor, bias, update.learning_rate, optimizer.step);
+                features.update(factor, bias, rate, optimizer.step);
             }
         });
         norm

@@ -1,6 +1,5 @@
 //! One training thread: forward and backward over its shard of a batch.
 
-use super::augment::Augment;
 use super::config::{NegativesDrawn, TrainConfig};
 use super::encoder::{Encoder, Inputs, Pass};
 use super::examples::{Shard, Window};
@@ -65,14 +64,11 @@ impl Worker {
 
     /// Finds what a shard's windows are to learn from in step `step`; `part` is the shard's number.
     pub fn gather(&mut self, plan: &Plan<'_>, windows: &[Window], step: u64, part: u64) {
-        let Plan { dataset, config, dropout: _, popularity: _, held_out, part: predicted } = *plan;
         self.clear();
-        // What is measured or calibrated on is given as it is.
-        let augment = if predicted == Part::Train { config.augment } else { Augment::default() };
-        let mut rng = stream(config.seed, Purpose::Augment, step, part);
-        self.shard.gather(dataset, windows, &mut self.history, held_out, predicted, &augment, &mut rng);
+        let seed = plan.config.seed;
+        self.shard.gather(plan, windows, &mut self.history, &mut stream(seed, Purpose::Augment, step, part));
         self.examples = self.shard.positions.len();
-        self.rng = stream(config.seed, Purpose::Step, step, part);
+        self.rng = stream(seed, Purpose::Step, step, part);
         if self.examples > 0 {
             self.draw_negatives(plan);
         }
