@@ -75,7 +75,7 @@ fn keep_last(case: &mut Value, events: usize) {
 }
 
 /// What `foreclick export --help` says of the features, written down once more.
-fn features_by_the_text(model: &Model, events: &[EncodedEvent], group: u32) -> BTreeMap<u32, [f64; 5]> {
+fn features_by_the_text(model: &Model, events: &[EncodedEvent], group: u32) -> BTreeMap<u32, [f64; 6]> {
     let counting = &model.metadata.architecture.counting;
     let (schema, weights) = (&model.metadata.schema, &model.weights);
     let mut numbers = Vec::new();
@@ -154,6 +154,7 @@ fn features_by_the_text(model: &Model, events: &[EncodedEvent], group: u32) -> B
             logarithm(of(&sums), sum_epsilon),
             logarithm(of(&nearest), sum_epsilon),
             logarithm(habit, 0.05),
+            logarithm(of(&sums) + 0.6 * recency, sum_epsilon),
             as_it_is,
         ]
     };

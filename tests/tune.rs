@@ -52,9 +52,9 @@ fn the_best_of_two_rungs_is_what_train_gives_again() {
     let first: Vec<f64> = scores_found.iter().map(|scores| scores[0]).collect();
     let highest = first.iter().copied().fold(0.0, f64::max);
     let best = scores_found.iter().flatten().copied().fold(0.0, f64::max);
-    for (scores, first) in scores_found.iter().zip(&first) {
-        assert_eq!(scores.len(), if *first == highest { 2 } else { 1 }, "{found}");
-    }
+    // Trials may tie; one of the highest goes on.
+    let went_on: Vec<f64> = scores_found.iter().filter(|scores| scores.len() == 2).map(|scores| scores[0]).collect();
+    assert_eq!(went_on, [highest], "{found}");
     assert!(first.iter().any(|score| *score < highest), "all are alike: {found}");
 
     let lines: Vec<&str> = table.lines().collect();

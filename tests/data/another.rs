@@ -41,9 +41,9 @@ b,2024-02-03,x,cart,15
     // All items are rarer here than min_count, which is for learning.
     assert_eq!(*another.sequences.items, [1, UNKNOWN_ITEM, 0]);
     assert_eq!(dropped(&report, "rare items"), 0);
-    // Training saw cart (1) and view (2), and prices of 10 and 20: mean 15, deviation 5.
+    // Training saw cart (1) and view (2), and prices of 10 (0) and 20 (1), beyond which there is nothing.
     let codes = &another.sequences.fields;
-    assert_eq!((codes[..3].to_vec(), codes[4..].to_vec()), (vec![2.0, 2.0, 0.0], vec![1.0, 0.0]));
+    assert_eq!((codes[..3].to_vec(), codes[4..].to_vec()), (vec![2.0, 1.0, 0.0], vec![1.0, 0.5]));
     assert!(codes[3].is_nan());
     // A month later all is for the test.
     assert_eq!(*another.sequences.parts, [Part::Test; 3]);

@@ -143,11 +143,17 @@ fn every_encoder_restores_and_explains_what_it_observed() {
         let sum = terms.taste + terms.popularity + terms.repetition + terms.neighbours + terms.habit;
         assert!((sum - got.items[0].score).abs() < 1e-3, "{encoder:?}: {terms:?}");
 
-        // The first event is out of attention's reach, and not of a recurrent encoder's.
-        let mut later: Predictor = predictor(&model);
-        let mut changed = events;
-        changed[0].item = changed[9].item.clone();
-        later.restore(changed).unwrap();
+        // The first event is out of attention's reach, and not of a recurrent encoder's. Its item comes only once, since the
+        // encoder is told how often later ones were met.
+        let mut unmet = (0..SHAPE.items as u32).filter_map(|item| model.vocab.key(item));
+        let mut fresh = || unmet.find(|key| events.iter().all(|event| event.item != *key)).unwrap();
+        let [mut restored, mut later]: [Predictor; 2] = [fresh(), fresh()].map(|item| {
+            let mut changed = events.clone();
+            changed[0].item = item;
+            let mut predictor: Predictor = predictor(&model);
+            predictor.restore(changed).unwrap();
+            predictor
+        });
         let taste = |predictor: &mut Predictor| {
             predictor.explain(&got.items[0].item, &ExplainOptions { events: 0, ..ExplainOptions::default() }).unwrap()
         };
