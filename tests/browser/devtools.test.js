@@ -152,7 +152,7 @@ test("what a state keeps is shown with its age and how it is kept, and can be fo
     await keep(page);
     await shown(page, "kept");
     const stored = shadow(page, "section[aria-label='Stored on this device']");
-    assert.match(await stored.textContent(), /Session events\d+ B, just now.*personal2 kB, just now.*Prefetch counts\d+ B.*Stored: kept on this device/);
+    assert.match(await stored.textContent(), /Session events\d+ B, just now.*personal2 kB, just now.*Prefetch counts\d+ B.*Kept on this device \(IndexedDB/);
     await shadow(page, ".forget").click();
     await page.waitForFunction(() => panel.element.shadowRoot.textContent.includes("Forgotten."));
     await page.waitForFunction(() => /Nothing\..*what was kept has been erased/.test(panel.element.shadowRoot.textContent));

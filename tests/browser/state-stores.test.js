@@ -85,6 +85,28 @@ test("a store of the page's own keeps the rows", async () => {
   });
 });
 
+test("a slow store's rows are the tab's own, also while they are on their way", async () => {
+  await visitor(async (open) => {
+    const page = await open();
+    await openMap(page);
+    await page.evaluate(() => {
+      const { set } = map;
+      map.set = async (...row) => {
+        await new Promise((resolve) => setTimeout(resolve, 200));
+        return set(...row);
+      };
+    });
+    await page.evaluate((events) => {
+      for (const event of events) predictor.observe(event);
+    }, EVENTS.slice(0, 5));
+    await page.waitForTimeout(50);
+    await page.evaluate(() => document.dispatchEvent(new Event("visibilitychange")));
+    await page.evaluate(() => state.flush());
+    assert.equal((await page.evaluate(() => state.status)).restored, 0);
+    assert.deepEqual(await storedItems(page), items.slice(0, 5));
+  });
+});
+
 test("a full store gives up older events first, and then is left", async () => {
   await visitor(async (open) => {
     const page = await open();

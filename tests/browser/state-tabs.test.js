@@ -4,7 +4,7 @@ import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { after, before, test } from "node:test";
 import { kept, MODEL, NOTHING, start } from "./harness.js";
-import { asVisitor, best, EVENTS, observe, openState, storedItems, uninterrupted } from "./visitor.js";
+import { asVisitor, best, EVENTS, observe, openState, storedItems, uninterrupted, until } from "./visitor.js";
 
 let site;
 before(async () => {
@@ -50,9 +50,19 @@ test("two tabs that write at once lose nothing", async () => {
     // Each event once, also those that a tab met while it wrote.
     for (const page of [a, b]) {
       await page.evaluate(() => document.dispatchEvent(new Event("visibilitychange")));
-      await page.waitForFunction(async () => (await counted()) === 200);
+      await until(page, async () => (await counted()) === 200);
     }
   });
+});
+
+test("tabs that write in the same millisecond do not overwrite each other", async () => {
+  await inTwoTabs(
+    async (a, b) => {
+      await Promise.all([observe(a, EVENTS.slice(0, 30)), observe(b, EVENTS.slice(30, 40))]);
+      assert.deepEqual((await storedItems(a)).toSorted(), items.slice(0, 40).toSorted());
+    },
+    { before: (now) => (Date.now = () => now), given: Date.now() },
+  );
 });
 
 test("in a store of the page's own two states lose nothing either", async () => {
@@ -84,10 +94,10 @@ test("a tab that is looked at again knows what happened in the other", async () 
     await observe(a, EVENTS.slice(0, 20));
     await observe(b, []);
     await b.evaluate(() => document.dispatchEvent(new Event("visibilitychange")));
-    await b.waitForFunction(async () => (await counted()) === 20);
+    await until(b, async () => (await counted()) === 20);
     await observe(b, EVENTS.slice(20, 30));
     await a.evaluate(() => document.dispatchEvent(new Event("visibilitychange")));
-    await a.waitForFunction(async () => (await counted()) === 30);
+    await until(a, async () => (await counted()) === 30);
     const expected = await uninterrupted(a, EVENTS.slice(0, 30));
     for (const page of [a, b]) assert.deepEqual(await best(page), expected);
   });
@@ -136,16 +146,23 @@ test("where the database is deleted from outside, it falls back to the base mode
       await observe(a, EVENTS.slice(0, 10));
       await a.evaluate(() => state.update("personal", () => 1));
       await a.evaluate(async (events) => {
+        // Written just now, so that these wait.
+        await state.flush();
         for (const event of events) predictor.observe(event);
         await new Promise((resolve, reject) => Object.assign(indexedDB.deleteDatabase("foreclick.default"), { onsuccess: resolve, onerror: reject }));
       }, EVENTS.slice(10, 15));
       for (const page of [a, b]) {
-        await page.waitForFunction(() => /erased/.test(state.status.reason));
+        await until(page, () => /erased/.test(state.status.reason));
         assert.equal((await page.evaluate(() => state.status)).mode, "stored");
         assert.deepEqual(await best(page), base);
+        // Whoever looks makes no database.
+        await page.evaluate(() => document.dispatchEvent(new Event("visibilitychange")));
+        assert.deepEqual(await page.evaluate(() => state.stored()), []);
+        assert.deepEqual(await storedItems(page), []);
         assert.equal(await page.evaluate(() => rows()), undefined, "nothing is written before there is something to keep");
       }
       await observe(b, EVENTS.slice(15, 20));
+      await observe(a, []);
       assert.deepEqual(await storedItems(b), items.slice(15, 20));
       assert.deepEqual(await best(b), await uninterrupted(b, EVENTS.slice(15, 20)));
       assert.equal(await b.evaluate(async () => (await state.read("personal")) ?? null), null);
@@ -164,7 +181,7 @@ test("rows that vanish without a word are not missed for long", async () => {
       db.close();
     });
     await a.evaluate(() => document.dispatchEvent(new Event("visibilitychange")));
-    await a.waitForFunction(async () => (await counted()) === 0);
+    await until(a, async () => (await counted()) === 0);
     await observe(a, EVENTS.slice(10, 12));
     assert.deepEqual(await storedItems(a), items.slice(10, 12));
     assert.equal(await counted(a), 2);
@@ -201,7 +218,13 @@ test("forget() leaves no byte, in this tab and in others", async () => {
       const everything = await a.evaluate(() => state.export());
       assert.deepEqual([everything.cache.length, everything.localStorage, Object.keys(everything.sessionStorage)], [1, { "foreclick.something": "1" }, ["foreclick.prefetch"]]);
       // Of these nothing is written yet.
-      for (const page of [a, b]) await page.evaluate((events) => events.forEach((event) => predictor.observe(event)), EVENTS.slice(10, 15));
+      for (const page of [a, b]) {
+        await page.evaluate(async (events) => {
+          predictor.observe(events[0]);
+          await state.flush();
+          for (const event of events.slice(1)) predictor.observe(event);
+        }, EVENTS.slice(10, 15));
+      }
 
       if (from === "state") await a.evaluate(() => state.forget());
       // A tab without a state, such as one of settings.
@@ -242,14 +265,14 @@ test("a pause and a reset reach the other tab", async () => {
   await inTwoTabs(async (a, b) => {
     await observe(a, EVENTS.slice(0, 3));
     await a.evaluate(() => state.pause());
-    await b.waitForFunction(() => state.status.mode === "paused");
+    await until(b, () => state.status.mode === "paused");
     await observe(b, EVENTS.slice(3, 5));
     await b.evaluate(() => state.resume());
-    await a.waitForFunction(() => state.status.mode === "stored");
+    await until(a, () => state.status.mode === "stored");
     await observe(a, EVENTS.slice(5, 7));
     assert.deepEqual(await storedItems(b), [...items.slice(0, 3), ...items.slice(5, 7)]);
     await a.evaluate(() => predictor.reset());
-    await b.waitForFunction(async () => (await counted()) === 0);
+    await until(b, async () => (await counted()) === 0);
     assert.deepEqual(await kept(b), NOTHING);
   });
 });

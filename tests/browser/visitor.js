@@ -104,6 +104,15 @@ export const observe = (page, events) =>
     await state.flush();
   }, events);
 
+/** Waits until `check`, which may be a promise, holds in the tab. */
+export async function until(page, check) {
+  for (let round = 0; round < 400; round++) {
+    if (await page.evaluate(check)) return;
+    await page.waitForTimeout(25);
+  }
+  assert.fail(`it never held that ${check}`);
+}
+
 /** The items of all events that are stored, in the order that a reload would have. */
 export const storedItems = (page) => page.evaluate(async () => (await state.export()).events.map(({ event }) => event.item));
 

@@ -142,7 +142,7 @@ export class Stored {
     fill(this.#list, Object.fromEntries(entries.map(told)));
     this.#empty.hidden = entries.length > 0;
     this.#how.hidden = !status;
-    if (status) write(this.#how, `${capital(status.mode)}: ${status.reason}.`);
+    if (status) write(this.#how, `${capital(status.reason)}.`);
   }
 
   say(text) {

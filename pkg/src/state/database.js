@@ -13,7 +13,6 @@ export class Database {
   #onLost;
   #db;
   #opening;
-  #isErased = false; // and then only made anew where there is something to keep
 
   constructor(name, onLost) {
     this.#name = PREFIX + name;
@@ -24,8 +23,14 @@ export class Database {
     return `IndexedDB, ${this.#name}`;
   }
 
+  // So that the first event is kept even where it leads to another page at once. Once erased, the database is made anew
+  // only where there is something to keep.
+  async prepare() {
+    await this.#open(true);
+  }
+
   async keys() {
-    const request = await this.#use("readonly", !this.#isErased, (rows) => rows.getAllKeys());
+    const request = await this.#use("readonly", false, (rows) => rows.getAllKeys());
     return request?.result ?? [];
   }
 
@@ -61,8 +66,8 @@ export class Database {
 
   // Resolves once it is gone, for every tab: each closes its connection when the browser asks.
   async erase() {
+    if (this.#opening) await this.#opening.catch(() => {});
     this.close();
-    this.#isErased = true;
     await eraseDatabase(this.#name);
   }
 
@@ -74,7 +79,10 @@ export class Database {
 
   // Without a wait where it is open, so that a page that is being left can still write. Nothing where there is none.
   async #use(mode, isMaker, work) {
-    const db = this.#db ?? (await this.#open(isMaker));
+    let db;
+    // It may be erased while this waits.
+    do db = this.#db ?? (await this.#open(isMaker));
+    while (db && db !== this.#db);
     if (!db) return undefined;
     const transaction = db.transaction(STORE, mode, { durability: "relaxed" });
     const ended = new Promise((resolve, reject) => {
@@ -104,8 +112,7 @@ export class Database {
       db.close();
       if (this.#db !== db) return;
       this.#db = undefined;
-      this.#isErased = true;
-      this.#onLost();
+        this.#onLost();
     };
     db.onversionchange = lose;
     db.onclose = lose;

@@ -15,6 +15,8 @@ export class Given {
     return "the page's own store";
   }
 
+  async prepare() {}
+
   async keys() {
     const keys = [...(await within(this.#store.keys()))];
     return keys.filter((key) => typeof key === "string" && key.startsWith(this.#prefix)).map((key) => key.slice(this.#prefix.length));

@@ -43,6 +43,10 @@ export class Log {
     this.#sections.clear();
   }
 
+  prepare() {
+    return this.#store.prepare();
+  }
+
   write(pairs) {
     return this.#store.write(pairs);
   }

@@ -50,7 +50,7 @@ export class State {
     this.#log = new Log(this.#isRefused ? undefined : this.#device, this.#model, this.#options);
     this.#channel = openChannel();
     this.#channel?.addEventListener("message", ({ data }) => this.#hear(data));
-    await (this.#isRefused ? this.#device?.erase().catch(() => {}) : this.#then(() => this.#guard(() => this.#catchUp())));
+    await (this.#isRefused ? this.#device?.erase().catch(() => {}) : this.#then(() => this.#guard(() => this.#restore())));
     this.#listen();
     this.#observeEarly();
     this.#tell();
@@ -209,6 +209,11 @@ export class State {
       this.#timer = 0;
       queueMicrotask(() => this.flush());
     }
+  }
+
+  async #restore() {
+    await this.#log.prepare();
+    await this.#catchUp();
   }
 
   // What other tabs have written since, and at first what earlier pages have.
