@@ -85,25 +85,57 @@ test("a store of the page's own keeps the rows", async () => {
   });
 });
 
+/** From here on the map's functions take so many milliseconds. */
+const slow = (page, milliseconds) =>
+  page.evaluate((milliseconds) => {
+    for (const [name, wait] of Object.entries(milliseconds)) {
+      const work = map[name].bind(map);
+      map[name] = async (...values) => {
+        await new Promise((resolve) => setTimeout(resolve, wait));
+        return work(...values);
+      };
+    }
+  }, milliseconds);
+
 test("a slow store's rows are the tab's own, also while they are on their way", async () => {
   await visitor(async (open) => {
     const page = await open();
     await openMap(page);
-    await page.evaluate(() => {
-      const { set } = map;
-      map.set = async (...row) => {
-        await new Promise((resolve) => setTimeout(resolve, 200));
-        return set(...row);
-      };
-    });
-    await page.evaluate((events) => {
+    await slow(page, { keys: 100, set: 500 });
+    const restored = await page.evaluate(async (events) => {
+      const look = () => document.dispatchEvent(new Event("visibilitychange"));
+      look();
+      look();
+      await new Promise((resolve) => setTimeout(resolve, 50));
       for (const event of events) predictor.observe(event);
+      // Begins to write; the second look is yet to come.
+      await Promise.resolve();
+      look();
+      await state.flush();
+      await new Promise((resolve) => setTimeout(resolve, 500));
+      return state.status.restored;
     }, EVENTS.slice(0, 5));
-    await page.waitForTimeout(50);
-    await page.evaluate(() => document.dispatchEvent(new Event("visibilitychange")));
-    await page.evaluate(() => state.flush());
-    assert.equal((await page.evaluate(() => state.status)).restored, 0);
+    assert.equal(restored, 0);
     assert.deepEqual(await storedItems(page), items.slice(0, 5));
+  });
+});
+
+test("what is being read when it is erased comes to nobody", async () => {
+  await visitor(async (open) => {
+    const page = await open();
+    await openMap(page);
+    await observe(page, EVENTS.slice(0, 10));
+    await slow(page, { get: 200 });
+    const told = await page.evaluate(async (events) => {
+      const other = await Predictor.load(bytes, { backend: "cpu" });
+      const opening = openState(other, { store: map });
+      await new Promise((resolve) => setTimeout(resolve, 100));
+      other.reset();
+      for (const event of events) other.observe(event);
+      const { status } = await opening;
+      return [status.restored, other.diagnostics().events + other.diagnostics().unknownEvents];
+    }, EVENTS.slice(10, 13));
+    assert.deepEqual(told, [0, 3]);
   });
 });
 

@@ -290,7 +290,16 @@ test("reset() is the next visitor, and free() closes the state", async () => {
     await visit(page);
     await openState(page);
     assert.deepEqual(await storedItems(page), ["0000001", "0000002"]);
-    assert.equal(await page.evaluate(() => state.close().then(() => counted())), 2);
+    // Closed, it is out of the way; another may be opened.
+    const again = await page.evaluate(async () => {
+      await state.close();
+      const second = await openState(predictor, { name: "second" });
+      predictor.reset();
+      predictor.observe({ item: "0000003" });
+      await Promise.all([state.pause(), state.resume(), state.flush(), second.flush()]);
+      return [(await state.export()).events.length, (await second.export()).events.map(({ event }) => event.item)];
+    });
+    assert.deepEqual(again, [2, ["0000003"]]);
   });
 });
 

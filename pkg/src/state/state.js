@@ -105,7 +105,7 @@ export class State {
   }
 
   async pause() {
-    if (this.#isPaused) return;
+    if (this.#isPaused || this.#isClosed) return;
     const flushed = this.flush();
     this.#isPaused = true;
     this.#tell();
@@ -115,7 +115,7 @@ export class State {
   }
 
   async resume() {
-    if (!this.#isPaused) return;
+    if (!this.#isPaused || this.#isClosed) return;
     this.#isPaused = false;
     this.#tell();
     await this.#guard(() => this.#log.remove([PAUSED]));
@@ -157,6 +157,7 @@ export class State {
     this.#tell();
     await flushed;
     this.#channel?.close();
+    this.#channel = undefined;
     this.#device?.close();
   }
 
@@ -167,7 +168,7 @@ export class State {
     predictor.observe = (event) => this.#observe(copy(event));
     predictor.reset = () => {
       reset();
-      this.#startAnew();
+      if (!this.#isClosed) this.#startAnew();
     };
     predictor.free = () => {
       this.close();
