@@ -90,9 +90,11 @@ const slow = (page, milliseconds) =>
   page.evaluate((milliseconds) => {
     for (const [name, wait] of Object.entries(milliseconds)) {
       const work = map[name].bind(map);
+      // What is read is as it was at the call.
       map[name] = async (...values) => {
+        const read = name === "set" ? undefined : work(...values);
         await new Promise((resolve) => setTimeout(resolve, wait));
-        return work(...values);
+        return name === "set" ? work(...values) : read;
       };
     }
   }, milliseconds);
