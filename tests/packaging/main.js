@@ -29,6 +29,7 @@ collector.stop();
 const panel = new Devtools(predictor, { prefetcher });
 const panels = document.querySelectorAll("foreclick-devtools").length;
 panel.close();
+const { hints } = prefetcher.report();
 const kept = (await state.export()).events.length;
 await state.forget();
-globalThis.predictions = [...predictions, { hints: prefetcher.report().hints, clicked, panels, kept }];
+globalThis.predictions = [...predictions, { hints, clicked, panels, kept }];
