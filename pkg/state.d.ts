@@ -11,7 +11,7 @@ import type { Diagnostics, VisitorEvent } from "./index.js";
  *
  * - **Where**: IndexedDB, in the database `foreclick.` and the name, or in a store of the page's own.
  * - **How much**: the latest `maxEvents` events (up to 19 more lie there, since they are dropped by rows), and all of it
- *   at most 65,536 bytes as JSON: the oldest events give way. An event of more than 1,600 bytes is not kept.
+ *   at most 65,536 bytes as JSON, keys included: the oldest events give way. An event of more than 1,600 bytes is not kept.
  * - **How long**: an event for `maxAgeDays` from when it was kept, a section from its last update. What is older is
  *   given to nobody, and erased when a state of that name is opened or written to.
  * - **How often**: at most one write a second, the first event at once, and one more when the page is hidden or left.
@@ -59,7 +59,7 @@ export interface StatefulPredictor {
 
 /** Where a state lies. */
 export interface WhereOptions {
-  /** Tells states apart, where a site has several models. Default `"default"`. */
+  /** Tells states apart, where a site has several models; no slash in it. Default `"default"`. */
   name?: string | undefined;
   /**
    * Keeps the rows instead of IndexedDB. Keys begin with `foreclick/` and the name; values are plain objects, and what
@@ -109,7 +109,7 @@ export interface State {
   /**
    * Changes a section within one transaction, so that no other tab's change is lost: `change` gets the kept value and
    * returns the next, or undefined to erase it. It must answer at once. Changes wait for the next write, at most a
-   * second.
+   * second; one that a page leaves behind in that time may be lost.
    *
    * @returns Whether it is kept on the device: false in memory, paused or refused.
    * @throws {ForeclickError} `argument` for what is no section, or where all would take more than 32,768 bytes: nothing

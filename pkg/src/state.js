@@ -8,10 +8,10 @@ import { State } from "./state/state.js";
 
 const hasAll = (value, ...names) => names.every((name) => isFunction(value?.[name]));
 const isStore = (value) => hasAll(value, "get", "set", "delete", "keys");
-const isName = (value) => isText(value) && value !== "";
+const isName = (value) => isText(value) && /^[^/]+$/.test(value);
 
 const WHERE = {
-  name: ["default", isName, "a string with something in it"],
+  name: ["default", isName, "a string with something in it, but no slash"],
   store: [undefined, optional(isStore), "an object with get, set, delete and keys, such as a Map"],
   also: [[], (value) => Array.isArray(value) && value.every((other) => hasAll(other, "clear")), "an array of what has a clear()"],
 };

@@ -13,6 +13,7 @@ export class Database {
   #onLost;
   #db;
   #opening;
+  #turn = 0; // counts erasures
 
   constructor(name, onLost) {
     this.#name = PREFIX + name;
@@ -66,6 +67,7 @@ export class Database {
 
   // Resolves once it is gone, for every tab: each closes its connection when the browser asks.
   async erase() {
+    this.#turn++;
     if (this.#opening) await this.#opening.catch(() => {});
     this.close();
     await eraseDatabase(this.#name);
@@ -79,11 +81,10 @@ export class Database {
 
   // Without a wait where it is open, so that a page that is being left can still write. Nothing where there is none.
   async #use(mode, isMaker, work) {
-    let db;
-    // It may be erased while this waits.
-    do db = this.#db ?? (await this.#open(isMaker));
-    while (db && db !== this.#db);
-    if (!db) return undefined;
+    const turn = this.#turn;
+    const db = this.#db ?? (await this.#open(isMaker));
+    // Nor does what was begun before an erasure come after it.
+    if (!db || turn !== this.#turn) return undefined;
     const transaction = db.transaction(STORE, mode, { durability: "relaxed" });
     const ended = new Promise((resolve, reject) => {
       transaction.oncomplete = resolve;
@@ -112,7 +113,8 @@ export class Database {
       db.close();
       if (this.#db !== db) return;
       this.#db = undefined;
-        this.#onLost();
+      this.#turn++;
+      this.#onLost();
     };
     db.onversionchange = lose;
     db.onclose = lose;

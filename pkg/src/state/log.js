@@ -1,7 +1,7 @@
 // The rows of one state: which are known, which are new, and how much they may take.
 import { failure } from "../shared.js";
 import { Given } from "./given.js";
-import { eventRows, isExpired, keyMaker, PAUSED, sectionKey, sectionName, sizeOf, sortKeys, writtenAt } from "./rows.js";
+import { eventRows, isExpired, keyMaker, PAUSED, rowSize, sectionKey, sectionName, sizeOf, sortKeys, writtenAt } from "./rows.js";
 
 const DAY = 86_400_000;
 const MAX_BYTES = 65_536;
@@ -13,8 +13,8 @@ const MAX_SECTION_BYTES = 32_768;
 export class Log {
   isOpen = false;
   isOnDevice = true;
+  model; // the fingerprint of its file
   #store;
-  #model;
   #maxEvents;
   #maxAge;
   #nextKey = keyMaker();
@@ -22,9 +22,8 @@ export class Log {
   #sections = new Map(); // how large, by key
   #turn = 0; // counts erasures
 
-  constructor(store, model, { maxEvents, maxAgeDays }) {
+  constructor(store, { maxEvents, maxAgeDays }) {
     this.#store = store;
-    this.#model = model;
     this.#maxEvents = maxEvents;
     this.#maxAge = maxAgeDays * DAY;
     if (!store) this.leaveDevice();
@@ -93,7 +92,7 @@ export class Log {
     this.#sections.clear();
     sections.forEach((key, place) => {
       const row = values[unseen.length + place];
-      if (this.#isOurs(row)) this.#sections.set(key, sizeOf(row.value));
+      if (this.#isOurs(row)) this.#sections.set(key, rowSize(key, row.value));
       else useless.push(key);
     });
     await this.#drop([...useless, ...this.#excess()]);
@@ -118,7 +117,7 @@ export class Log {
           refused.set(change, error);
         }
       }
-      return value === undefined ? undefined : { model: this.#model, at: Date.now(), value };
+      return value === undefined ? undefined : { model: this.model, at: Date.now(), value };
     });
     return refused;
   }
@@ -126,10 +125,10 @@ export class Log {
   async list() {
     const { events, sections, isPaused } = await this.#read();
     const where = this.#store.title;
-    const entries = sections.map(([key, { at, value }]) => ({ name: sectionName(key), where, count: 1, bytes: sizeOf(value), oldest: at, newest: at }));
-    if (isPaused) entries.push({ name: "That it is paused", where, count: 1, bytes: sizeOf(true) });
+    const entries = sections.map(([key, { at, value }]) => ({ name: sectionName(key), where, count: 1, bytes: rowSize(key, value), oldest: at, newest: at }));
+    if (isPaused) entries.push({ name: "That it is paused", where, count: 1, bytes: rowSize(PAUSED, true) });
     if (events.length === 0) return entries;
-    const [count, bytes] = [events.flatMap(([, row]) => row).length, events.reduce((sum, [, row]) => sum + sizeOf(row), 0)];
+    const [count, bytes] = [events.flatMap(([, row]) => row).length, events.reduce((sum, [key, row]) => sum + rowSize(key, row), 0)];
     const [oldest, newest] = [events[0], events.at(-1)].map(([key]) => writtenAt(key));
     return [{ name: "Session events", where, count, bytes, oldest, newest }, ...entries];
   }
@@ -157,11 +156,11 @@ export class Log {
 
   // What another model has learned means nothing to this one.
   #isOurs(row) {
-    return row?.model === this.#model && !isExpired(row.at, this.#maxAge);
+    return row?.model === this.model && !isExpired(row.at, this.#maxAge);
   }
 
   #note(key, row, isWritten = false) {
-    this.#rows.set(key, { count: row.length, bytes: sizeOf(row), isWritten });
+    this.#rows.set(key, { count: row.length, bytes: rowSize(key, row), isWritten });
   }
 
   // The oldest rows, until the others fit; of events so many stay as are wanted.
@@ -190,7 +189,8 @@ export class Log {
       throw failure("argument", `section ${name}: expected a Uint8Array or plain JSON, at once`);
     }
     const value = given instanceof Uint8Array ? given.slice() : given === undefined ? undefined : JSON.parse(JSON.stringify(given));
-    const sizes = new Map(this.#sections).set(sectionKey(name), sizeOf(value));
+    const key = sectionKey(name);
+    const sizes = new Map(this.#sections).set(key, rowSize(key, value));
     const bytes = [...sizes.values()].reduce((sum, bytes) => sum + bytes, 0);
     if (bytes > MAX_SECTION_BYTES) throw failure("argument", `section ${name}: all sections would be ${bytes} bytes, expected at most ${MAX_SECTION_BYTES}`);
     this.#sections = sizes;

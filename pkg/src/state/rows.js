@@ -2,23 +2,25 @@
 //   1/events/<when written>-<tab><number>   up to 20 events, in their order
 //   1/sections/<name>                       { model, at, value }
 //   1/paused                                true
+// The number before all of them is the format's.
 
 export const FORMAT = 1;
 export const PAUSED = `${FORMAT}/paused`;
 const EVENTS = `${FORMAT}/events/`;
 const SECTIONS = `${FORMAT}/sections/`;
 const EVENTS_A_ROW = 20;
+const TIME_DIGITS = 13; // of milliseconds since 1970, until the year 2286
 
 export const sectionKey = (name) => SECTIONS + name;
 
 /** Gives keys that rise within a tab and, by the clock, between tabs. */
 export function keyMaker() {
-  const tab = crypto.getRandomValues(new Uint32Array(1))[0].toString(36).padStart(7, "0");
+  const tab = crypto.getRandomValues(new Uint32Array(1))[0].toString(36).padStart(7, "0").slice(-5);
   let latest = 0;
   let count = 0;
   return () => {
     latest = Math.max(latest, Date.now());
-    return `${EVENTS}${String(latest).padStart(15, "0")}-${tab}${String(count++).padStart(6, "0")}`;
+    return `${EVENTS}${String(latest).padStart(TIME_DIGITS, "0")}-${tab}${(count++).toString(36).padStart(4, "0")}`;
   };
 }
 
@@ -30,7 +32,7 @@ export function eventRows(events, nextKey) {
 }
 
 /** When a row of events was written, in milliseconds since 1970. */
-export const writtenAt = (key) => Number(key.slice(EVENTS.length, EVENTS.length + 15));
+export const writtenAt = (key) => Number(key.slice(EVENTS.length, EVENTS.length + TIME_DIGITS));
 
 /** A clock that was put back or far ahead makes a row old too: none is kept forever. */
 export const isExpired = (at, maxAge) => !(Math.abs(Date.now() - at) <= maxAge);
@@ -51,6 +53,9 @@ export function sortKeys(keys, maxAge) {
 }
 
 export const sectionName = (key) => key.slice(SECTIONS.length);
+
+/** What a row takes, its key included. */
+export const rowSize = (key, value) => key.length + sizeOf(value);
 
 /** Bytes of a value as readable JSON; bytes count as they are. */
 export function sizeOf(value) {

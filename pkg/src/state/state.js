@@ -11,7 +11,6 @@ const WRITE_INTERVAL = 1000;
 export class State {
   #options;
   #methods; // the predictor's own
-  #model; // the fingerprint of its file
   #log;
   #device; // the store on the device, though it may be out of use
   #problem; // why it is
@@ -38,8 +37,6 @@ export class State {
 
   /** For openState alone. `makeStore` gets a function to call where the store was erased, and throws where there is none. */
   async begin(predictor, makeStore) {
-    const { model } = await predictor.diagnostics();
-    this.#model = model;
     this.#attach(predictor);
     try {
       this.#device = makeStore(() => this.#lose());
@@ -47,7 +44,8 @@ export class State {
       this.#problem = error;
     }
     this.#isRefused = this.#options.honorPrivacyControl && Boolean(globalThis.navigator?.globalPrivacyControl);
-    this.#log = new Log(this.#isRefused ? undefined : this.#device, this.#model, this.#options);
+    this.#log = new Log(this.#isRefused ? undefined : this.#device, this.#options);
+    this.#log.model = await this.#fingerprint(predictor);
     this.#channel = openChannel();
     this.#channel?.addEventListener("message", ({ data }) => this.#hear(data));
     await (this.#isRefused ? this.#device?.erase().catch(() => {}) : this.#then(() => this.#guard(() => this.#restore())));
@@ -98,7 +96,7 @@ export class State {
     const written = this.#guard(() => this.#log.add(events));
     return this.#then(async () => {
       // Not on the device, then in memory.
-      if (!(await written)) await this.#guard(() => this.#log.add(events));
+      if (!(await written) && turn === this.#turn) await this.#guard(() => this.#log.add(events));
       for (const [name, group] of grouped(changes)) await this.#change(name, group, turn);
       await this.#guard(() => this.#catchUp());
     });
@@ -132,7 +130,7 @@ export class State {
     await this.flush();
     const rows = await this.#guard(() => this.#log.export());
     const { name } = this.#options;
-    return { format: FORMAT, name, model: this.#model, time: new Date().toISOString(), status: this.status, ...rows, ...(await exportOthers()) };
+    return { format: FORMAT, name, model: this.#log.model, time: new Date().toISOString(), status: this.status, ...rows, ...(await exportOthers()) };
   }
 
   async forget() {
@@ -174,6 +172,16 @@ export class State {
       this.close();
       free();
     };
+  }
+
+  // A predictor that can't tell has been freed, or has crashed.
+  async #fingerprint(predictor) {
+    try {
+      return (await predictor.diagnostics()).model;
+    } catch (error) {
+      this.#isClosed = true;
+      throw error;
+    }
   }
 
   #observe(event) {
@@ -269,7 +277,7 @@ export class State {
     this.#early = [];
     this.#clear();
     // Begun at once: the events from here on are written after it.
-    const erased = this.#guard(() => this.#log.erase());
+    const erased = this.#eraseRows();
     this.#then(() => erased).then(() => tell(this.#channel, this.#options.name, "erased"));
     this.#tell();
   }
@@ -310,8 +318,15 @@ export class State {
     } else if (!this.#device?.isWatched) {
       this.#lose();
       // What this tab has written meanwhile.
-      this.#then(() => this.#guard(() => this.#log.erase()));
+      this.#then(() => this.#eraseRows());
     }
+  }
+
+  async #eraseRows() {
+    const wasOnDevice = this.#log.isOnDevice;
+    await this.#guard(() => this.#log.erase());
+    // There may be some where the store has failed later.
+    if (!wasOnDevice) await this.#device?.erase().catch(() => {});
   }
 
   #listen() {
@@ -335,7 +350,11 @@ export class State {
     const said = JSON.stringify([status.mode, status.reason]);
     if (said === this.#told) return;
     this.#told = said;
-    this.#options.onStatus(status);
+    try {
+      this.#options.onStatus(status);
+    } catch (error) {
+      reportError(error);
+    }
   }
 }
 
