@@ -155,7 +155,7 @@ test("what a state keeps is shown with its age and how it is kept, and can be fo
     assert.match(await stored.textContent(), /Session events\d+ B, just now.*personal2 kB, just now.*Prefetch counts\d+ B.*Kept on this device \(IndexedDB/);
     await shadow(page, ".forget").click();
     await page.waitForFunction(() => panel.element.shadowRoot.textContent.includes("Forgotten."));
-    await page.waitForFunction(() => /Nothing\..*what was kept has been erased/.test(panel.element.shadowRoot.textContent));
+    await page.waitForFunction(() => /Nothing\..*What was kept has been erased/.test(panel.element.shadowRoot.textContent));
     assert.deepEqual(await page.evaluate(() => indexedDB.databases()), []);
     await page.waitForFunction(() => panel.element.shadowRoot.textContent.includes("0 events"));
   });

@@ -69,7 +69,10 @@ test("a store of the page's own keeps the rows", async () => {
     const entries = await page.evaluate(() => [...map]);
     assert.ok(entries.every(([key]) => /^foreclick\/default\/1\//.test(key)), JSON.stringify(entries.map(([key]) => key)));
     const stored = await page.evaluate(() => state.stored());
-    assert.deepEqual(stored.map(({ name, where, count }) => [name, where, count]), [["Session events", "the page's own store", 30], ["personal", "the page's own store", 1]]);
+    assert.deepEqual(
+      stored.map(({ name, where, count }) => [name, where, count]),
+      [["Session events", "the page's own store", 30], ["personal", "the page's own store", 1]],
+    );
     await visit(page);
     await openMap(page, { before: entries });
     assert.deepEqual(await best(page), await uninterrupted(page, EVENTS.slice(0, 30)));
@@ -182,7 +185,14 @@ test("a full IndexedDB too", async () => {
 test("a store that fails in the middle, or holds what it should not, is no error", async () => {
   await visitor(async (open) => {
     const page = await open();
-    const strange = [["1/events/", 5], ["1/events/0000000000000-abc", []], ["0/events/1", [{ item: "old" }]], ["1/sections/personal", "text"], ["nonsense", 1], [`1/events/${Date.now()}-abc`, { not: "a list" }]];
+    const strange = [
+      ["1/events/", 5],
+      ["1/events/0000000000000-abc", []],
+      [`1/events/${Date.now()}-abc`, { not: "a list" }],
+      ["0/events/1", [{ item: "old" }]],
+      ["1/sections/personal", "text"],
+      ["nonsense", 1],
+    ];
     await openMap(page, { before: [...strange.map(([key, value]) => [`foreclick/default/${key}`, value]), ["other/key", 1], [5, 5]] });
     assert.deepEqual(await page.evaluate(() => [...map]), [["other/key", 1], [5, 5]], "of an older format, damaged or expired");
     await observe(page, EVENTS.slice(0, 3));

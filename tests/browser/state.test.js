@@ -20,7 +20,8 @@ for (const entry of ["index", "worker"]) {
   test(`after a reload it predicts as if the visitor had never left (${entry})`, async () => {
     await visitor(async (open) => {
       const page = await open({ entry });
-      assert.deepEqual(await openState(page), { mode: "stored", reason: "kept on this device (IndexedDB, foreclick.default)", restored: 0, refused: 0 });
+      const reason = "kept on this device (IndexedDB, foreclick.default)";
+      assert.deepEqual(await openState(page), { mode: "stored", reason, restored: 0, refused: 0 });
       const [first, second] = [EVENTS.slice(0, 40), EVENTS.slice(40)];
       await observe(page, first);
       await visit(page, { entry });
@@ -175,14 +176,22 @@ test("it never takes more than 64 KB, and the latest events stay", async () => {
     const page = await open();
     await openState(page, { maxEvents: 2000 });
     // For d=64: a bandit's matrix and a vector and an update of rank 4.
-    const learned = await page.evaluate(() => Promise.all([state.update("bandit", () => new Uint8Array(64 * 64 * 4)), state.update("personal", () => new Uint8Array(64 * 4 * 9))]));
+    const learned = await page.evaluate(() => {
+      const sizes = { bandit: 64 * 64 * 4, personal: 64 * 4 * 9 };
+      return Promise.all(Object.entries(sizes).map(([name, size]) => state.update(name, () => new Uint8Array(size))));
+    });
     assert.deepEqual(learned, [true, true]);
-    const long = Array.from({ length: 1500 }, (_, place) => ({ item: String(place % 3000).padStart(7, "0"), group: `basket-${place}`, time: 1.7e12 + place, fields: { price: place } }));
+    const long = Array.from({ length: 1500 }, (_, place) => {
+      return { item: String(place).padStart(7, "0"), group: `basket-${place}`, time: 1.7e12 + place, fields: { price: place } };
+    });
     await observe(page, long);
     await observe(page, [{ item: "x".repeat(2000) }]);
     const size = async () => (await page.evaluate(() => state.stored())).reduce((sum, { bytes }) => sum + bytes, 0);
     assert.ok((await size()) <= 65_536 && (await size()) > 60_000, String(await size()));
-    const raw = await page.evaluate(async () => Object.entries(await rows()).reduce((sum, [key, row]) => sum + key.length + (row.value ?? JSON.stringify(row)).length, 0));
+    const raw = await page.evaluate(async () => {
+      const sizes = Object.entries(await rows()).map(([key, row]) => key.length + (row.value ?? JSON.stringify(row)).length);
+      return sizes.reduce((sum, size) => sum + size);
+    });
     assert.ok(raw <= 65_536, String(raw));
     const stored = await storedItems(page);
     assert.deepEqual(stored, long.slice(-stored.length).map(({ item }) => item));
@@ -200,7 +209,13 @@ test("a section takes what fits, and one that is wrong changes nothing", async (
     const page = await open();
     await openState(page);
     const update = (name, value) =>
-      page.evaluate(async ([name, value]) => state.update(name, () => (Number.isInteger(value) ? new Uint8Array(value) : value)).catch(({ code, message }) => `${code}: ${message}`), [name, value]);
+      page.evaluate(
+        async ([name, value]) => {
+          const next = Number.isInteger(value) ? new Uint8Array(value) : value;
+          return state.update(name, () => next).catch(({ code, message }) => `${code}: ${message}`);
+        },
+        [name, value],
+      );
     assert.equal(await update("a", 30_000), true);
     assert.match(await update("b", 3000), /^argument: section b: all sections would be 33024 bytes, expected at most 32768/);
     assert.equal(await update("b", { count: 1 }), true);
@@ -366,8 +381,10 @@ test("wrong options are errors", async () => {
   await visitor(async (open) => {
     const page = await open();
     const wrong = await page.evaluate(() => {
-      const given = [[{}], [undefined], ...[{ nam: "a" }, { name: "a/b" }, { store: {} }, { maxEvents: 0 }, { maxAgeDays: -1 }, { also: [{}] }, { onStatus: 1 }].map((options) => [predictor, options])];
-      return Promise.all([...given.map((given) => openState(...given)), forget({ maxEvents: 1 })].map((done) => done.then(() => "none", ({ code }) => code)));
+      const options = [{ nam: "a" }, { name: "a/b" }, { store: {} }, { maxEvents: 0 }, { maxAgeDays: -1 }, { also: [{}] }, { onStatus: 1 }];
+      const given = [[{}], [undefined], ...options.map((options) => [predictor, options])];
+      const done = [...given.map((given) => openState(...given)), forget({ maxEvents: 1 })];
+      return Promise.all(done.map((done) => done.then(() => "none", ({ code }) => code)));
     });
     assert.deepEqual(wrong, Array(10).fill("argument"));
   });

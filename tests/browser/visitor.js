@@ -76,7 +76,11 @@ export async function load(page, entry = "index", model = "1") {
       // All that lies in a database, by key; nothing where there is none, since opening one makes it.
       globalThis.rows = async (name = "foreclick.default") => {
         if (!(await indexedDB.databases()).some((found) => found.name === name)) return undefined;
-        const answer = (request) => new Promise((resolve, reject) => Object.assign(request, { onsuccess: () => resolve(request.result), onerror: () => reject(request.error) }));
+        const answer = (request) =>
+          new Promise((resolve, reject) => {
+            request.onsuccess = () => resolve(request.result);
+            request.onerror = () => reject(request.error);
+          });
         const db = await answer(indexedDB.open(name));
         const store = db.transaction("rows").objectStore("rows");
         const [keys, values] = await Promise.all([answer(store.getAllKeys()), answer(store.getAll())]);
@@ -119,4 +123,5 @@ export const storedItems = (page) => page.evaluate(async () => (await state.expo
 export const best = (page) => page.evaluate(() => best());
 
 /** What a predictor that was never left answers after these events. */
-export const uninterrupted = (page, events) => page.evaluate(async (events) => (await predictor.predictMany([events], { k: 10 }))[0].items, events);
+export const uninterrupted = (page, events) =>
+  page.evaluate(async (events) => (await predictor.predictMany([events], { k: 10 }))[0].items, events);

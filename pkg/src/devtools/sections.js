@@ -138,7 +138,10 @@ export class Stored {
   }
 
   show(entries, status) {
-    const told = ({ name, bytes, oldest }) => [name, [bytes === undefined ? "kept" : size(bytes), oldest && age(Date.now() - oldest)].filter(Boolean).join(", ")];
+    const told = ({ name, bytes, oldest }) => {
+      const parts = [bytes === undefined ? "kept" : size(bytes), oldest && age(Date.now() - oldest)];
+      return [name, parts.filter(Boolean).join(", ")];
+    };
     fill(this.#list, Object.fromEntries(entries.map(told)));
     this.#empty.hidden = entries.length > 0;
     this.#how.hidden = !status;

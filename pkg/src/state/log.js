@@ -125,10 +125,13 @@ export class Log {
   async list() {
     const { events, sections, isPaused } = await this.#read();
     const where = this.#store.title;
-    const entries = sections.map(([key, { at, value }]) => ({ name: sectionName(key), where, count: 1, bytes: rowSize(key, value), oldest: at, newest: at }));
+    const entries = sections.map(([key, { at, value }]) => {
+      return { name: sectionName(key), where, count: 1, bytes: rowSize(key, value), oldest: at, newest: at };
+    });
     if (isPaused) entries.push({ name: "That it is paused", where, count: 1, bytes: rowSize(PAUSED, true) });
     if (events.length === 0) return entries;
-    const [count, bytes] = [events.flatMap(([, row]) => row).length, events.reduce((sum, [key, row]) => sum + rowSize(key, row), 0)];
+    const count = events.flatMap(([, row]) => row).length;
+    const bytes = events.reduce((sum, [key, row]) => sum + rowSize(key, row), 0);
     const [oldest, newest] = [events[0], events.at(-1)].map(([key]) => writtenAt(key));
     return [{ name: "Session events", where, count, bytes, oldest, newest }, ...entries];
   }
@@ -165,8 +168,9 @@ export class Log {
 
   // The oldest rows, until the others fit; of events so many stay as are wanted.
   #excess() {
-    let bytes = [...this.#sections.values(), ...[...this.#rows.values()].map(({ bytes }) => bytes)].reduce((sum, bytes) => sum + bytes, 0);
-    let count = [...this.#rows.values()].reduce((sum, { count }) => sum + count, 0);
+    const rows = [...this.#rows.values()];
+    let bytes = [...this.#sections.values(), ...rows.map(({ bytes }) => bytes)].reduce((sum, bytes) => sum + bytes, 0);
+    let count = rows.reduce((sum, { count }) => sum + count, 0);
     const excess = [];
     for (const key of [...this.#rows.keys()].sort()) {
       const row = this.#rows.get(key);
@@ -188,11 +192,14 @@ export class Log {
     if (typeof given?.then === "function" || (ArrayBuffer.isView(given) && !(given instanceof Uint8Array))) {
       throw failure("argument", `section ${name}: expected a Uint8Array or plain JSON, at once`);
     }
-    const value = given instanceof Uint8Array ? given.slice() : given === undefined ? undefined : JSON.parse(JSON.stringify(given));
+    const isText = !(given === undefined || given instanceof Uint8Array);
+    const value = isText ? JSON.parse(JSON.stringify(given)) : given?.slice();
     const key = sectionKey(name);
     const sizes = new Map(this.#sections).set(key, rowSize(key, value));
     const bytes = [...sizes.values()].reduce((sum, bytes) => sum + bytes, 0);
-    if (bytes > MAX_SECTION_BYTES) throw failure("argument", `section ${name}: all sections would be ${bytes} bytes, expected at most ${MAX_SECTION_BYTES}`);
+    if (bytes > MAX_SECTION_BYTES) {
+      throw failure("argument", `section ${name}: all sections would be ${bytes} bytes, expected at most ${MAX_SECTION_BYTES}`);
+    }
     this.#sections = sizes;
     return value;
   }

@@ -130,7 +130,8 @@ export class State {
     await this.flush();
     const rows = await this.#guard(() => this.#log.export());
     const { name } = this.#options;
-    return { format: FORMAT, name, model: this.#log.model, time: new Date().toISOString(), status: this.status, ...rows, ...(await exportOthers()) };
+    const [{ model }, time] = [this.#log, new Date().toISOString()];
+    return { format: FORMAT, name, model, time, status: this.status, ...rows, ...(await exportOthers()) };
   }
 
   async forget() {
