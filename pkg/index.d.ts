@@ -24,8 +24,8 @@ export interface InitOptions {
 /**
  * A model and one visitor's session with it.
  *
- * All predictors of a page share one WebAssembly instance. The session lives in memory only: nothing of it is stored,
- * and after loading nothing is sent or fetched. `foreclick/worker` has the same class off the main thread.
+ * All predictors of a page share one WebAssembly instance. The session lives in memory only: nothing of it is stored
+ * (`foreclick/state` does where you ask for it), and after loading nothing is sent or fetched. `foreclick/worker` has the same class off the main thread.
  *
  * @example
  * import { Predictor } from "foreclick";
