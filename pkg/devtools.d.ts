@@ -1,5 +1,6 @@
 import type { Diagnostics, Explanation, ExplainOptions, Prediction, PredictOptions } from "./index.js";
 import type { PrefetchReport } from "./prefetch.js";
+import type { State } from "./state.js";
 
 /**
  * A panel over the page, for its developers: the likeliest next items with their ranks drawn on the page's elements, why
@@ -54,12 +55,14 @@ export interface DevtoolsOptions {
   label?: ((item: string) => string) | undefined;
   /** A Prefetcher of `foreclick/prefetch`, for its counts. */
   prefetcher?: { report(): PrefetchReport } | undefined;
+  /** A state of `foreclick/state`: how it is kept, what it stores, and a button that makes it forget. */
+  state?: Pick<State, "status" | "stored" | "forget"> | undefined;
   /**
-   * What the page stores with foreclick beyond what the panel finds by itself: the counts of `foreclick/prefetch` and the
-   * files of a `ModelCache` of the default name. `bytes` left out: not known.
+   * What the page stores with foreclick beyond what the panel finds by itself: the state's rows, the counts of
+   * `foreclick/prefetch` and the files of a `ModelCache` of the default name. `bytes` left out: not known.
    */
   stored?: (() => StoredEntry[] | Promise<StoredEntry[]>) | undefined;
-  /** Erases what is stored, for the button "Forget". Default: there is no such button. */
+  /** Erases what is stored, for the button "Forget". Default: the state's `forget()`; without a state there is no such button. */
   forget?: (() => void | Promise<void>) | undefined;
   /** Whether the panel begins open. Default true. */
   open?: boolean | undefined;
@@ -71,4 +74,6 @@ export interface StoredEntry {
   name: string;
   /** How many bytes it takes. */
   bytes?: number | undefined;
+  /** When the oldest of it was stored, in milliseconds since 1970. */
+  oldest?: number | undefined;
 }

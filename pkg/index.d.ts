@@ -24,8 +24,8 @@ export interface InitOptions {
 /**
  * A model and one visitor's session with it.
  *
- * All predictors of a page share one WebAssembly instance. The session lives in memory only: nothing of it is stored,
- * and after loading nothing is sent or fetched. `foreclick/worker` has the same class off the main thread.
+ * All predictors of a page share one WebAssembly instance. The session lives in memory only: nothing of it is stored
+ * (`foreclick/state` does where you ask for it), and after loading nothing is sent or fetched. `foreclick/worker` has the same class off the main thread.
  *
  * @example
  * import { Predictor } from "foreclick";
@@ -292,6 +292,8 @@ export interface Diagnostics {
   items: number;
   /** The model file's size, unpacked. */
   bytes: number;
+  /** The model file's fingerprint, 16 hexadecimal digits: another file has another. No proof of where it comes from, as `integrity` is. */
+  model: string;
   /** The session's events, without those that changed nothing. */
   events: number;
   /** The session's events that changed nothing because the model does not know their item. */
@@ -332,7 +334,7 @@ export interface ForeclickError extends Error {
    * Stable, for programs: `fetch` a transfer failed; `format`, `version`, `schema` the file is no model, is of an older
    * or newer format, or contradicts itself; `integrity` it is not the file of this hash; `event`, `argument` a call was
    * given something wrong; `freed` the predictor was freed; `wasm` WebAssembly could not start or crashed: reload the
-   * page; `worker` the thread of `foreclick/worker` could not start.
+   * page; `worker` the thread of `foreclick/worker` could not start; `storage` `foreclick/state` could not erase something.
    */
   code:
     | "fetch"
@@ -344,5 +346,6 @@ export interface ForeclickError extends Error {
     | "argument"
     | "freed"
     | "wasm"
-    | "worker";
+    | "worker"
+    | "storage";
 }

@@ -2,7 +2,7 @@
 import { Badges } from "./devtools/badges.js";
 import { h, write } from "./devtools/dom.js";
 import { Engine, NextClicks, Prefetch, Stored, Why } from "./devtools/sections.js";
-import { listStored } from "./devtools/stored.js";
+import { listStored } from "./stored.js";
 import { styleSheet } from "./devtools/style.js";
 import { isBoolean, isFunction, optional, readOptions } from "./options.js";
 import { failure } from "./shared.js";
@@ -19,6 +19,7 @@ const OPTIONS = {
   elements: [marked, isFunction, "a function from an item's key to its elements"],
   label: [(item) => item, isFunction, "a function from an item's key to its name"],
   prefetcher: [undefined, optional((value) => isFunction(value?.report)), "a Prefetcher"],
+  state: [undefined, optional((value) => isFunction(value?.stored) && isFunction(value.forget)), "a state, of foreclick/state"],
   stored: [() => [], isFunction, "a function that lists what is stored"],
   forget: [undefined, optional(isFunction), "a function that erases what is stored"],
   open: [true, isBoolean, "true or false"],
@@ -69,12 +70,13 @@ export class Devtools {
       const explained = items.some(({ item }) => item === this.#selected) ? this.#selected : items[0]?.item;
       const { exclude, group } = predictOptions();
       const explanation = explained && (await this.#predictor.explain(explained, { exclude, group, events: EXPLAINED_EVENTS }));
-      const kept = [...(await listStored()), ...(await this.#options.stored())];
+      const { state, stored } = this.#options;
+      const kept = [...(await (state ? state.stored() : listStored())), ...(await stored())];
       if (turn !== this.#turn || this.#panel.hidden) return;
       this.#items = items;
       this.#show(explained);
       this.#why.show(explanation, this.#options.label);
-      this.#stored.show(kept);
+      this.#stored.show(kept, state?.status);
       await this.#look();
     } catch (error) {
       if (turn === this.#turn) this.#fail(error);
@@ -88,13 +90,13 @@ export class Devtools {
     this.#element.remove();
   }
 
-  #build({ elements, forget }) {
+  #build({ elements, state, forget = state && (() => state.forget()) }) {
     this.#badges = new Badges(this.#element.shadowRoot, elements);
     this.#next = new NextClicks((item) => this.#select(item));
     this.#why = new Why();
     this.#engine = new Engine();
     this.#prefetch = new Prefetch();
-    this.#stored = new Stored(forget && (() => this.#forget()));
+    this.#stored = new Stored(forget && (() => this.#forget(forget)));
     this.#chip = h("span", { className: "chip" });
     this.#problem = h("p", { className: "problem", role: "status" });
     const show = () => this.#setOpen(true, true);
@@ -150,9 +152,9 @@ export class Devtools {
     }
   }
 
-  async #forget() {
+  async #forget(forget) {
     try {
-      await this.#options.forget();
+      await forget();
       this.#stored.say("Forgotten.");
     } catch (error) {
       this.#stored.say(`Not forgotten: ${error.message}`);

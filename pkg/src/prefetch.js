@@ -166,6 +166,8 @@ export class Prefetcher {
       this.#counters.arrive();
       this.#act();
     };
+    // Of foreclick/state, in every tab: what is only in memory here would be stored again.
+    addEventListener("foreclick:forget", () => this.clear(), { signal });
     document.addEventListener("prerenderingchange", arrive, { signal });
     document.addEventListener("visibilitychange", act, { signal });
     navigator.connection?.addEventListener("change", act, { signal });

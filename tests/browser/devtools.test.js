@@ -55,6 +55,7 @@ async function shown(page, options = "none") {
   await page.evaluate((options) => {
     const all = {
       none: {},
+      kept: { label: (item) => `Product ${item}`, state: globalThis.state },
       names: { label: (item) => `Product ${item}`, stored: () => [{ name: "Learned on this device", bytes: 2048 }], forget: () => prefetcher.clear() },
     };
     show(all[options]);
@@ -136,6 +137,30 @@ test("prefetches and what is stored are shown, and can be forgotten", async () =
   });
 });
 
+/** Opens a state that has kept an event and a section. */
+const keep = (page) =>
+  page.evaluate(async () => {
+    const { openState } = await import("/foreclick/state.js");
+    globalThis.state = await openState(predictor);
+    predictor.observe({ item: "0000011" });
+    await state.update("personal", () => new Uint8Array(2304));
+    await state.flush();
+  });
+
+test("what a state keeps is shown with its age and how it is kept, and can be forgotten", async () => {
+  await inPanel(async (page) => {
+    await keep(page);
+    await shown(page, "kept");
+    const stored = shadow(page, "section[aria-label='Stored on this device']");
+    assert.match(await stored.textContent(), /Session events\d+ B, just now.*personal2 kB, just now.*Prefetch counts\d+ B.*Kept on this device \(IndexedDB/);
+    await shadow(page, ".forget").click();
+    await page.waitForFunction(() => panel.element.shadowRoot.textContent.includes("Forgotten."));
+    await page.waitForFunction(() => /Nothing\..*What was kept has been erased/.test(panel.element.shadowRoot.textContent));
+    assert.deepEqual(await page.evaluate(() => indexedDB.databases()), []);
+    await page.waitForFunction(() => panel.element.shadowRoot.textContent.includes("0 events"));
+  });
+});
+
 test("the keyboard suffices", async () => {
   await inPanel(async (page) => {
     await shown(page);
@@ -182,7 +207,8 @@ for (const [name, colorScheme, width, height] of [["light", "light", 1100, 760],
     await inPanel(async (page) => {
       await page.emulateMedia({ colorScheme });
       await page.setViewportSize({ width, height });
-      await shown(page, "names");
+      await keep(page);
+      await shown(page, "kept");
       const box = await shadow(page, ".panel").boundingBox();
       assert.ok(box.x >= 0 && box.y >= 0 && box.x + box.width <= width && box.y + box.height <= height, JSON.stringify(box));
       const wide = await page.evaluate(() => {

@@ -55,6 +55,32 @@ export async function onPage({ url, browser }, work, { before, expected } = {}) 
   assert.deepEqual(troubles, []);
 }
 
+/** Everything that a page can keep, by name. */
+export async function kept(page) {
+  const inPage = await page.evaluate(async () => {
+    const files = await navigator.storage.getDirectory();
+    return {
+      localStorage: Object.keys(localStorage),
+      sessionStorage: Object.keys(sessionStorage),
+      indexedDB: (await indexedDB.databases()).map(({ name }) => name),
+      caches: await caches.keys(),
+      files: await Array.fromAsync(files.keys()),
+      workers: (await navigator.serviceWorker.getRegistrations()).map(({ scope }) => scope),
+    };
+  });
+  return { ...inPage, cookies: (await page.context().cookies()).map(({ name }) => name) };
+}
+
+export const NOTHING = { localStorage: [], sessionStorage: [], indexedDB: [], caches: [], files: [], workers: [], cookies: [] };
+
+/** Counts what leaves the page from now on. */
+export function watch(page) {
+  const sent = [];
+  page.on("request", (request) => sent.push(request.url()));
+  page.on("websocket", (socket) => sent.push(socket.url()));
+  return sent;
+}
+
 /** How far apart two scores may be: a thousandth, relative where they are above 1. */
 const TOLERANCE = 1e-3;
 /** Items whose scores differ by no more than this may have changed places: another order of adding floats does it. */

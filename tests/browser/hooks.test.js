@@ -129,6 +129,30 @@ for (const name of Object.keys(APPS)) {
     });
   });
 
+  test(`a session that is kept goes on at the next mount (${name})`, async () => {
+    await inApp(name, async (page) => {
+      await page.evaluate(async () => {
+        const { openState } = await import("/foreclick/state.js");
+        globalThis.loadKept = async (signal) => {
+          const predictor = await load(signal);
+          await openState(predictor);
+          return predictor;
+        };
+        globalThis.app = mount({ load: loadKept, model: 1, k: 3, first: "0000007" }, false);
+      });
+      await untilShown(page, await expected(page, ["0000007"], 3));
+      await page.evaluate(() => {
+        session.observe({ item: "0000009" });
+        app.unmount();
+      });
+      await page.waitForFunction(() => alive === 0);
+      await page.evaluate(() => {
+        globalThis.app = mount({ load: loadKept, model: 1, k: 3 }, false);
+      });
+      await untilShown(page, await expected(page, ["0000007", "0000009"], 3));
+    });
+  });
+
   test(`a load that fails and a wrong question are told (${name})`, async () => {
     await inApp(name, async (page) => {
       await page.evaluate(() => {

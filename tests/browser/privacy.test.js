@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { after, before, test } from "node:test";
-import { MODEL, nativeSessions, onPage, start } from "./harness.js";
+import { kept, MODEL, nativeSessions, NOTHING, onPage, start, watch } from "./harness.js";
 
 let site;
 before(async () => {
@@ -12,32 +12,6 @@ before(async () => {
 after(() => site?.stop());
 
 const SESSION = nativeSessions().find(({ events }) => events.length > 5);
-
-/** Everything that a page can keep, by name. */
-async function kept(page) {
-  const inPage = await page.evaluate(async () => {
-    const files = await navigator.storage.getDirectory();
-    return {
-      localStorage: Object.keys(localStorage),
-      sessionStorage: Object.keys(sessionStorage),
-      indexedDB: (await indexedDB.databases()).map(({ name }) => name),
-      caches: await caches.keys(),
-      files: await Array.fromAsync(files.keys()),
-      workers: (await navigator.serviceWorker.getRegistrations()).map(({ scope }) => scope),
-    };
-  });
-  return { ...inPage, cookies: (await page.context().cookies()).map(({ name }) => name) };
-}
-
-const NOTHING = { localStorage: [], sessionStorage: [], indexedDB: [], caches: [], files: [], workers: [], cookies: [] };
-
-/** Counts what leaves the page from now on. */
-function watch(page) {
-  const sent = [];
-  page.on("request", (request) => sent.push(request.url()));
-  page.on("websocket", (socket) => sent.push(socket.url()));
-  return sent;
-}
 
 for (const backend of ["cpu", "gpu"]) {
   test(`nothing is sent or stored (${backend})`, async () => {

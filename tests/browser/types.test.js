@@ -39,6 +39,18 @@ for (const entry of ["index", "worker", "cache", "prefetch", "collect", "devtool
   });
 }
 
+test("types and package name the same functions (state)", async () => {
+  const text = readFileSync(at("../../pkg/state.d.ts"), "utf8");
+  const declared = [...text.matchAll(/^export function (\w+)/gm)].map(([, name]) => name);
+  assert.deepEqual(Object.keys(await import("../../pkg/state.js")).toSorted(), declared.toSorted());
+  const members = text.slice(text.indexOf("export interface State {")).split("\n}\n")[0];
+  const typed = [...members.matchAll(/^ {2}(?:readonly )?(\w+)[(:]/gm)].map(([, name]) => name);
+  const predictor = { observe() {}, reset() {}, free() {}, diagnostics: () => ({ model: "none" }) };
+  const { openState } = await import("../../pkg/state.js");
+  const real = Object.getOwnPropertyNames(Object.getPrototypeOf(await openState(predictor)));
+  assert.deepEqual(typed.toSorted(), real.filter((name) => !["constructor", "begin"].includes(name)).toSorted());
+});
+
 // They can be imported where there is a React or a Vue alone.
 for (const entry of ["react", "vue"]) {
   test(`types and package name the same functions (${entry})`, () => {

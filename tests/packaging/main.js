@@ -4,10 +4,12 @@ import { ModelCache } from "foreclick/cache";
 import { Collector } from "foreclick/collect";
 import { Devtools } from "foreclick/devtools";
 import { Prefetcher } from "foreclick/prefetch";
+import { openState } from "foreclick/state";
 import { Predictor as ThreadedPredictor } from "foreclick/worker";
 
 const item = new URLSearchParams(location.search).get("item");
 const predictor = await Predictor.load("/model.safetensors");
+const state = await openState(predictor);
 predictor.observe({ item });
 const prediction = await predictor.predict({ k: 10 });
 
@@ -27,4 +29,7 @@ collector.stop();
 const panel = new Devtools(predictor, { prefetcher });
 const panels = document.querySelectorAll("foreclick-devtools").length;
 panel.close();
-globalThis.predictions = [...predictions, { hints: prefetcher.report().hints, clicked, panels }];
+const { hints } = prefetcher.report();
+const kept = (await state.export()).events.length;
+await state.forget();
+globalThis.predictions = [...predictions, { hints, clicked, panels, kept }];

@@ -12,7 +12,7 @@ import { serve } from "./serve.js";
 
 const HERE = fileURLToPath(new URL(".", import.meta.url));
 const ROOT = join(HERE, "../..");
-const ENTRIES = ["index", "worker", "cache", "prefetch", "collect", "react", "vue", "devtools"];
+const ENTRIES = ["index", "worker", "cache", "prefetch", "collect", "state", "react", "vue", "devtools"];
 const MODEL = join(ROOT, "build/demo/model.safetensors");
 // The development packages live beside the browser tests.
 const require = createRequire(join(ROOT, "tests/browser/package.json"));
@@ -60,7 +60,7 @@ test("importing on a server touches no browser global, and hooks render there", 
   addFrameworks(project);
   const output = execFileSync(process.execPath, ["server.js"], { cwd: project, encoding: "utf8" });
   const kinds = ENTRIES.map((entry) => `${entry}: function`);
-  assert.deepEqual(output.trim().split("\n"), [...kinds, ...Array(3).fill("argument true"), "react: <p>0 null</p>", "vue: <p>0 null</p>"]);
+  assert.deepEqual(output.trim().split("\n"), [...kinds, ...Array(3).fill("argument true"), "state: memory", "react: <p>0 null</p>", "vue: <p>0 null</p>"]);
 });
 
 test("a plain HTML page predicts", async () => {
@@ -106,7 +106,7 @@ async function expectPrediction(folder, { hasFrameworks }) {
     assert.deepEqual(problems, []);
     assertPrediction(prediction);
     assert.deepEqual(threaded.items, prediction.items, "the worker's prediction");
-    assert.deepEqual(acting, { hints: 1, clicked: [someItem()], panels: 1 });
+    assert.deepEqual(acting, { hints: 1, clicked: [someItem()], panels: 1, kept: 1 });
     if (!hasFrameworks) return;
     await page.waitForFunction(() => globalThis.rendered?.every((count) => count === 10), null, { timeout: 30_000 });
   } finally {

@@ -34,3 +34,12 @@ export function size(bytes) {
   if (bytes < 1000) return `${bytes} B`;
   return bytes < 1e6 ? `${(bytes / 1e3).toFixed(0)} kB` : `${(bytes / 1e6).toFixed(1)} MB`;
 }
+
+export function age(milliseconds) {
+  const minutes = milliseconds / 60_000;
+  if (minutes < 1) return "just now";
+  if (minutes < 60) return `${minutes.toFixed(0)} min`;
+  return minutes < 2880 ? `${(minutes / 60).toFixed(0)} h` : `${(minutes / 1440).toFixed(0)} days`;
+}
+
+export const capital = (word) => word[0].toUpperCase() + word.slice(1);

@@ -1,5 +1,5 @@
 // The panel's parts: each makes its elements once, and `show` writes what is known now.
-import { duration, h, percent, signed, size, times, write } from "./dom.js";
+import { age, capital, duration, h, percent, signed, size, times, write } from "./dom.js";
 
 export class NextClicks {
   #rows = [];
@@ -128,17 +128,24 @@ export class Prefetch {
 export class Stored {
   #list = h("dl", { className: "stored" });
   #empty = h("p", { className: "quiet" }, "Nothing.");
+  #how = h("p", { className: "note", hidden: true });
   #status = h("p", { className: "quiet", role: "status" });
-  element = h("section", { "aria-label": "Stored on this device" }, h("h3", {}, "Stored on this device"), this.#list, this.#empty);
+  element = h("section", { "aria-label": "Stored on this device" }, h("h3", {}, "Stored on this device"), this.#list, this.#empty, this.#how);
 
   constructor(onForget) {
     if (onForget) this.element.append(h("button", { type: "button", className: "forget", onclick: onForget }, "Forget"));
     this.element.append(this.#status);
   }
 
-  show(entries) {
-    fill(this.#list, Object.fromEntries(entries.map(({ name, bytes }) => [name, bytes === undefined ? "kept" : size(bytes)])));
+  show(entries, status) {
+    const told = ({ name, bytes, oldest }) => {
+      const parts = [bytes === undefined ? "kept" : size(bytes), oldest && age(Date.now() - oldest)];
+      return [name, parts.filter(Boolean).join(", ")];
+    };
+    fill(this.#list, Object.fromEntries(entries.map(told)));
     this.#empty.hidden = entries.length > 0;
+    this.#how.hidden = !status;
+    if (status) write(this.#how, `${capital(status.reason)}.`);
   }
 
   say(text) {

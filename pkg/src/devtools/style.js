@@ -53,6 +53,7 @@ h3 { font-size: 11px; font-weight: 600; color: var(--soft); margin-bottom: 4px; 
 .note { color: var(--soft); font-size: 11px; padding-top: 6px; }
 dl { display: grid; grid-template-columns: 92px 1fr; gap: 1px 8px; }
 dl.stored { grid-template-columns: 1fr auto; }
+.stored dd { text-align: right; }
 dt { color: var(--soft); }
 dd { overflow-wrap: anywhere; }
 .parts { display: flex; gap: 2px; height: 8px; margin: 4px 0 6px; }

@@ -1,16 +1,19 @@
 // The entries that act on predictions, used as their types say. Not run: compiled against pkg/*.d.ts.
 import { ref } from "vue";
+import { ModelCache } from "../../../pkg/cache.js";
 import { Collector } from "../../../pkg/collect.js";
 import { Devtools } from "../../../pkg/devtools.js";
 import { Predictor } from "../../../pkg/index.js";
 import { Prefetcher } from "../../../pkg/prefetch.js";
 import * as react from "../../../pkg/react.js";
 import * as vue from "../../../pkg/vue.js";
+import { forget, openState } from "../../../pkg/state.js";
 import { Predictor as Threaded } from "../../../pkg/worker.js";
 import type { CollectAction } from "../../../pkg/collect.js";
 import type { StoredEntry } from "../../../pkg/devtools.js";
 import type { Explanation, PredictedItem, VisitorEvent } from "../../../pkg/index.js";
 import type { PrefetchReport } from "../../../pkg/prefetch.js";
+import type { State, StateExport, StateStatus, StoredItem } from "../../../pkg/state.js";
 
 export async function prefetch(predictor: Predictor, threaded: Threaded): Promise<PrefetchReport> {
   const prefetcher = new Prefetcher({
@@ -78,6 +81,31 @@ export async function devtools(predictor: Predictor, threaded: Threaded, prefetc
   new Devtools(threaded).close();
 }
 
+export async function keep(predictor: Predictor, threaded: Threaded): Promise<StateExport> {
+  const state: State = await openState(predictor, {
+    name: "shop",
+    store: new Map<string, unknown>(),
+    also: [new ModelCache("models"), new Prefetcher({ url: (item) => item })],
+    maxEvents: 100,
+    maxAgeDays: 7,
+    honorPrivacyControl: false,
+    onStatus: ({ mode, reason, restored, refused }: StateStatus) => console.log(mode === "memory", reason, restored + refused),
+  });
+  const isKept: boolean = await state.update("visits", (value) => (typeof value === "number" ? value + 1 : 1));
+  const bytes = await state.read("personal");
+  if (bytes instanceof Uint8Array) await state.update("personal", () => bytes.map((byte) => byte + 1));
+  await state.pause();
+  await state.resume();
+  const items: StoredItem[] = await state.stored();
+  console.log(isKept, items[0]?.bytes, items[0]?.oldest);
+  new Devtools(predictor, { state }).close();
+  await state.flush();
+  await state.forget();
+  await state.close();
+  await forget({ name: "shop", also: [] });
+  return (await openState(threaded)).export();
+}
+
 export function inReact(): readonly PredictedItem[] {
   const session = react.usePredictor((signal) => Predictor.load("/model.safetensors", { signal }), ["/model.safetensors"]);
   const backend: "cpu" | "gpu" | undefined = session.predictor?.diagnostics().backend;
@@ -110,6 +138,8 @@ new Prefetcher({ url: (item) => item, limit: 3 });
 new Collector({ to() {}, rot: document });
 // @ts-expect-error: no such action
 new Collector({ to() {}, actions: { klick: "clicks" } });
+// @ts-expect-error: a store has keys
+openState(await Predictor.load(""), { store: { get() {}, set() {}, delete() {} } });
 // @ts-expect-error: a predictor is needed
 new Devtools({});
 // @ts-expect-error: a function that loads

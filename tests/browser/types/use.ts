@@ -40,7 +40,7 @@ export async function use(model: Response): Promise<[Prediction, Explanation, Di
 
 for (const source of ["/model.safetensors", new URL("https://example.org"), new ArrayBuffer(8), new Uint8Array(8)]) {
   const predictor = await Predictor.load(source).catch((error: ForeclickError) => {
-    const code: "fetch" | "format" | "version" | "schema" | "integrity" | "worker" | "event" | "argument" | "freed" | "wasm" = error.code;
+    const code: "fetch" | "format" | "version" | "schema" | "integrity" | "worker" | "storage" | "event" | "argument" | "freed" | "wasm" = error.code;
     return code;
   });
   if (typeof predictor !== "string") predictor.free();

@@ -5,7 +5,7 @@ import { createSSRApp, h } from "vue";
 import { renderToString as renderVue } from "vue/server-renderer";
 
 const modules = {};
-for (const entry of ["index", "worker", "cache", "prefetch", "collect", "react", "vue", "devtools"]) {
+for (const entry of ["index", "worker", "cache", "prefetch", "collect", "state", "react", "vue", "devtools"]) {
   modules[entry] = await import(entry === "index" ? "foreclick" : `foreclick/${entry}`);
   console.log(`${entry}: ${typeof Object.values(modules[entry])[0]}`);
 }
@@ -22,6 +22,10 @@ for (const make of [
     console.log(code, /document|page/.test(message));
   }
 }
+
+// There is no store, which is no error.
+const predictor = { observe() {}, reset() {}, free() {}, diagnostics: () => ({ model: "none" }) };
+console.log(`state: ${(await modules.state.openState(predictor)).status.mode}`);
 
 const load = () => {
   throw new Error("a server loads nothing");
