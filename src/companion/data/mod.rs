@@ -14,6 +14,7 @@ mod time;
 
 pub use dataset::{Dataset, ItemTable, Part, Sequences};
 pub use init::guess;
+pub use read::{Cell, Row, Source};
 pub use report::{CleaningReport, Rule, grouped};
 
 use crate::companion::config::{Config, Moment};
@@ -22,7 +23,6 @@ use crate::schema::{Schema, Task};
 use crate::vocab::{ItemId, UNKNOWN_ITEM, Vocab};
 use anyhow::{Result, bail, ensure};
 use clean::Cleaned;
-use read::Source;
 use std::collections::HashSet;
 use table::Table;
 
