@@ -1,5 +1,6 @@
 // The page of both projects: what the package's README tells a user to write.
 import { Predictor } from "foreclick";
+import { Bandit } from "foreclick/bandit";
 import { ModelCache } from "foreclick/cache";
 import { Collector } from "foreclick/collect";
 import { Devtools } from "foreclick/devtools";
@@ -27,4 +28,7 @@ collector.stop();
 const panel = new Devtools(predictor, { prefetcher });
 const panels = document.querySelectorAll("foreclick-devtools").length;
 panel.close();
-globalThis.predictions = [...predictions, { hints: prefetcher.report().hints, clicked, panels }];
+const bandit = new Bandit({ actions: ["offer"], dimension: 8 });
+const { id, slate } = bandit.choose(Bandit.contextOf(prediction, 8));
+const learned = bandit.reward(id, 1) && slate[0].action;
+globalThis.predictions = [...predictions, { hints: prefetcher.report().hints, clicked, panels, learned }];
