@@ -83,7 +83,7 @@ export class Bandit {
 
 /** What to choose from, and how. */
 export interface BanditOptions {
-  /** The actions' keys, in any order. */
+  /** The actions' keys. Of those that are expected to earn alike the first counts as the best. */
   actions: readonly string[];
   /** How many numbers a context has. Default: what `start` says, else 0, which learns one mean an action. */
   dimension?: number | undefined;
