@@ -14,6 +14,8 @@ const LOADS = 20;
 // Events of the session: the first fill the encoder's ring and warm the browser's compiler up, the others count.
 const UNTIMED = 100;
 const TIMED = 300;
+// A bandit's: banners for the encoder's 64 values of context.
+const BANDIT = { count: 20, dimension: 64 };
 
 /** What was measured, times in milliseconds; `{ skipped }` says why nothing was. */
 export async function measureBrowser() {
@@ -29,6 +31,7 @@ export async function measureBrowser() {
       load_to_first_prediction: percentiles(loads),
       cpu: await timeSession(browser, server.url, "cpu"),
       gpu: await timeSession(browser, server.url, "gpu"),
+      bandit: await timeBandit(browser, server.url),
     };
   } finally {
     await browser.close();
@@ -59,6 +62,15 @@ async function timeSession(browser, url, backend) {
   if (diagnostics.backend !== backend) return { skipped: diagnostics.reason };
   const { adapter, items } = diagnostics;
   return { adapter, items, observe: percentiles(observe), predict: percentiles(predict) };
+}
+
+async function timeBandit(browser, url) {
+  const context = await browser.newContext();
+  await isolate(context, url);
+  const page = await openPage(context, url);
+  const { choose, reward, bytes } = await page.evaluate(playBandit, { ...BANDIT, UNTIMED, TIMED });
+  await context.close();
+  return { ...BANDIT, choose: percentiles(choose), reward: percentiles(reward), state_bytes: bytes };
 }
 
 /** An isolated page's clock is exact to 5 µs, any other's to 100 µs. */
@@ -101,6 +113,29 @@ async function playSession({ backend, UNTIMED, TIMED }) {
     predict.push(predicted - observed);
   }
   return { diagnostics: predictor.diagnostics(), observe, predict };
+}
+
+/** Runs in the page: decisions by Thompson sampling and their rewards, then so many decisions that wait as may. */
+async function playBandit({ count, dimension, UNTIMED, TIMED }) {
+  const { Bandit } = await import("/foreclick/bandit.js");
+  const actions = Array.from({ length: count }, (_, place) => `banner-${place}`);
+  const bandit = new Bandit({ actions, dimension });
+  const context = () => Float64Array.from({ length: dimension }, () => (Math.random() - 0.5) / 2);
+  const choose = [];
+  const reward = [];
+  for (let place = 0; place < UNTIMED + TIMED; place++) {
+    const seen = context();
+    const start = performance.now();
+    const { id } = bandit.choose(seen);
+    const chosen = performance.now();
+    bandit.reward(id, Math.random());
+    const rewarded = performance.now();
+    if (place < UNTIMED) continue;
+    choose.push(chosen - start);
+    reward.push(rewarded - chosen);
+  }
+  for (let place = 0; place < UNTIMED; place++) bandit.choose(context());
+  return { choose, reward, bytes: new Blob([JSON.stringify(bandit)]).size };
 }
 
 function percentiles(values) {

@@ -70,13 +70,16 @@ function print({ date, commit, native, browser, runtime_bytes }) {
 
   console.log(`\nRuntime, gzip -9: ${runtime_bytes} bytes`);
   if (browser.skipped) return console.log(`\nPackage in Chromium: skipped: ${browser.skipped}`);
-  const { version, load_to_first_prediction, cpu: onCpu, gpu: onGpu } = browser;
+  const { version, load_to_first_prediction, cpu: onCpu, gpu: onGpu, bandit } = browser;
   console.log(`\nPackage in Chromium ${version}, ${onCpu.items.toLocaleString("en")} items; GPU: ${onGpu.adapter ?? `skipped: ${onGpu.skipped}`}`);
   line("", "p50", "p95");
   line("load to first prediction", ...range(load_to_first_prediction));
   line("observe", ...range(onCpu.observe));
   line("predict, CPU", ...range(onCpu.predict));
   if (!onGpu.skipped) line("predict, GPU", ...range(onGpu.predict));
+  line(`bandit of ${bandit.count} actions, choose`, ...range(bandit.choose));
+  line("bandit, reward", ...range(bandit.reward));
+  console.log(`A bandit's state, contexts of ${bandit.dimension} values: ${bandit.state_bytes} bytes`);
 }
 
 function line(name, ...cells) {

@@ -5,6 +5,7 @@ pub mod config;
 pub mod data;
 pub mod evaluate;
 pub mod onnx;
+pub mod policy;
 pub mod report;
 pub mod run;
 pub mod train;

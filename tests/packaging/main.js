@@ -1,5 +1,6 @@
 // The page of both projects: what the package's README tells a user to write.
 import { Predictor } from "foreclick";
+import { Bandit } from "foreclick/bandit";
 import { ModelCache } from "foreclick/cache";
 import { Collector } from "foreclick/collect";
 import { Devtools } from "foreclick/devtools";
@@ -29,7 +30,10 @@ collector.stop();
 const panel = new Devtools(predictor, { prefetcher });
 const panels = document.querySelectorAll("foreclick-devtools").length;
 panel.close();
+const bandit = new Bandit({ actions: ["offer"], dimension: 8 });
+const { id, slate } = bandit.choose(Bandit.contextOf(prediction, 8));
+const learned = bandit.reward(id, 1) && slate[0].action;
 const { hints } = prefetcher.report();
 const kept = (await state.export()).events.length;
 await state.forget();
-globalThis.predictions = [...predictions, { hints, clicked, panels, kept }];
+globalThis.predictions = [...predictions, { hints, clicked, panels, kept, learned }];

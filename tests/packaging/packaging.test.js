@@ -12,7 +12,7 @@ import { serve } from "./serve.js";
 
 const HERE = fileURLToPath(new URL(".", import.meta.url));
 const ROOT = join(HERE, "../..");
-const ENTRIES = ["index", "worker", "cache", "prefetch", "collect", "state", "react", "vue", "devtools"];
+const ENTRIES = ["index", "worker", "cache", "prefetch", "collect", "bandit", "state", "react", "vue", "devtools"];
 const MODEL = join(ROOT, "build/demo/model.safetensors");
 // The development packages live beside the browser tests.
 const require = createRequire(join(ROOT, "tests/browser/package.json"));
@@ -106,7 +106,7 @@ async function expectPrediction(folder, { hasFrameworks }) {
     assert.deepEqual(problems, []);
     assertPrediction(prediction);
     assert.deepEqual(threaded.items, prediction.items, "the worker's prediction");
-    assert.deepEqual(acting, { hints: 1, clicked: [someItem()], panels: 1, kept: 1 });
+    assert.deepEqual(acting, { hints: 1, clicked: [someItem()], panels: 1, kept: 1, learned: "offer" });
     if (!hasFrameworks) return;
     await page.waitForFunction(() => globalThis.rendered?.every((count) => count === 10), null, { timeout: 30_000 });
   } finally {

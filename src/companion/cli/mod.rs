@@ -7,6 +7,7 @@ mod evaluate;
 mod export;
 mod init;
 mod inspect;
+mod policy;
 mod predict;
 mod train;
 mod tune;
@@ -38,6 +39,7 @@ enum Command {
     Export(export::Export),
     Inspect(inspect::Inspect),
     Predict(predict::Predict),
+    Policy(policy::Policy),
 }
 
 /// Which log to read: the schema file, and what may be put in its place.
@@ -71,6 +73,7 @@ pub fn run() -> Result<ExitCode> {
         Command::Export(command) => command.run(),
         Command::Inspect(command) => command.run(),
         Command::Predict(command) => command.run(),
+        Command::Policy(command) => command.run(),
     }
 }
 

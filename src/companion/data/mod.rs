@@ -23,6 +23,7 @@ pub use column::{Column, TextColumn};
 pub use dataset::{Dataset, ItemTable, Part, Sequences};
 pub use features::ItemFeatures;
 pub use init::guess;
+pub use read::{Cell, Row, Source};
 pub use report::{CleaningReport, Rule, grouped};
 
 use crate::companion::config::{Config, Moment};
@@ -33,7 +34,6 @@ use anyhow::{Result, bail, ensure};
 use buckets::Bucketed;
 use clean::Cleaned;
 use column::{Spool, Store};
-use read::Source;
 use std::collections::HashSet;
 use table::Table;
 

@@ -1,5 +1,6 @@
 // The entries that act on predictions, used as their types say. Not run: compiled against pkg/*.d.ts.
 import { ref } from "vue";
+import { Bandit } from "../../../pkg/bandit.js";
 import { ModelCache } from "../../../pkg/cache.js";
 import { Collector } from "../../../pkg/collect.js";
 import { Devtools } from "../../../pkg/devtools.js";
@@ -9,6 +10,7 @@ import * as react from "../../../pkg/react.js";
 import * as vue from "../../../pkg/vue.js";
 import { forget, openState } from "../../../pkg/state.js";
 import { Predictor as Threaded } from "../../../pkg/worker.js";
+import type { BanditOptions, BanditState, Decision } from "../../../pkg/bandit.js";
 import type { CollectAction } from "../../../pkg/collect.js";
 import type { StoredEntry } from "../../../pkg/devtools.js";
 import type { Explanation, PredictedItem, VisitorEvent } from "../../../pkg/index.js";
@@ -61,6 +63,35 @@ export function collect(predictor: Predictor, threaded: Threaded): void {
   collector.resume();
   const refused: boolean = collector.state === "refused";
   console.log(refused);
+}
+
+export async function decide(predictor: Predictor, policy: object): Promise<BanditState> {
+  const options: BanditOptions = {
+    actions: ["discount", "none"] as const,
+    dimension: 32,
+    kind: "linucb",
+    start: policy,
+    rank: 16,
+    ridge: 1,
+    scale: 0.5,
+    floor: 0.01,
+    ceiling: 0.2,
+    forgetting: 0.99,
+    pending: 16,
+    expiry: 60_000,
+    expired: "drop",
+    random: Math.random,
+    now: Date.now,
+  };
+  const bandit = new Bandit(options);
+  const context: Float64Array = Bandit.contextOf(await predictor.predict(), 32);
+  const { id, slate }: Decision = bandit.choose(context, { slate: 2, candidates: ["none"] });
+  const learned: boolean = bandit.reward(id, 1, slate[0]?.action) || bandit.settle(id);
+  bandit.choose(Array(32).fill(0));
+  const { decisions, explored, pending, actions } = bandit.report();
+  console.log(learned, slate[0]?.probability, decisions + explored + pending, actions[0]?.rewards);
+  bandit.forget();
+  return Bandit.fromJSON(bandit.toJSON(), options).toJSON();
 }
 
 export async function devtools(predictor: Predictor, threaded: Threaded, prefetcher: Prefetcher): Promise<void> {
@@ -140,6 +171,10 @@ new Collector({ to() {}, rot: document });
 new Collector({ to() {}, actions: { klick: "clicks" } });
 // @ts-expect-error: a store has keys
 openState(await Predictor.load(""), { store: { get() {}, set() {}, delete() {} } });
+// @ts-expect-error: actions are needed
+new Bandit({ dimension: 3 });
+// @ts-expect-error: no such kind
+new Bandit({ actions: ["a"], kind: "greedy" });
 // @ts-expect-error: a predictor is needed
 new Devtools({});
 // @ts-expect-error: a function that loads
