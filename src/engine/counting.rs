@@ -211,13 +211,14 @@ impl History {
         self.add_neighbours(opens, neighbours);
         self.add_followers();
         let Counting { recency_epsilon, neighbour_epsilon, .. } = self.rules.counting;
-        let epsilons = [recency_epsilon, neighbour_epsilon, neighbour_epsilon, HABIT_EPSILON, neighbour_epsilon];
-        for candidate in &mut self.candidates {
-            let features = &mut candidate.features;
-            features[TOGETHER] = features[NEIGHBOURS] + RETURN_SHARE * features[RECENCY];
-            for (value, epsilon) in candidate.features.iter_mut().zip(epsilons).filter(|(value, _)| **value > 0.0) {
+        let epsilons = [recency_epsilon, neighbour_epsilon, neighbour_epsilon, HABIT_EPSILON];
+        for Candidate { features, .. } in &mut self.candidates {
+            let (returns, together) =
+                (features[RECENCY] > 0.0, features[NEIGHBOURS] + RETURN_SHARE * features[RECENCY]);
+            for (value, epsilon) in features.iter_mut().zip(epsilons).filter(|(value, _)| **value > 0.0) {
                 *value = (*value / epsilon).ln_1p();
             }
+            features[TOGETHER] = if returns { (together / neighbour_epsilon).ln_1p() } else { features[NEIGHBOURS] };
         }
         &self.candidates
     }

@@ -42,9 +42,36 @@ pub fn dot(a: &[f32], b: &[f32]) -> f32 {
             sums[lane] += a[lane] * b[lane];
         }
     }
-    // In pairs: one after the other, each sum would wait for the one before.
-    let pair = |lane: usize| sums[lane] + sums[lane + 4];
-    (pair(0) + pair(2)) + (pair(1) + pair(3)) + a_rest.iter().zip(b_rest).map(|(a, b)| a * b).sum::<f32>()
+    // One after the other: sums in pairs make the compiler give up the wide registers.
+    sums.iter().sum::<f32>() + a_rest.iter().zip(b_rest).map(|(a, b)| a * b).sum::<f32>()
+}
+
+/// The largest value; minus infinity where there is none.
+#[inline(always)]
+pub fn largest(values: &[f32]) -> f32 {
+    let larger = |a: f32, b: f32| if a > b { a } else { b };
+    let (parts, rest) = values.as_chunks::<8>();
+    let mut lanes = [f32::NEG_INFINITY; 8];
+    for part in parts {
+        for lane in 0..8 {
+            lanes[lane] = larger(lanes[lane], part[lane]);
+        }
+    }
+    lanes.iter().chain(rest).copied().fold(f32::NEG_INFINITY, larger)
+}
+
+/// Takes `shift` from each value and the exponential of the rest; gives their sum.
+#[inline(always)]
+pub fn exponentials(values: &mut [f32], shift: f32) -> f32 {
+    values.iter_mut().for_each(|value| *value = exp(*value - shift));
+    let (parts, rest) = values.as_chunks::<8>();
+    let mut sums = [0.0; 8];
+    for part in parts {
+        for lane in 0..8 {
+            sums[lane] += part[lane];
+        }
+    }
+    sums.iter().chain(rest).sum()
 }
 
 /// `out += factor * row`.

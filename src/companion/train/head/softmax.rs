@@ -1,7 +1,7 @@
 //! Cross-entropy over all candidates, the shared negatives standing for those that are not listed.
 
 use super::Scores;
-use crate::companion::train::vector::{add_scaled, exp};
+use crate::companion::train::vector::{add_scaled, exponentials, largest};
 
 /// `-(1 - e) ln p(target) - e * mean of ln p(i)` over the candidates i, where e is the label smoothing (Szegedy et al.
 /// 2016, arXiv 1512.00567).
@@ -17,20 +17,13 @@ pub fn softmax(scores: Scores<'_>, label_smoothing: f32) -> f64 {
     let (mean, weight_sum) = if label_smoothing > 0.0 { mean(own, negatives, &drawn.weights) } else { (0.0, 1.0) };
     let target_score = own[target];
     add_scaled(negatives, &drawn.log_weights, 1.0);
-    let largest = own.iter().chain(negatives.iter()).fold(f32::NEG_INFINITY, |a, &b| a.max(b));
-    let mut sum = 0.0;
-    for score in own.iter_mut() {
-        *score = exp(*score - largest);
-        sum += *score;
-    }
-    for score in negatives.iter_mut() {
-        *score = exp(*score - largest);
-        sum += *score;
-    }
+    let shift = largest(own).max(largest(negatives));
+    let sum = exponentials(own, shift) + exponentials(negatives, shift);
     let inverse = 1.0 / sum;
-    own.iter_mut().chain(negatives.iter_mut()).for_each(|part| *part *= inverse);
+    own.iter_mut().for_each(|part| *part *= inverse);
+    negatives.iter_mut().for_each(|part| *part *= inverse);
     own[target] -= 1.0;
-    let mut loss = sum.ln() + largest - target_score;
+    let mut loss = sum.ln() + shift - target_score;
     if label_smoothing > 0.0 {
         let share = label_smoothing / weight_sum;
         own.iter_mut().for_each(|error| *error -= share);

@@ -1,6 +1,6 @@
 //! Causal softmax attention over windows, head by head.
 
-use super::super::super::vector::{add_scaled, dot, exp, wide};
+use super::super::super::vector::{add_scaled, dot, exponentials, largest, wide};
 use crate::engine::input;
 use crate::format::Architecture;
 
@@ -77,9 +77,9 @@ impl Attention {
                 let seen = self.seen(place);
                 let row = &mut shares[place * self.len..][seen.clone()];
                 self.products(self.part(qkv, &head, place, 0), &keys, seen.start, row);
-                let largest = row.iter().fold(f32::NEG_INFINITY, |a, &b| if a > b { a } else { b });
-                row.iter_mut().for_each(|share| *share = exp(scale * (*share - largest)));
-                let sum: f32 = row.iter().sum();
+                row.iter_mut().for_each(|share| *share *= scale);
+                let shift = largest(row);
+                let sum = exponentials(row, shift);
                 let start = self.start(&head, place);
                 let out = &mut context[start..start + self.head_size];
                 for (share, other) in row.iter_mut().zip(seen) {
