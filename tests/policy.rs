@@ -128,8 +128,8 @@ fn wrong_logs_are_errors_that_say_what_to_do() {
     };
     let good = "v1,1,a,0.5,0,1\nv2,1,b,0.5,1,2\n";
     for (rows, more, what) in [
-        ("v1,1,a,0.5,0,1\nv2,1,b,0,1,2\n", &[][..], "row 2 of the data: p is 0, expected above 0 and up to 1"),
-        ("v1,1,a,1.5,0,1\n", &[], "p is 1.5, expected above 0"),
+        ("v1,1,a,0.5,0,1\nv2,1,b,0,1,2\n", &[][..], "row 2 of the data: p is 0, expected 0.000000001 to 1"),
+        ("v1,1,a,1.5,0,1\n", &[], "p is 1.5, expected 0.000000001 to 1"),
         ("v1,1,a,0.5,NaN,1\n", &[], "click is NaN, expected a finite number"),
         ("v1,1,a,0.5,,1\n", &[], "click is missing, expected a finite number"),
         ("v1,1,a,0.5,0,red\n", &["--context", "x"], "x is \"red\", expected a finite number"),

@@ -4,6 +4,7 @@ use super::{
     Calendar, Config, ExportConfig, FieldChoice, ItemConfig, LogConfig, LogFormat, SequenceConfig, SideConfig,
     SplitConfig, SplitKind,
 };
+use crate::companion::train::Augment;
 use crate::format::EncoderKind;
 use crate::quant::BLOCK;
 use crate::schema::FilterSeen;
@@ -48,6 +49,11 @@ impl Config {
         ensure!(
             evaluate.max_validation_events > 0 && evaluate.max_test_events != Some(0),
             "[evaluate] max_validation_events and max_test_events are 1 or more"
+        );
+        ensure!(
+            train.encoder != EncoderKind::Counting || (train.augment == Augment::default() && !train.repeat_counts),
+            "[train.augment] and repeat_counts are for encoders, and [train] encoder = \"counting\" is none; remove them or take \
+             another"
         );
         ensure!(
             item.features.is_empty() || train.encoder != EncoderKind::Counting,

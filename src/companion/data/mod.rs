@@ -99,6 +99,7 @@ fn read_log(config: &Config, learned: Option<&Dataset>, store: &Store) -> Result
     let times = Column::collect(store, cleaned.rows.iter().map(|&row| table.time(row as usize)))?;
     let (groups, group_count) = groups(&table, &cleaned, store)?;
 
+    report.notes.extend(sides.iter().flat_map(|side| side.notes.clone()));
     if config.sides.iter().any(|side| side.on.is_none()) {
         let detail = "items in no side table: shown by their key".to_owned();
         report.notes.push(Rule { name: "undescribed items".into(), rows: unknown as u64, detail });

@@ -2,9 +2,11 @@
 
 use super::dataset::ItemTable;
 use super::read::{Cell, Row, Source};
+use super::report::Rule;
 use crate::companion::config::{FeatureConfig, SideConfig};
 use crate::vocab::Vocab;
 use anyhow::{Result, ensure};
+use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 use std::ops::ControlFlow;
 
@@ -15,6 +17,8 @@ pub struct Side {
     pub on: Option<String>,
     columns: Vec<String>,
     rows: HashMap<String, Vec<String>>,
+    /// What was not taken of the table.
+    pub notes: Vec<Rule>,
 }
 
 /// Reads all side tables.
@@ -43,17 +47,38 @@ impl Side {
         let mut wanted = vec![key.as_str()];
         wanted.extend(columns.iter().map(String::as_str));
         let mut rows = HashMap::new();
+        let (mut broken, mut without_key, mut repeated, mut first_broken) = (0, 0, 0, None);
         Source::of_table(path)?.read(&wanted, &mut |row| {
-            if let Row::Cells([key, values @ ..]) = row {
-                let mut name = String::new();
-                if key.write(&mut name) {
-                    rows.entry(name).or_insert_with(|| values.iter().map(text).collect());
+            let mut name = String::new();
+            match row {
+                Row::Cells([key, values @ ..]) if key.write(&mut name) => match rows.entry(name) {
+                    Entry::Vacant(free) => {
+                        free.insert(values.iter().map(text).collect());
+                    }
+                    Entry::Occupied(_) => repeated += 1,
+                },
+                Row::Cells(_) => without_key += 1,
+                Row::Broken(reason) => {
+                    broken += 1;
+                    first_broken.get_or_insert_with(|| reason.to_owned());
                 }
             }
             ControlFlow::Continue(())
         })?;
-        ensure!(!rows.is_empty(), "[[side]] {}: no row has a key in column {key:?}", path.display());
-        Ok(Self { on: on.clone(), columns: columns.clone(), rows })
+        let first = first_broken.map_or(String::new(), |first| format!("; the first: {first}"));
+        let path = path.display();
+        ensure!(
+            !rows.is_empty(),
+            "[[side]] {path}: no row has a key in column {key:?}; {broken} are unreadable{first}"
+        );
+        let notes = [
+            (broken, format!("unreadable{first}")),
+            (without_key, format!("without a key in column {key:?}")),
+            (repeated, "of a key that an earlier row has: passed over".to_owned()),
+        ];
+        let notes = notes.into_iter().filter(|(rows, _)| *rows > 0);
+        let note = |(rows, detail)| Rule { name: "side rows".into(), rows, detail: format!("of {path} {detail}") };
+        Ok(Self { on: on.clone(), columns: columns.clone(), rows, notes: notes.map(note).collect() })
     }
 
     /// A column's place.

@@ -87,8 +87,8 @@ impl GrowingField {
         match self {
             Self::Category(keys) => keys.push(cell),
             Self::Number { values, broken, first_broken } => {
-                // An infinite number, such as 1e999, can't be learned from either.
-                let number = cell.number().filter(|number| !number.is_infinite());
+                // An infinite number, such as 1e999, can't be learned from either, nor one that is infinite as an f32.
+                let number = cell.number().map(|number| number as f32).filter(|number| !number.is_infinite());
                 if number.is_none() {
                     *broken += 1;
                     first_broken.get_or_insert_with(|| {
@@ -97,7 +97,7 @@ impl GrowingField {
                         text
                     });
                 }
-                values.push(number.map_or(f32::NAN, |number| number as f32))
+                values.push(number.unwrap_or(f32::NAN))
             }
         }
     }

@@ -278,12 +278,15 @@ fn number(cell: &Cell<'_>, column: &str) -> Result<f64> {
     }
 }
 
+/// Weights are divided by propensities, and squared.
+const SMALLEST_PROPENSITY: f64 = 1e-9;
+
 fn propensity(cell: &Cell<'_>, column: &str) -> Result<f64> {
     let propensity = number(cell, column)?;
     ensure!(
-        propensity > 0.0 && propensity <= 1.0,
-        "{column} is {propensity}, expected above 0 and up to 1: what is logged had a chance; log the probability with which \
-         the logged action was drawn"
+        (SMALLEST_PROPENSITY..=1.0).contains(&propensity),
+        "{column} is {propensity}, expected {SMALLEST_PROPENSITY} to 1: what is logged had a chance; log the probability with \
+         which the logged action was drawn"
     );
     Ok(propensity)
 }

@@ -3,7 +3,7 @@
 use super::features::Features;
 use super::learner::{Belief, Evidence, Prior};
 use super::log::Decisions;
-use anyhow::Result;
+use anyhow::{Result, ensure};
 
 /// Strengths of the ridge that are tried, in rewards of an action that it counts as much as.
 const RIDGES: [f64; 5] = [1.0, 10.0, 100.0, 1000.0, 10_000.0];
@@ -67,6 +67,10 @@ impl RewardModel {
             }
         }
         let (error, ridge, folds) = best.unwrap_or((0.0, 1.0, vec![]));
+        ensure!(
+            error.is_finite(),
+            "the rewards' squared errors are {error}, expected a number; give rewards that are smaller by a factor of 1e100"
+        );
         let deviation = (error / log.len() as f64).sqrt();
         let lowest = log.reward.iter().copied().fold(f64::INFINITY, f64::min);
         let highest = log.reward.iter().copied().fold(f64::NEG_INFINITY, f64::max);

@@ -17,7 +17,8 @@ use serde::{Deserialize, Serialize};
 pub struct Augment {
     /// Of windows: those that begin at a later place, drawn evenly. Default 0.
     pub crop: f32,
-    /// Of events: those that the encoder is not given; what follows is predicted from the events before. Default 0.
+    /// Of events: those that the encoder is not given; what follows is predicted from the events before. The next one's time
+    /// gap and count are as if it had been there. Default 0.
     pub drop: f32,
     /// Of events: those whose item is hidden; time and fields stay. Default 0.
     pub mask: f32,
@@ -76,7 +77,7 @@ impl Augment {
     }
 }
 
-/// Events change places, their items and fields with them; how long after the one before an event comes stays with the place.
+/// Events change places, their items and fields with them; times stay with the places.
 fn reorder(inputs: &mut [Input], rng: &mut impl Rng) {
     let first = usize::from(matches!(inputs.first(), Some(Input::Start)));
     let events = &mut inputs[first..];
@@ -90,10 +91,8 @@ fn reorder(inputs: &mut [Input], rng: &mut impl Rng) {
         let other = rng.random_range(0..=place);
         if other != place {
             let [a, b] = [other, place].map(|place| events[place]);
-            if let (Input::Event { before: at_a, .. }, Input::Event { before: at_b, .. }) = (a, b) {
-                events[other] = b.with_previous(at_a.previous);
-                events[place] = a.with_previous(at_b.previous);
-            }
+            events[other] = b.at_the_time_of(a);
+            events[place] = a.at_the_time_of(b);
         }
     }
 }
@@ -112,8 +111,8 @@ mod tests {
     const NOTHING: Augment = Augment { crop: 0.0, drop: 0.0, mask: 0.0, reorder: 0.0, substitute: 0.0 };
 
     fn inputs() -> Vec<Input> {
-        let event =
-            |place: usize| Input::Event { place, item: place as u32, before: Before { previous: None, met: 0 } };
+        let before = Before { previous: None, met: 0 };
+        let event = |place: usize| Input::Event { place, item: place as u32, time: place as i64, before };
         std::iter::once(Input::Start).chain((0..10).map(event)).collect()
     }
 
@@ -138,6 +137,8 @@ mod tests {
             let mut inputs = inputs();
             augment.change(&mut inputs, &neighbours, &mut rng);
             assert!(matches!(inputs[0], Input::Start) && inputs.len() == 11);
+            let time = |input: &Input| if let Input::Event { time, .. } = input { Some(*time) } else { None };
+            assert!(inputs.iter().filter_map(time).eq(0..10), "times moved");
             items(&inputs)
         };
         (0..20).map(draw).collect()

@@ -28,6 +28,8 @@ pub struct Progress {
     pub best_epoch: u64,
     /// Epochs since then.
     pub waited: u64,
+    /// Whether the best model is calibrated, or was found no better for it.
+    pub calibrated: bool,
     /// What the run was begun with: a resumed run must be given the same.
     pub fingerprint: String,
 }

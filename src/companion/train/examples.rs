@@ -8,7 +8,7 @@ use super::worker::Plan;
 use crate::companion::data::{Dataset, Part};
 use crate::engine::counting::{Candidate, History};
 use crate::engine::input::{self, Before, Previous};
-use crate::event::NO_TIME;
+use crate::event::{EventView, NO_TIME};
 use crate::format::{ItemTable, Neighbours, Weights};
 use crate::vocab::{ItemId, UNKNOWN_ITEM};
 use rand::Rng;
@@ -36,6 +36,8 @@ pub enum Input {
         place: usize,
         /// Its item, or what stands for it: [`UNKNOWN_ITEM`] where it is hidden.
         item: ItemId,
+        /// Its time, or that of the event whose place it took.
+        time: i64,
         /// What came before it.
         before: Before,
     },
@@ -59,11 +61,14 @@ pub struct Shard {
 }
 
 impl Input {
-    /// The same event as if another one came before it.
-    pub fn with_previous(self, previous: Option<Previous>) -> Self {
-        match self {
-            Self::Event { place, item, before } => Self::Event { place, item, before: Before { previous, ..before } },
-            other => other,
+    /// The same event when another one was, after what came before that.
+    pub fn at_the_time_of(self, other: Self) -> Self {
+        match (self, other) {
+            (
+                Self::Event { place, item, time: _, before },
+                Self::Event { time, before: Before { previous, .. }, .. },
+            ) => Self::Event { place, item, time, before: Before { previous, ..before } },
+            _ => self,
         }
     }
 
@@ -80,7 +85,7 @@ impl Input {
         });
         // The history has counted the event itself.
         let met = if item == UNKNOWN_ITEM { 0 } else { history.times_met(item) - 1 };
-        Self::Event { place, item, before: Before { previous, met } }
+        Self::Event { place, item, time: sequences.times[place], before: Before { previous, met } }
     }
 }
 
@@ -138,9 +143,9 @@ impl Shard {
             match *input {
                 Input::Padding => {}
                 Input::Start => out.copy_from_slice(&weights.start),
-                Input::Event { place, item, before } => {
-                    let event = dataset.sequences.event(place);
-                    self.times[row] = event.time;
+                Input::Event { place, item, time, before } => {
+                    let event = EventView { time, ..dataset.sequences.event(place) };
+                    self.times[row] = time;
                     if item != UNKNOWN_ITEM {
                         add_scaled(out, items.row(item as usize), (hidden as f32).sqrt());
                     }
@@ -166,11 +171,12 @@ impl Shard {
             match *input {
                 Input::Padding => {}
                 Input::Start => add_scaled(&mut gradient.start, part, 1.0),
-                Input::Event { place, item, before } => {
+                Input::Event { place, item, time, before } => {
                     if item != UNKNOWN_ITEM {
                         add_scaled(&mut rows.row_mut(item)[..hidden], part, (hidden as f32).sqrt());
                     }
-                    input::rows(weights, dataset.sequences.event(place), before, &mut |table, row, factor| {
+                    let event = EventView { time, ..dataset.sequences.event(place) };
+                    input::rows(weights, event, before, &mut |table, row, factor| {
                         add_scaled(table.of_mut(gradient).row_mut(row), part, factor);
                     });
                 }

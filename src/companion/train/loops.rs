@@ -20,7 +20,7 @@ use super::worker::{Plan, Worker};
 use crate::companion::data::{Dataset, Part};
 use crate::engine::counting::Rules;
 use crate::format::{Architecture, FORMAT_VERSION, ItemTable, Metadata, Model, Weights};
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 use burn::tensor::Device;
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -66,9 +66,13 @@ pub struct Outcome {
 
 /// Training left what numbers can hold.
 #[derive(Debug, thiserror::Error)]
-#[error("the loss is {loss} in step {step}, expected a finite number; lower train.learning_rate")]
+#[error(
+    "the loss is {loss} and the gradients' norm {norm} in step {step}, expected finite numbers; lower train.learning_rate or \
+     train.dropout"
+)]
 pub struct Diverged {
     loss: f64,
+    norm: f32,
     step: u64,
 }
 
@@ -164,6 +168,7 @@ impl State {
             best: None,
             best_epoch: 0,
             waited: 0,
+            calibrated: false,
             fingerprint: run.fingerprint.clone(),
         };
         if run.resume {
@@ -273,7 +278,7 @@ impl State {
         self.progress.updates = self.optimizer.step;
         self.progress.batch += 1;
         if !total.loss.is_finite() || !norm.is_finite() {
-            return Err(Diverged { loss: total.loss, step }.into());
+            return Err(Diverged { loss: total.loss, norm, step }.into());
         }
         Ok(Step { loss: total.loss, examples: total.examples, learning_rate: rate, norm })
     }
@@ -307,30 +312,33 @@ impl State {
         validate: &mut impl FnMut(&Model, Effort) -> Result<f64>,
     ) -> Result<()> {
         let path = run.folder.join("checkpoints/best.safetensors");
-        let mut best = Model::from_bytes(&std::fs::read(&path)?)?;
-        if best.metadata.metrics.get(CALIBRATED).is_some() {
+        if self.progress.calibrated {
             return Ok(());
         }
+        let read = || anyhow::Ok(Model::from_bytes(&std::fs::read(&path)?)?);
+        let mut best = read().with_context(|| {
+            format!("can't read {}, the run's best model; train it anew with --replace", path.display())
+        })?;
+        self.progress.calibrated = true;
         let shipped = HeldOut::same(best.weights.neighbours.clone());
         let mut calibration =
             Calibration::new(run.dataset, run.config, &self.popularity, &shipped, &mut self.workers[0]);
-        let Some((weights, gain)) = calibration.run(&best.weights) else { return Ok(()) };
+        let Some((weights, gain)) = calibration.run(&best.weights) else { return self.save(run) };
         let trained = self.progress.best.unwrap_or_default();
         best.weights = weights;
-        let ndcg = if gain.is_real() { validate(&best, Effort::Full)? } else { 0.0 };
-        let kept = ndcg >= trained;
+        let ndcg = gain.is_real().then(|| validate(&best, Effort::Full)).transpose()?;
+        let better = ndcg.filter(|&ndcg| ndcg >= trained);
         let losses = json!({"before": gain.before, "as_fitted_on_the_other_half": gain.after});
-        let fields = json!({"calibration": {"loss": losses, "ndcg@10": ndcg, "kept": kept}});
+        let fields = json!({"calibration": {"loss": losses, "ndcg@10": ndcg, "kept": better.is_some()}});
         journal.write(self.progress.step, fields)?;
-        if kept {
+        if let Some(ndcg) = better {
             meter.say(&format!("calibrated on the validation part: ndcg@10 {trained:.5} -> {ndcg:.5}"));
             best.metadata.metrics.insert("validation.ndcg@10", ndcg);
             best.metadata.metrics.insert(CALIBRATED, gain.after.iter().sum::<f64>() / 2.0);
             checkpoint::write_whole(&path, &best.to_bytes()?)?;
             self.progress.best = Some(ndcg);
-            self.save(run)?;
         }
-        Ok(())
+        self.save(run)
     }
 
     fn save(&mut self, run: &Run<'_>) -> Result<()> {

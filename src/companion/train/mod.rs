@@ -31,6 +31,7 @@ mod tests;
 mod vector;
 mod worker;
 
+pub use augment::Augment;
 pub use burn::tensor::Device;
 pub use checkpoint::{check_resume, last, write_whole};
 pub use config::{Loss, NegativesDrawn, TrainConfig};

@@ -112,8 +112,12 @@ pub fn multiply(
     if m * n * k == 0 {
         return;
     }
-    assert!(out.len() >= m * n && a.len() >= m * k && b.len() >= k * n, "operands hold [{m}, {k}] x [{k}, {n}]");
-    // SAFETY: the lengths above cover every place that dimensions and strides reach, since each operand is dense.
+    let last = |rows: usize, columns: usize, strides: [usize; 2]| (rows - 1) * strides[0] + (columns - 1) * strides[1];
+    assert!(
+        out.len() >= m * n && a.len() > last(m, k, a_strides) && b.len() > last(k, n, b_strides),
+        "operands hold [{m}, {k}] x [{k}, {n}]"
+    );
+    // SAFETY: the lengths above cover every place that dimensions and strides reach.
     unsafe {
         gemm(
             m,

@@ -71,6 +71,8 @@ impl Worker {
         self.rng = stream(seed, Purpose::Step, step, part);
         if self.examples > 0 {
             self.draw_negatives(plan);
+        } else {
+            self.negatives.items.clear();
         }
     }
 

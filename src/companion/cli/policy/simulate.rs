@@ -49,8 +49,8 @@ pub struct Simulate {
 impl Simulate {
     pub fn run(self) -> Result<ExitCode> {
         let Self { log, meaning, rounds, actions, dimension, delay, scale, ceiling, seeds, json } = self;
-        for (name, value) in [("rounds", rounds), ("actions", actions), ("dimension", dimension)] {
-            ensure!((1..=1_000_000).contains(&value), "--{name} is {value}, expected 1 to 1000000");
+        for (name, value, least) in [("rounds", rounds, 1), ("actions", actions, 2), ("dimension", dimension, 1)] {
+            ensure!((least..=1_000_000).contains(&value), "--{name} is {value}, expected {least} to 1000000");
         }
         ensure!(seeds > 0, "--seeds is 0, expected 1 or more");
         ensure!(scale > 0.0 && scale.is_finite(), "--scale is {scale}, expected above 0");

@@ -129,11 +129,13 @@ fn row(
         let simple = event.iter().chain(session).filter(|(_, value)| !value.is_array() && !value.is_object());
         names.found.extend(simple.map(|(name, _)| name.clone()));
     }
+    let value_of = |name: &str| event.get(name).or_else(|| session.get(name));
+    for (met, &name) in names.met.iter_mut().zip(wanted) {
+        *met |= value_of(name).is_some() || name == LINE;
+    }
     let mut cells = Vec::with_capacity(wanted.len());
-    for (index, &name) in wanted.iter().enumerate() {
-        let value = event.get(name).or_else(|| session.get(name));
-        names.met[index] |= value.is_some() || name == LINE;
-        cells.push(match value {
+    for &name in wanted {
+        cells.push(match value_of(name) {
             None if name == LINE => Cell::Integer(i128::from(number)),
             None | Some(Value::Null) => Cell::Missing,
             Some(Value::Bool(value)) => Cell::Bool(*value),
