@@ -1,11 +1,9 @@
 //! `foreclick policy evaluate`.
 
 use super::super::{print, print_json};
-use super::Log;
-use crate::companion::policy::{
-    Columns, Decisions, PolicyFile, Settings, Target, evaluate, logged_value, probabilities,
-};
-use anyhow::{Result, ensure};
+use super::{Estimation, Log};
+use crate::companion::policy::{Columns, Decisions, PolicyFile, Target, evaluate, logged_value, probabilities};
+use anyhow::Result;
 use clap::Args;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -22,12 +20,8 @@ pub struct Evaluate {
     log: Log,
     #[command(flatten)]
     target: Asked,
-    /// The importance weight above which Switch-DR leaves a row to the model
-    #[arg(long, value_name = "WEIGHT", default_value_t = 10.0)]
-    switch: f64,
-    /// Seeds the bootstrap
-    #[arg(long, default_value_t = 1)]
-    seed: u64,
+    #[command(flatten)]
+    estimation: Estimation,
     /// Print one JSON object [default: a table]
     #[arg(long)]
     json: bool,
@@ -53,8 +47,8 @@ struct Asked {
 
 impl Evaluate {
     pub fn run(self) -> Result<ExitCode> {
-        let Self { log: Log { log, meaning }, target, switch, seed, json } = self;
-        ensure!(switch >= 0.0, "--switch is {switch}, expected a weight of 0 or more");
+        let Self { log: Log { log, meaning }, target, estimation, json } = self;
+        let settings = estimation.settings(&meaning)?;
         let columns = meaning.columns();
         let mut log = Decisions::read(&log, &columns)?;
         let Asked { uniform: _, target_log, target_table, target_policy } = target;
@@ -62,7 +56,7 @@ impl Evaluate {
         let target = if let Some(path) = target_log {
             // Of its own log only what it did and earned is asked.
             let other = Decisions::read(&path, &Columns { propensity: None, context: vec![], ..columns })?;
-            on_policy = Some(logged_value(&other, seed));
+            on_policy = Some(logged_value(&other, settings.seed));
             Target::frequencies(&mut log, &other)?
         } else if let Some(path) = target_table {
             let rows = probabilities(&path, &columns.action, columns.position.as_deref())?;
@@ -72,8 +66,7 @@ impl Evaluate {
         } else {
             Target::Uniform
         };
-        let rank = usize::from(meaning.rank);
-        let evaluation = evaluate(&log, &target, Settings { rank, switch, seed })?.with_on_policy(on_policy);
+        let evaluation = evaluate(&log, &target, settings)?.with_on_policy(on_policy);
         if json {
             print_json(&evaluation)?
         } else {

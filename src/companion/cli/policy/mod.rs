@@ -4,8 +4,8 @@ mod evaluate;
 mod simulate;
 mod train;
 
-use crate::companion::policy::{Columns, Decisions};
-use anyhow::Result;
+use crate::companion::policy::{Columns, Decisions, Settings};
+use anyhow::{Result, ensure};
 use clap::{Args, Subcommand};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -79,6 +79,25 @@ impl Meaning {
 
     fn read(&self, log: &Path) -> Result<Decisions> {
         Decisions::read(log, &self.columns())
+    }
+}
+
+/// How a policy is measured.
+#[derive(Debug, Args)]
+struct Estimation {
+    /// The importance weight above which Switch-DR leaves a row to the model
+    #[arg(long, value_name = "WEIGHT", default_value_t = 10.0)]
+    switch: f64,
+    /// Seeds the bootstrap
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+}
+
+impl Estimation {
+    fn settings(self, meaning: &Meaning) -> Result<Settings> {
+        let Self { switch, seed } = self;
+        ensure!(switch >= 0.0, "--switch is {switch}, expected a weight of 0 or more");
+        Ok(Settings { rank: usize::from(meaning.rank), switch, seed })
     }
 }
 

@@ -1,8 +1,8 @@
 //! `foreclick policy train`.
 
 use super::super::{print, print_json};
-use super::Log;
-use crate::companion::policy::{Settings, Target, evaluate, train};
+use super::{Estimation, Log};
+use crate::companion::policy::{Target, evaluate, train};
 use crate::companion::train::write_whole;
 use anyhow::{Result, ensure};
 use clap::Args;
@@ -27,12 +27,8 @@ pub struct Train {
     /// The share of rows, the last ones, that the policy is first measured on
     #[arg(long, value_name = "SHARE", default_value_t = 0.2)]
     holdout: f64,
-    /// The importance weight above which Switch-DR leaves a row to the model
-    #[arg(long, value_name = "WEIGHT", default_value_t = 10.0)]
-    switch: f64,
-    /// Seeds the bootstrap
-    #[arg(long, default_value_t = 1)]
-    seed: u64,
+    #[command(flatten)]
+    estimation: Estimation,
     /// Print what was measured as one JSON object [default: a table]
     #[arg(long)]
     json: bool,
@@ -40,18 +36,18 @@ pub struct Train {
 
 impl Train {
     pub fn run(self) -> Result<ExitCode> {
-        let Self { log: Log { log, meaning }, out, strength, holdout, switch, seed, json } = self;
+        let Self { log: Log { log, meaning }, out, strength, holdout, estimation, json } = self;
+        let settings = estimation.settings(&meaning)?;
         ensure!(strength >= 1.0 && strength.is_finite(), "--strength is {strength}, expected 1 or more");
         ensure!(holdout > 0.0 && holdout < 1.0, "--holdout is {holdout}, expected above 0 and below 1");
-        let rank = usize::from(meaning.rank);
         let log = meaning.read(&log)?;
         let cut = ((1.0 - holdout) * log.len() as f64) as usize;
         ensure!(cut > 0 && cut < log.len(), "{} rows are too few to hold {holdout} of them out", log.len());
-        let first = train(&log.part(0, cut), rank, strength)?;
+        let first = train(&log.part(0, cut), settings.rank, strength)?;
         let mut last = log.part(cut, log.len());
         let target = Target::trained(&mut last, &first)?;
-        let evaluation = evaluate(&last, &target, Settings { rank, switch, seed })?;
-        let policy = train(&log, rank, strength)?;
+        let evaluation = evaluate(&last, &target, settings)?;
+        let policy = train(&log, settings.rank, strength)?;
         write_whole(&out, serde_json::to_string(&policy)?.as_bytes())?;
         if json {
             print_json(&evaluation)?
