@@ -6,7 +6,6 @@ use crate::companion::data::{CleaningReport, Dataset, Part};
 use crate::companion::evaluate::{Detail, EngineScorer, evaluate, places, sample};
 use crate::companion::train::{Device, Effort, Outcome, Run, check_resume, train};
 use anyhow::Result;
-use std::sync::Arc;
 
 /// Validation events by which starts are told apart.
 const QUICK_EVENTS: usize = 5000;
@@ -72,9 +71,8 @@ impl RunFolder {
             fingerprint,
         };
         train(&run, |model, effort| {
-            let model = Arc::new(model.clone());
             let places = if effort == Effort::Quick { &few } else { &validation };
-            let outcome = evaluate(dataset, places, Detail::Ranks, || EngineScorer::new(&model))?;
+            let outcome = evaluate(dataset, places, Detail::Ranks, || EngineScorer::new(model))?;
             Ok(outcome.metrics().ndcg_at_10())
         })
     }

@@ -25,6 +25,7 @@ use burn::tensor::Device;
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Instant;
 
 /// Steps between two lines in the journal.
@@ -81,7 +82,7 @@ pub struct Diverged {
 ///
 /// # Errors
 /// When there is nothing to learn from, a loss is not finite, or a file can't be written.
-pub fn train(run: &Run<'_>, mut validate: impl FnMut(&Model, Effort) -> Result<f64>) -> Result<Outcome> {
+pub fn train(run: &Run<'_>, mut validate: impl FnMut(&Arc<Model>, Effort) -> Result<f64>) -> Result<Outcome> {
     run.config.validate()?;
     let mut journal = Journal::open(run.folder)?;
     let start = pick_start(run, &mut journal, &mut validate)?;
@@ -97,7 +98,7 @@ pub fn train(run: &Run<'_>, mut validate: impl FnMut(&Model, Effort) -> Result<f
             return Ok(state.outcome(true));
         }
         let mean = state.mean();
-        let model = assemble(run, &state.architecture, &mean);
+        let model = Arc::new(assemble(run, &state.architecture, mean));
         let ndcg = validate(&model, Effort::Full)?;
         state.judge(run, ndcg, &model)?;
         let Progress { step, epoch, best, best_epoch, .. } = state.progress;
@@ -114,7 +115,7 @@ pub fn train(run: &Run<'_>, mut validate: impl FnMut(&Model, Effort) -> Result<f
 }
 
 /// A model of the run.
-pub fn assemble(run: &Run<'_>, architecture: &Architecture, weights: &Weights) -> Model {
+pub fn assemble(run: &Run<'_>, architecture: &Architecture, weights: Weights) -> Model {
     let metadata = Metadata {
         format_version: FORMAT_VERSION,
         schema: run.dataset.schema.clone(),
@@ -123,7 +124,7 @@ pub fn assemble(run: &Run<'_>, architecture: &Architecture, weights: &Weights) -
         provenance: run.provenance.clone().into_iter().collect(),
         metrics: Default::default(),
     };
-    Model { metadata, vocab: run.dataset.vocab.clone(), weights: weights.clone() }
+    Model { metadata, vocab: run.dataset.vocab.clone(), weights }
 }
 
 struct State {
@@ -309,7 +310,7 @@ impl State {
         run: &Run<'_>,
         journal: &mut Journal,
         meter: &mut Meter,
-        validate: &mut impl FnMut(&Model, Effort) -> Result<f64>,
+        validate: &mut impl FnMut(&Arc<Model>, Effort) -> Result<f64>,
     ) -> Result<()> {
         let path = run.folder.join("checkpoints/best.safetensors");
         if self.progress.calibrated {
@@ -320,12 +321,18 @@ impl State {
             format!("can't read {}, the run's best model; train it anew with --replace", path.display())
         })?;
         self.progress.calibrated = true;
+        if best.metadata.metrics.get(CALIBRATED).is_some() {
+            // The run ended between writing the model and saving its state.
+            self.progress.best = best.metadata.metrics.get("validation.ndcg@10").copied();
+            return self.save(run);
+        }
         let shipped = HeldOut::same(best.weights.neighbours.clone());
         let mut calibration =
             Calibration::new(run.dataset, run.config, &self.popularity, &shipped, &mut self.workers[0]);
         let Some((weights, gain)) = calibration.run(&best.weights) else { return self.save(run) };
         let trained = self.progress.best.unwrap_or_default();
         best.weights = weights;
+        let mut best = Arc::new(best);
         let ndcg = gain.is_real().then(|| validate(&best, Effort::Full)).transpose()?;
         let better = ndcg.filter(|&ndcg| ndcg >= trained);
         let losses = json!({"before": gain.before, "as_fitted_on_the_other_half": gain.after});
@@ -333,6 +340,7 @@ impl State {
         journal.write(self.progress.step, fields)?;
         if let Some(ndcg) = better {
             meter.say(&format!("calibrated on the validation part: ndcg@10 {trained:.5} -> {ndcg:.5}"));
+            let best = Arc::make_mut(&mut best);
             best.metadata.metrics.insert("validation.ndcg@10", ndcg);
             best.metadata.metrics.insert(CALIBRATED, gain.after.iter().sum::<f64>() / 2.0);
             checkpoint::write_whole(&path, &best.to_bytes()?)?;

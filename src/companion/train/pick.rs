@@ -9,6 +9,7 @@ use crate::format::{ItemTable, Model, Weights};
 use anyhow::{Context, Result};
 use serde::Serialize;
 use serde_json::json;
+use std::sync::Arc;
 
 /// A query's length that leaves the encoder without a say.
 const SILENT: f32 = 1e-9;
@@ -74,7 +75,7 @@ impl Start {
 pub fn pick_start(
     run: &Run<'_>,
     journal: &mut Journal,
-    mut validate: impl FnMut(&Model, Effort) -> Result<f64>,
+    mut validate: impl FnMut(&Arc<Model>, Effort) -> Result<f64>,
 ) -> Result<Start> {
     let Run { dataset, config, .. } = *run;
     let architecture = config.architecture(&dataset.schema);
@@ -93,7 +94,7 @@ pub fn pick_start(
         for &start in starts {
             let mut weights = first.clone();
             start.apply(&mut weights);
-            let ndcg = validate(&assemble(run, &architecture, &weights), Effort::Quick)?;
+            let ndcg = validate(&Arc::new(assemble(run, &architecture, weights)), Effort::Quick)?;
             journal.write(0, json!({"start": start, "validation": {"ndcg@10": ndcg}}))?;
             if best.is_none_or(|best| ndcg > best.ndcg) {
                 best = Some(Tried { start, ndcg });
