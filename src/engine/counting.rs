@@ -5,12 +5,14 @@
 //! query. Training, evaluation and the browser all run this one piece of code.
 
 mod habits;
+mod logarithm;
 
 use crate::event::EventView;
 use crate::format::{Architecture, Context, Counting, FEATURES, Model, Neighbours, REPEAT_COUNTS, REPEAT_LASTS};
 use crate::schema::{FilterSeen, Schema};
 use crate::vocab::ItemId;
 use habits::{Habits, NONE};
+use logarithm::ln_1p;
 
 /// The feature that tells how lately and often the item was met: the sum of decay^(groups ago).
 pub const RECENCY: usize = 0;
@@ -211,14 +213,12 @@ impl History {
         self.add_neighbours(opens, neighbours);
         self.add_followers();
         let Counting { recency_epsilon, neighbour_epsilon, .. } = self.rules.counting;
-        let epsilons = [recency_epsilon, neighbour_epsilon, neighbour_epsilon, HABIT_EPSILON];
+        let epsilons = [recency_epsilon, neighbour_epsilon, neighbour_epsilon, HABIT_EPSILON, neighbour_epsilon];
         for Candidate { features, .. } in &mut self.candidates {
-            let (returns, together) =
-                (features[RECENCY] > 0.0, features[NEIGHBOURS] + RETURN_SHARE * features[RECENCY]);
-            for (value, epsilon) in features.iter_mut().zip(epsilons).filter(|(value, _)| **value > 0.0) {
-                *value = (*value / epsilon).ln_1p();
+            features[TOGETHER] = features[NEIGHBOURS] + RETURN_SHARE * features[RECENCY];
+            for (value, epsilon) in features.iter_mut().zip(epsilons) {
+                *value = ln_1p(*value / epsilon);
             }
-            features[TOGETHER] = if returns { (together / neighbour_epsilon).ln_1p() } else { features[NEIGHBOURS] };
         }
         &self.candidates
     }

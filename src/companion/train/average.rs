@@ -5,10 +5,9 @@
 //! batch costs.
 
 use super::features::Features;
-use super::optimizer::RowGradients;
 use super::parameters::{dense_mut, normalise};
+use super::row_gradients::sections;
 use crate::format::{ItemTable, Weights};
-use crate::vocab::ItemId;
 
 /// The running mean of all weights.
 pub struct Average {
@@ -28,28 +27,44 @@ impl Average {
         Self { weights: weights.clone(), faded: 0.0, row_faded, horizon: horizon.max(1) as f32 }
     }
 
-    /// Before an update: takes in the rows that it will change, as they were since their last one.
-    pub fn settle(&mut self, weights: &Weights, rows: &RowGradients, features: Option<&mut Features>) {
-        rows.touched().iter().for_each(|&item| self.mix_row(weights, item));
-        if let Some(features) = features {
-            features.take_in(self.faded);
+    /// What the update that is the `step`th, from 1, leaves of the means before it.
+    pub fn fade(&mut self, step: u32) -> Fade {
+        let step = step as f32;
+        let stays = (step / (step + 9.0)).min(1.0 - 1.0 / (self.horizon + 1.0));
+        let before = self.faded;
+        self.faded += stays.ln();
+        Fade { before, after: self.faded, stays }
+    }
+
+    /// After an update: takes in all but the item rows.
+    pub fn take_dense(&mut self, weights: &mut Weights, fade: &Fade) {
+        for (mean, now) in dense_mut(&mut self.weights).into_iter().zip(dense_mut(weights)) {
+            mix(mean.values, now.values, fade.stays);
         }
     }
 
-    /// After the update that is the `step`th, from 1: takes in what it changed.
-    pub fn take(&mut self, weights: &mut Weights, rows: &RowGradients, features: Option<&mut Features>, step: u32) {
-        let step = step as f32;
-        let stays = (step / (step + 9.0)).min(1.0 - 1.0 / (self.horizon + 1.0));
-        self.faded += stays.ln();
-        for (mean, now) in dense_mut(&mut self.weights).into_iter().zip(dense_mut(weights)) {
-            mix(mean.values, now.values, stays);
-        }
-        self.settle(weights, rows, features);
+    /// The means of item rows, so many to a section.
+    pub fn sections(&mut self, size: usize) -> impl Iterator<Item = MeanRows<'_>> {
+        let Weights { items, item_bias, item_repeat, .. } = &mut self.weights;
+        let (hidden, vectors) = match items {
+            ItemTable::F32(items) => (items.columns, &mut items.values[..]),
+            _ => (0, &mut [][..]),
+        };
+        let rows = item_bias.chunks_mut(size).zip(item_repeat.chunks_mut(size)).zip(self.row_faded.chunks_mut(size));
+        let rows = rows.zip(sections(vectors, hidden, size));
+        rows.map(move |(((biases, repeats), faded), vectors)| MeanRows { hidden, vectors, biases, repeats, faded })
     }
 
     /// The mean as of now, with rows in the place of own parts where there are features.
     pub fn weights(&mut self, weights: &Weights, features: Option<&mut Features>) -> Weights {
-        (0..self.row_faded.len() as ItemId).for_each(|item| self.mix_row(weights, item));
+        let (count, faded) = (self.row_faded.len(), self.faded);
+        if let ItemTable::F32(now) = &weights.items {
+            for mut rows in self.sections(count.max(1)) {
+                for item in 0..count {
+                    rows.take(item, now.row(item), weights.item_bias[item], weights.item_repeat[item], faded);
+                }
+            }
+        }
         let mut mean = self.weights.clone();
         if let ItemTable::F32(rows) = &mut mean.items {
             match features {
@@ -59,20 +74,38 @@ impl Average {
         }
         mean
     }
+}
 
-    fn mix_row(&mut self, weights: &Weights, item: ItemId) {
-        let place = item as usize;
-        let stays = (self.faded - std::mem::replace(&mut self.row_faded[place], self.faded)).exp();
-        if let (ItemTable::F32(mean), ItemTable::F32(now)) = (&mut self.weights.items, &weights.items) {
-            mix(mean.row_mut(place), now.row(place), stays);
-        }
-        let one = place..=place;
-        mix(&mut self.weights.item_bias[one.clone()], &weights.item_bias[one.clone()], stays);
-        mix(&mut self.weights.item_repeat[one.clone()], &weights.item_repeat[one], stays);
+/// What an update leaves of the means before it, as logarithms of what is left of the first weights, and itself.
+#[derive(Debug, Clone, Copy)]
+pub struct Fade {
+    pub before: f32,
+    pub after: f32,
+    stays: f32,
+}
+
+/// Some items' means.
+pub struct MeanRows<'a> {
+    hidden: usize,
+    vectors: &'a mut [f32],
+    biases: &'a mut [f32],
+    repeats: &'a mut [f32],
+    faded: &'a mut [f32],
+}
+
+impl MeanRows<'_> {
+    /// Takes in what a row has been since it was last taken in.
+    #[inline(always)]
+    pub fn take(&mut self, place: usize, vector: &[f32], bias: f32, repeat: f32, faded: f32) {
+        let stays = (faded - std::mem::replace(&mut self.faded[place], faded)).exp();
+        mix(&mut self.vectors[place * self.hidden..(place + 1) * self.hidden], vector, stays);
+        mix(std::slice::from_mut(&mut self.biases[place]), &[bias], stays);
+        mix(std::slice::from_mut(&mut self.repeats[place]), &[repeat], stays);
     }
 }
 
 /// Moves means towards what is now, as far as `stays` leaves of them.
+#[inline(always)]
 pub fn mix(mean: &mut [f32], now: &[f32], stays: f32) {
     mean.iter_mut().zip(now).for_each(|(mean, now)| *mean = now + stays * (*mean - now));
 }
@@ -103,15 +136,19 @@ mod tests {
         let mut average = Average::new(&weights, 4);
         let (mut plain, mut plain_dense) = (weights.item_bias.clone(), weights.start[0]);
         for step in 1..=20u32 {
-            let mut rows = RowGradients::new(6, architecture.hidden);
-            // Item 5 is never touched.
-            rows.row_mut((step * step + 1) % 5);
-            average.settle(&weights, &rows, None);
-            for &item in rows.touched() {
-                weights.item_bias[item as usize] += step as f32;
-            }
+            let touched = (step * step + 1) as usize % 5;
+            let fade = average.fade(step);
+            let take = |average: &mut Average, weights: &Weights, faded: f32| {
+                let ItemTable::F32(items) = &weights.items else { panic!("trained rows are f32") };
+                let (row, bias, repeat) =
+                    (items.row(touched), weights.item_bias[touched], weights.item_repeat[touched]);
+                average.sections(6).for_each(|mut rows| rows.take(touched, row, bias, repeat, faded));
+            };
+            take(&mut average, &weights, fade.before);
+            weights.item_bias[touched] += step as f32;
             weights.start[0] -= 1.0;
-            average.take(&mut weights, &rows, None, step);
+            take(&mut average, &weights, fade.after);
+            average.take_dense(&mut weights, &fade);
             let stays = (step as f32 / (step as f32 + 9.0)).min(0.8);
             plain.iter_mut().zip(&weights.item_bias).for_each(|(mean, now)| *mean = now + stays * (*mean - now));
             plain_dense = weights.start[0] + stays * (plain_dense - weights.start[0]);

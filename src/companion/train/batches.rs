@@ -80,3 +80,38 @@ impl Batches {
             .map(move |batch| self.windows[batch.start as usize..batch.end as usize].iter().map(window).collect())
     }
 }
+
+/// A batch's windows, which come sorted by length, in parts of about equally many events.
+pub fn shards(batch: &[Window], count: usize) -> Vec<&[Window]> {
+    let events: usize = batch.iter().map(|window| window.inputs.len()).sum();
+    let (mut shards, mut start, mut passed) = (Vec::with_capacity(count), 0, 0);
+    for (end, window) in (1..).zip(batch) {
+        passed += window.inputs.len();
+        if passed * count >= events * (shards.len() + 1) {
+            shards.push(&batch[start..end]);
+            start = end;
+        }
+    }
+    shards
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shards_hold_every_window_and_about_equally_many_events() {
+        let windows = |lengths: &[usize]| -> Vec<Window> {
+            lengths.iter().map(|&len| Window { sequence: 0, inputs: 0..len }).collect()
+        };
+        let found = |lengths: &[usize], count: usize| -> Vec<Vec<usize>> {
+            let batch = windows(lengths);
+            shards(&batch, count).iter().map(|shard| shard.iter().map(|window| window.inputs.len()).collect()).collect()
+        };
+        assert_eq!(found(&[1, 1, 1, 1, 2, 2, 4], 2), [vec![1, 1, 1, 1, 2], vec![2, 4]]);
+        assert_eq!(found(&[3], 4), [vec![3]]);
+        assert_eq!(found(&[1, 9], 2), [vec![1, 9]]);
+        assert_eq!(found(&[5, 5, 5], 3), [[5], [5], [5]]);
+        assert!(shards(&[], 2).is_empty());
+    }
+}

@@ -11,9 +11,11 @@ mod rows;
 mod transformer;
 mod transformer_graph;
 
+use super::buffer::Buffer;
 use crate::format::{Architecture, EncoderKind, Weights};
 use burn::tensor::Device;
 use rand::{Rng, RngExt};
+use std::borrow::Cow;
 
 /// An encoder; burn's part of it runs on one of burn's devices.
 #[derive(Debug, Clone)]
@@ -26,7 +28,7 @@ pub struct Encoder {
 /// Windows of equal length.
 pub struct Inputs<'a> {
     /// `[windows, len, hidden]`
-    pub values: Vec<f32>,
+    pub values: Buffer,
     /// `[windows, len]`
     pub times: &'a [i64],
     pub windows: usize,
@@ -67,23 +69,23 @@ impl Encoder {
 
 impl Pass {
     /// The states after the last norm, `[windows * len, hidden]`.
-    pub fn states(&self) -> Vec<f32> {
+    pub fn states(&self) -> Cow<'_, [f32]> {
         match self {
-            Self::Graph(pass) => pass.states(),
-            Self::Transformer(pass) => pass.states(),
-            Self::Recurrent(pass) => pass.states(),
-            Self::Counting => Vec::new(),
+            Self::Graph(pass) => pass.states().into(),
+            Self::Transformer(pass) => pass.states().into(),
+            Self::Recurrent(pass) => pass.states().into(),
+            Self::Counting => Vec::new().into(),
         }
     }
 
     /// Takes the gradient of the states, adds those of blocks and norms to `gradient`, gives that of the input,
     /// `[windows, len, hidden]`.
-    pub fn backward(self, weights: &Weights, states_gradient: Vec<f32>, gradient: &mut Weights) -> Vec<f32> {
+    pub fn backward(self, weights: &Weights, states_gradient: &[f32], gradient: &mut Weights) -> Buffer {
         match self {
             Self::Graph(pass) => pass.backward(states_gradient, gradient),
-            Self::Transformer(pass) => pass.backward(weights, &states_gradient, gradient),
-            Self::Recurrent(pass) => pass.backward(weights, &states_gradient, gradient),
-            Self::Counting => Vec::new(),
+            Self::Transformer(pass) => pass.backward(weights, states_gradient, gradient),
+            Self::Recurrent(pass) => pass.backward(weights, states_gradient, gradient),
+            Self::Counting => Buffer::default(),
         }
     }
 }
@@ -93,19 +95,20 @@ struct Dropout<'a, R>(Option<(f32, &'a mut R)>);
 
 impl<R: Rng> Dropout<'_, R> {
     /// What so many values are multiplied with; nothing where all stay.
-    fn mask(&mut self, count: usize) -> Option<Vec<f32>> {
+    fn mask(&mut self, count: usize) -> Option<Buffer> {
         let (share, rng) = self.0.as_mut()?;
         if *share == 0.0 {
             return None;
         }
         let threshold = (f64::from(*share) * 65536.0) as u16;
         let keep = 1.0 / (1.0 - *share);
-        let mut mask = Vec::with_capacity(count + 3);
-        while mask.len() < count {
+        let mut mask = Buffer::stale(count);
+        for four in mask.chunks_mut(4) {
             let bits: u64 = rng.random();
-            mask.extend((0..4).map(|lane| if (bits >> (16 * lane)) as u16 >= threshold { keep } else { 0.0 }));
+            for (lane, value) in four.iter_mut().enumerate() {
+                *value = if (bits >> (16 * lane)) as u16 >= threshold { keep } else { 0.0 };
+            }
         }
-        mask.truncate(count);
         Some(mask)
     }
 }
@@ -147,12 +150,12 @@ mod tests {
             let run = |on_cpu: bool| {
                 let encoder = Encoder { on_cpu, ..Encoder::new(Device::flex(), architecture.clone()) };
                 let mut masks = stream(3, Purpose::Step, 0, 0);
-                let inputs = Inputs { values: values.clone(), times: &times, windows, len };
+                let inputs = Inputs { values: Buffer::copy_of(&values), times: &times, windows, len };
                 let pass = encoder.forward(&weights, inputs, Some((0.3, &mut masks)));
                 assert_eq!(matches!(pass, Pass::Transformer(_)), on_cpu);
-                let states = pass.states();
+                let states = pass.states().into_owned();
                 let mut gradient = zeros_like(&weights);
-                let input = pass.backward(&weights, outer.clone(), &mut gradient);
+                let input = pass.backward(&weights, &outer, &mut gradient).to_vec();
                 let mut all = vec![states, input];
                 all.extend(dense_mut(&mut gradient).iter().map(|part| part.values.to_vec()));
                 all

@@ -1,8 +1,9 @@
 //! Windows of training sequences, and what the head needs at each of their positions.
 
 use super::augment::Augment;
+use super::buffer::Buffer;
 use super::head::Position;
-use super::optimizer::RowGradients;
+use super::row_gradients::RowGradients;
 use super::vector::add_scaled;
 use super::worker::Plan;
 use crate::companion::data::{Dataset, Part};
@@ -51,7 +52,7 @@ pub struct Shard {
     /// What the windows' inputs are made of, `[windows, len]`.
     inputs: Vec<Input>,
     /// `[windows, len, hidden]`
-    pub input: Vec<f32>,
+    pub input: Buffer,
     /// When each input's event was, `[windows, len]`.
     pub times: Vec<i64>,
     /// What to predict.
@@ -135,8 +136,7 @@ impl Shard {
         let hidden = weights.final_norm.len();
         self.times.clear();
         self.times.resize(self.inputs.len(), NO_TIME);
-        self.input.clear();
-        self.input.resize(self.inputs.len() * hidden, 0.0);
+        self.input = Buffer::zeros(self.inputs.len() * hidden);
         let ItemTable::F32(items) = &weights.items else { return };
         for (row, input) in self.inputs.iter().enumerate() {
             let out = &mut self.input[row * hidden..(row + 1) * hidden];

@@ -8,9 +8,10 @@
 //! vectors: a step costs what its batch costs.
 
 use super::average::mix;
-use super::optimizer::{BETAS, RowGradients, adam};
+use super::optimizer::{BETAS, adam};
 use super::parameters::{normalise, popularity};
 use super::random::{Purpose, stream};
+use super::row_gradients::RowGradients;
 use super::vector::{add_scaled, dot};
 use crate::companion::data::ItemFeatures;
 use crate::format::{ItemTable, Matrix, Weights};
@@ -209,7 +210,7 @@ impl Features {
 
     /// Brings the mean of the vectors that the batch touched up to date, as [`super::average::Average`] does of rows.
     pub fn take_in(&mut self, faded: f32) {
-        for &feature in self.gradients.touched() {
+        for (feature, _) in self.gradients.rows() {
             let place = feature as usize;
             let stays = (faded - std::mem::replace(&mut self.faded[place], faded)).exp();
             mix(self.mean.row_mut(place), self.vectors.row(place), stays);

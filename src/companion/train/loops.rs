@@ -1,7 +1,7 @@
 //! The training loop: steps, validation after each epoch, early stopping, checkpoints.
 
 use super::average::Average;
-use super::batches::Batches;
+use super::batches::{Batches, shards};
 use super::calibrate::Calibration;
 use super::checkpoint::{self, Progress};
 use super::config::TrainConfig;
@@ -240,18 +240,24 @@ impl State {
             part: Part::Train,
         };
         let step = self.progress.step;
-        let size = batch.len().div_ceil(self.workers.len());
-        let workers = &mut self.workers[..batch.len().div_ceil(size)];
-        in_parallel(workers, batch.chunks(size), |worker, windows, part| worker.gather(&plan, windows, step, part));
+        let shards = shards(batch, self.workers.len());
+        let workers = &mut self.workers[..shards.len()];
+        let (weights, needs_folding) = (&self.weights, self.features.is_some());
+        in_parallel(workers, &shards, |worker, windows, part| {
+            worker.gather(&plan, windows, step, part);
+            if !needs_folding {
+                worker.learn(&plan, weights, windows);
+            }
+        });
         if let (Some(features), ItemTable::F32(own)) = (&mut self.features, &self.weights.items) {
             features.fold(own, workers.iter().flat_map(Worker::reads), run.config.seed, step);
             features.lend(&mut self.weights);
+            let weights = &self.weights;
+            in_parallel(workers, &shards, |worker, windows, _| worker.learn(&plan, weights, windows));
         }
-        let weights = &self.weights;
-        in_parallel(workers, batch.chunks(size), |worker, windows, _| worker.learn(&plan, weights, windows));
         let (total, others) = workers.split_at_mut(1);
         let total = &mut total[0];
-        others.iter_mut().for_each(|other| total.add(other));
+        total.add(others);
         if let Some(features) = &mut self.features {
             features.backward(&mut self.weights, &mut total.rows);
         }
@@ -269,11 +275,9 @@ impl State {
                 clip_norm: run.config.clip_norm,
                 examples: total.examples as f32,
             };
-            let (rows, mut features) = (&total.rows, self.features.as_mut());
-            self.average.settle(&self.weights, rows, features.as_deref_mut());
-            let shared = features.as_deref_mut();
-            norm = self.optimizer.update(&mut self.weights, &mut total.gradient, rows, shared, update);
-            self.average.take(&mut self.weights, rows, features, self.optimizer.step);
+            let Self { optimizer, weights, features, average, .. } = self;
+            let features = features.as_mut();
+            norm = optimizer.update(weights, &mut total.gradient, &total.rows, features, average, update);
         }
         self.progress.step += 1;
         self.progress.updates = self.optimizer.step;
@@ -363,13 +367,13 @@ impl State {
 /// Runs each worker on its shard, in a thread of its own.
 fn in_parallel<'a>(
     workers: &mut [Worker],
-    shards: std::slice::Chunks<'a, Window>,
+    shards: &[&'a [Window]],
     work: impl Fn(&mut Worker, &'a [Window], u64) + Sync,
 ) {
     let work = &work;
     // Threads of their own would end with each step, and with them the memory that they keep for the next.
     rayon::scope(|scope| {
-        for (part, (worker, windows)) in (0..).zip(workers.iter_mut().zip(shards)) {
+        for (part, (worker, windows)) in (0..).zip(workers.iter_mut().zip(shards.iter().copied())) {
             scope.spawn(move |_| work(worker, windows, part));
         }
     });

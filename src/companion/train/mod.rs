@@ -8,6 +8,7 @@
 mod augment;
 mod average;
 mod batches;
+mod buffer;
 mod calibrate;
 mod checkpoint;
 mod config;
@@ -26,6 +27,7 @@ mod optimizer;
 mod parameters;
 mod pick;
 mod random;
+mod row_gradients;
 #[cfg(test)]
 mod tests;
 mod vector;

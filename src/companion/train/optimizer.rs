@@ -4,11 +4,13 @@
 //! when that was last, and its moments decay for the steps between as if zeros had come. A step's cost depends on
 //! the batch, not on the catalogue.
 
+use super::average::{Average, Fade, MeanRows};
 use super::features::Features;
 use super::parameters::{dense_mut, normalise, zeros_like};
-use super::vector::{add_scaled, dot, wide};
+use super::row_gradients::{Part, ROW_EXTRAS, RowGradients, sections};
+use super::vector::{add_scaled, dot, squared, wide};
 use crate::format::{ItemTable, Weights};
-use crate::vocab::ItemId;
+use rayon::prelude::*;
 
 const BETA_1: f32 = 0.9;
 const BETA_2: f32 = 0.999;
@@ -22,74 +24,6 @@ const VECTOR_RATE: f32 = 5.0;
 
 /// How many times the learning rate the query's length moves at: it is kept as a logarithm and begins small.
 pub const SCALE_RATE: f32 = 10.0;
-
-/// Values of an item's row beside its vector: bias and repeat.
-pub const ROW_EXTRAS: usize = 2;
-
-/// Gradients of the item rows that a shard touched, `[touched, hidden + ROW_EXTRAS]`.
-pub struct RowGradients {
-    width: usize,
-    /// Each item's place in `touched`, or `NONE`: `[items]`.
-    slots: Vec<u32>,
-    touched: Vec<ItemId>,
-    values: Vec<f32>,
-}
-
-const NONE: u32 = u32::MAX;
-
-impl RowGradients {
-    pub fn new(items: usize, hidden: usize) -> Self {
-        Self { width: hidden + ROW_EXTRAS, slots: vec![NONE; items], touched: Vec::new(), values: Vec::new() }
-    }
-
-    /// An item's gradient: its vector's, then its bias', then its repeat's.
-    pub fn row_mut(&mut self, item: ItemId) -> &mut [f32] {
-        let slot = &mut self.slots[item as usize];
-        if *slot == NONE {
-            *slot = self.touched.len() as u32;
-            self.touched.push(item);
-            self.values.resize(self.values.len() + self.width, 0.0);
-        }
-        let start = *slot as usize * self.width;
-        &mut self.values[start..start + self.width]
-    }
-
-    pub fn clear(&mut self) {
-        for item in self.touched.drain(..) {
-            self.slots[item as usize] = NONE;
-        }
-        self.values.clear();
-    }
-
-    /// Adds another shard's gradients.
-    pub fn add(&mut self, other: &Self) {
-        for (&item, row) in other.touched.iter().zip(other.values.chunks_exact(self.width)) {
-            for (value, part) in self.row_mut(item).iter_mut().zip(row) {
-                *value += part;
-            }
-        }
-    }
-
-    /// The items that have a gradient.
-    pub fn touched(&self) -> &[ItemId] {
-        &self.touched
-    }
-
-    /// Each item's gradient.
-    pub fn rows(&self) -> impl Iterator<Item = (ItemId, &[f32])> {
-        self.touched.iter().copied().zip(self.values.chunks_exact(self.width))
-    }
-
-    /// The same, to change.
-    pub fn rows_mut(&mut self) -> impl Iterator<Item = (ItemId, &mut [f32])> {
-        self.touched.iter().copied().zip(self.values.chunks_exact_mut(self.width))
-    }
-
-    /// The sum of all squares.
-    pub fn squared_norm(&self) -> f64 {
-        self.values.iter().map(|&value| f64::from(value).powi(2)).sum()
-    }
-}
 
 /// The moments of all parameters.
 pub struct Optimizer {
@@ -131,23 +65,27 @@ impl Optimizer {
         }
     }
 
-    /// One step; returns the gradients' norm before clipping. With features, `weights` and `rows` hold own parts.
+    /// One step, which the running mean takes in; returns the gradients' norm before clipping. With features, `weights` and
+    /// `rows` hold own parts.
     pub fn update(
         &mut self,
         weights: &mut Weights,
         gradient: &mut Weights,
         rows: &RowGradients,
-        features: Option<&mut Features>,
+        mut features: Option<&mut Features>,
+        average: &mut Average,
         update: Update,
     ) -> f32 {
         self.step += 1;
-        let dense: f64 =
-            dense_mut(gradient).iter().flat_map(|part| part.values.iter()).map(|&value| f64::from(value).powi(2)).sum();
+        let dense = wide!([gradient: &mut Weights = gradient] -> f64 {
+            dense_mut(gradient).iter().map(|part| squared(part.values)).sum()
+        });
         let shared = features.as_ref().map_or(0.0, |features| features.squared_norm());
         let norm = ((dense + rows.squared_norm() + shared).sqrt() / f64::from(update.examples)) as f32;
         let clip = if norm > update.clip_norm { update.clip_norm / norm } else { 1.0 };
         let factor = clip / update.examples;
         let bias = [1.0 - BETA_1.powi(self.step as i32), 1.0 - BETA_2.powi(self.step as i32)];
+        let fade = average.fade(self.step);
         wide!([optimizer: &mut Optimizer = self,
                weights: &mut Weights = weights,
                gradient: &mut Weights = gradient,
@@ -156,18 +94,26 @@ impl Optimizer {
                update: Update = update] {
             optimizer.update_dense(weights, gradient, factor, bias, update);
         });
-        wide!([optimizer: &mut Optimizer = self,
-               weights: &mut Weights = weights,
-               rows: &RowGradients = rows,
-               features: Option<&mut Features> = features,
-               factor: f32 = factor,
-               bias: [f32; 2] = bias,
-               rate: f32 = update.learning_rate] {
-            optimizer.update_rows(weights, rows, features.as_deref(), factor, bias, rate);
-            if let Some(features) = features {
-                features.update(factor, bias, rate, optimizer.step);
-            }
+        average.take_dense(weights, &fade);
+        let one = RowUpdate {
+            step: self.step,
+            features: features.as_deref(),
+            factor,
+            bias,
+            rate: update.learning_rate,
+            fade,
+        };
+        let sections = self.sections(weights, average, rows.part_size());
+        sections.into_par_iter().zip(rows.parts()).for_each(|(mut section, part)| {
+            wide!([section: &mut Section<'_> = &mut section, part: &Part = part, one: &RowUpdate<'_> = &one] {
+                section.update(part, one);
+            });
         });
+        if let Some(features) = &mut features {
+            features.take_in(fade.before);
+            features.update(factor, bias, update.learning_rate, self.step);
+            features.take_in(fade.after);
+        }
         norm
     }
 
@@ -193,40 +139,86 @@ impl Optimizer {
         }
     }
 
+    /// The catalogue's rows, so many to a section.
+    fn sections<'a>(&'a mut self, weights: &'a mut Weights, average: &'a mut Average, size: usize) -> Vec<Section<'a>> {
+        let Weights { items: ItemTable::F32(items), item_bias, item_repeat, .. } = weights else { return Vec::new() };
+        let (hidden, width) = (items.columns, items.columns + ROW_EXTRAS);
+        let extras = item_bias.chunks_mut(size).zip(item_repeat.chunks_mut(size));
+        let moments = self.row_first.chunks_mut(size * width).zip(self.row_second.chunks_mut(size * width));
+        let kept = average.sections(size).zip(moments).zip(self.row_step.chunks_mut(size));
+        let all = extras.zip(sections(&mut items.values, hidden, size)).zip(kept);
+        let section = |(((biases, repeats), vectors), ((mean, (first, second)), steps))| Section {
+            hidden,
+            vectors,
+            biases,
+            repeats,
+            mean,
+            first,
+            second,
+            steps,
+        };
+        all.map(section).collect()
+    }
+}
+
+/// Some of the catalogue's rows, and what is kept of each.
+struct Section<'a> {
+    hidden: usize,
+    /// `[items, hidden]`
+    vectors: &'a mut [f32],
+    /// `[items]`
+    biases: &'a mut [f32],
+    /// `[items]`
+    repeats: &'a mut [f32],
+    mean: MeanRows<'a>,
+    /// `[items, hidden + ROW_EXTRAS]`
+    first: &'a mut [f32],
+    /// `[items, hidden + ROW_EXTRAS]`
+    second: &'a mut [f32],
+    /// The step in which each row was last updated.
+    steps: &'a mut [u32],
+}
+
+/// What the update of a row is told.
+struct RowUpdate<'a> {
+    step: u32,
+    features: Option<&'a Features>,
+    /// Gradients are sums; they are multiplied by this.
+    factor: f32,
+    bias: [f32; 2],
+    rate: f32,
+    fade: Fade,
+}
+
+impl Section<'_> {
     /// Item vectors stay on the unit sphere: only the gradient across the vector moves it.
     #[inline(always)]
-    fn update_rows(
-        &mut self,
-        weights: &mut Weights,
-        rows: &RowGradients,
-        features: Option<&Features>,
-        factor: f32,
-        bias: [f32; 2],
-        rate: f32,
-    ) {
-        let Weights { items: ItemTable::F32(items), item_bias, item_repeat, .. } = weights else { return };
-        let (hidden, width) = (items.columns, rows.width);
+    fn update(&mut self, part: &Part, update: &RowUpdate<'_>) {
+        let &RowUpdate { step, features, factor, bias, rate, fade } = update;
+        let (hidden, width) = (self.hidden, self.hidden + ROW_EXTRAS);
         let mut steps = vec![0.0; width];
-        for (item, sums) in rows.rows() {
-            let item = item as usize;
-            let vector = &mut items.values[item * hidden..(item + 1) * hidden];
+        for (item, sums) in part.rows_in_order() {
+            let place = (item - part.first) as usize;
+            let vector = &mut self.vectors[place * hidden..(place + 1) * hidden];
+            let (bias_now, repeat_now) = (&mut self.biases[place], &mut self.repeats[place]);
+            self.mean.take(place, vector, *bias_now, *repeat_now, fade.before);
             steps.iter_mut().zip(sums).for_each(|(step, sum)| *step = factor * sum);
             if features.is_none() {
                 let along = dot(vector, &sums[..hidden]);
                 add_scaled(&mut steps[..hidden], vector, -factor * along);
             }
-            let passed = (self.step - self.row_step[item]) as i32;
-            self.row_step[item] = self.step;
+            let passed = (step - std::mem::replace(&mut self.steps[place], step)) as i32;
             let decays = [BETA_1.powi(passed), BETA_2.powi(passed)];
-            let moments = item * width..(item + 1) * width;
-            adam(&mut self.row_first[moments.clone()], &mut self.row_second[moments], &mut steps, decays, bias);
+            let moments = place * width..(place + 1) * width;
+            adam(&mut self.first[moments.clone()], &mut self.second[moments], &mut steps, decays, bias);
             add_scaled(vector, &steps[..hidden], -VECTOR_RATE * rate);
             match features {
-                Some(features) => features.settle_own(item, vector),
+                Some(features) => features.settle_own(item as usize, vector),
                 None => normalise(vector),
             }
-            item_bias[item] -= rate * steps[hidden];
-            item_repeat[item] -= rate * steps[hidden + 1];
+            *bias_now -= rate * steps[hidden];
+            *repeat_now -= rate * steps[hidden + 1];
+            self.mean.take(place, vector, *bias_now, *repeat_now, fade.after);
         }
     }
 }

@@ -46,6 +46,46 @@ pub fn dot(a: &[f32], b: &[f32]) -> f32 {
     sums.iter().sum::<f32>() + a_rest.iter().zip(b_rest).map(|(a, b)| a * b).sum::<f32>()
 }
 
+/// The products of one row with four others.
+#[inline(always)]
+pub fn dots(row: &[f32], others: [&[f32]; 4]) -> [f32; 4] {
+    let (parts, rest) = row.as_chunks::<8>();
+    let mut sums = [[0.0; 8]; 4];
+    let [a, b, c, d] = others.map(|other| other[..row.len()].as_chunks::<8>());
+    for ((((part, a), b), c), d) in parts.iter().zip(a.0).zip(b.0).zip(c.0).zip(d.0) {
+        for lane in 0..8 {
+            sums[0][lane] += part[lane] * a[lane];
+            sums[1][lane] += part[lane] * b[lane];
+            sums[2][lane] += part[lane] * c[lane];
+            sums[3][lane] += part[lane] * d[lane];
+        }
+    }
+    let mut products = sums_of_lanes(&sums);
+    for (product, other) in products.iter_mut().zip([a.1, b.1, c.1, d.1]) {
+        *product += rest.iter().zip(other).map(|(a, b)| a * b).sum::<f32>();
+    }
+    products
+}
+
+/// Apart from [`dots`]: where the compiler sees both, it gives up the wide registers of the loop for the sake of these sums.
+#[inline(never)]
+fn sums_of_lanes(lanes: &[[f32; 8]; 4]) -> [f32; 4] {
+    lanes.map(|lanes| lanes.iter().sum())
+}
+
+/// The sum of squares.
+#[inline(always)]
+pub fn squared(values: &[f32]) -> f64 {
+    let (parts, rest) = values.as_chunks::<8>();
+    let mut sums = [0.0; 8];
+    for part in parts {
+        for lane in 0..8 {
+            sums[lane] += f64::from(part[lane]) * f64::from(part[lane]);
+        }
+    }
+    sums.iter().sum::<f64>() + rest.iter().map(|&value| f64::from(value).powi(2)).sum::<f64>()
+}
+
 /// The largest value; minus infinity where there is none.
 #[inline(always)]
 pub fn largest(values: &[f32]) -> f32 {

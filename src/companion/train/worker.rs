@@ -1,19 +1,23 @@
 //! One training thread: forward and backward over its shard of a batch.
 
+use super::buffer::Buffer;
 use super::config::{NegativesDrawn, TrainConfig};
 use super::encoder::{Encoder, Inputs, Pass};
 use super::examples::{Shard, Window};
 use super::head::{Examples, Head};
 use super::held_out::HeldOut;
 use super::negatives::{Negatives, Popularity};
-use super::optimizer::RowGradients;
+
 use super::parameters::{dense_mut, zeros_like};
 use super::random::{Purpose, stream};
+use super::row_gradients::RowGradients;
+use super::vector::add_scaled;
 use crate::companion::data::{Dataset, Part};
 use crate::engine::counting::{History, Rules};
 use crate::format::Weights;
 use crate::vocab::ItemId;
 use rand_chacha::ChaCha8Rng;
+use rayon::prelude::*;
 
 /// What all threads read.
 pub struct Plan<'a> {
@@ -91,7 +95,7 @@ impl Worker {
         }
         let pass = self.encode(plan, weights, windows);
         let states_gradient = self.score(plan, weights, &pass.states());
-        let input_gradient = pass.backward(weights, states_gradient, &mut self.gradient);
+        let input_gradient = pass.backward(weights, &states_gradient, &mut self.gradient);
         let Self { shard, gradient, rows, .. } = self;
         shard.backward(plan.dataset, weights, &input_gradient, gradient, rows);
     }
@@ -102,7 +106,8 @@ impl Worker {
             return Vec::new();
         }
         let hidden = weights.final_norm.len();
-        let states = self.encode(plan, weights, windows).states();
+        let pass = self.encode(plan, weights, windows);
+        let states = pass.states();
         let rows = self.shard.positions.iter().map(|position| &states[position.row * hidden..][..hidden]);
         rows.flatten().copied().collect()
     }
@@ -121,8 +126,8 @@ impl Worker {
     }
 
     /// Sets the loss, adds to the gradients of item rows and of what weighs them, and gives that of the states.
-    fn score(&mut self, plan: &Plan<'_>, weights: &Weights, states: &[f32]) -> Vec<f32> {
-        let mut states_gradient = vec![0.0; states.len()];
+    fn score(&mut self, plan: &Plan<'_>, weights: &Weights, states: &[f32]) -> Buffer {
+        let mut states_gradient = Buffer::zeros(states.len());
         let examples = Examples {
             config: plan.config,
             positions: &self.shard.positions,
@@ -134,16 +139,18 @@ impl Worker {
         states_gradient
     }
 
-    /// Adds another worker's result to this one's.
-    pub fn add(&mut self, other: &mut Self) {
-        for (into, from) in dense_mut(&mut self.gradient).into_iter().zip(dense_mut(&mut other.gradient)) {
-            for (value, part) in into.values.iter_mut().zip(from.values.iter()) {
-                *value += part;
+    /// Adds other workers' results to this one's.
+    pub fn add(&mut self, others: &mut [Self]) {
+        for other in others.iter_mut() {
+            for (into, from) in dense_mut(&mut self.gradient).into_iter().zip(dense_mut(&mut other.gradient)) {
+                add_scaled(into.values, from.values, 1.0);
             }
+            self.loss += other.loss;
+            self.examples += other.examples;
         }
-        self.rows.add(&other.rows);
-        self.loss += other.loss;
-        self.examples += other.examples;
+        self.rows.parts_mut().par_iter_mut().enumerate().for_each(|(place, part)| {
+            others.iter().for_each(|other| part.add(&other.rows.parts()[place]));
+        });
     }
 
     fn clear(&mut self) {

@@ -1,6 +1,7 @@
 //! What attention of both kinds shares on burn: weights up, states and gradients down.
 
 use super::{Dropout, Encoder, Inputs, hstu, transformer_graph};
+use crate::companion::train::buffer::Buffer;
 use crate::engine::cpu::RMS_EPSILON;
 use crate::format::{Block, EncoderKind, Matrix, Weights};
 use burn::tensor::{Device, Tensor, TensorData};
@@ -20,7 +21,7 @@ pub fn forward<R: Rng>(encoder: &Encoder, weights: &Weights, inputs: Inputs<'_>,
     let Encoder { device, architecture, on_cpu: _ } = encoder;
     let Inputs { values, times, windows, len } = inputs;
     let hidden = architecture.hidden;
-    let input = Tensor::<3>::from_data(TensorData::new(values, [windows, len, hidden]), device).require_grad();
+    let input = Tensor::<3>::from_data(TensorData::new(values.to_vec(), [windows, len, hidden]), device).require_grad();
     let blocks = weights.blocks.iter().map(|block| {
         let Ok(tensors) = block.try_map(|_, matrix| Ok::<_, Infallible>(upload(matrix, device)));
         tensors
@@ -43,10 +44,10 @@ impl Pass {
     }
 
     /// See [`super::Pass::backward`].
-    pub fn backward(self, states_gradient: Vec<f32>, gradient: &mut Weights) -> Vec<f32> {
+    pub fn backward(self, states_gradient: &[f32], gradient: &mut Weights) -> Buffer {
         let Self { input, blocks, final_norm, states } = self;
         let outer = Tensor::<2>::from_data(
-            TensorData::new(states_gradient, states.dims()),
+            TensorData::new(states_gradient.to_vec(), states.dims()),
             &states.device().without_autodiff(),
         );
         let loss = (states * Tensor::from_inner(outer)).sum();
@@ -62,7 +63,7 @@ impl Pass {
                 take(tensor, &mut matrix.values);
             }
         }
-        input.grad(&gradients).map(numbers).unwrap_or_default()
+        Buffer::copy_of(&input.grad(&gradients).map(numbers).unwrap_or_default())
     }
 }
 
@@ -76,7 +77,7 @@ pub fn drop<R: Rng>(x: Tensor<2>, dropout: &mut Dropout<'_, R>) -> Tensor<2> {
     let shape = x.dims();
     match dropout.mask(shape[0] * shape[1]) {
         Some(mask) => {
-            let mask = Tensor::<2>::from_data(TensorData::new(mask, shape), &x.device());
+            let mask = Tensor::<2>::from_data(TensorData::new(mask.to_vec(), shape), &x.device());
             x * mask
         }
         None => x,

@@ -5,6 +5,7 @@
 
 mod cells;
 
+use super::super::buffer::Buffer;
 use super::super::vector::{add_scaled, multiply};
 use super::rows::{apply, linear_backward, norm, norm_backward};
 use super::{Dropout, Inputs};
@@ -16,27 +17,27 @@ use rand::Rng;
 pub struct Pass {
     windows: usize,
     hidden: usize,
-    input_mask: Option<Vec<f32>>,
+    input_mask: Option<Buffer>,
     layers: Vec<Layer>,
     /// What the last norm is of, `[rows, hidden]`.
-    x: Vec<f32>,
+    x: Buffer,
     /// By windows, `[windows, len, hidden]`.
-    states: Vec<f32>,
+    states: Buffer,
 }
 
 /// What a layer's backward pass needs of its forward pass: one row for each step and window.
 struct Layer {
     /// What came in, `[rows, hidden]`.
-    x: Vec<f32>,
+    x: Buffer,
     /// `[rows, hidden]`
-    normed: Vec<f32>,
+    normed: Buffer,
     /// As they are after their sigmoid or tangent, `[rows, gates * hidden]`.
     gates: Vec<f32>,
     /// An LSTM's cells; of a GRU's candidate the product with the state. `[rows, hidden]`
     beside: Vec<f32>,
     /// `[rows, hidden]`
     states: Vec<f32>,
-    mask: Option<Vec<f32>>,
+    mask: Option<Buffer>,
 }
 
 pub fn forward<R: Rng>(weights: &Weights, inputs: Inputs<'_>, dropout: &mut Dropout<'_, R>) -> Pass {
@@ -55,7 +56,7 @@ pub fn forward<R: Rng>(weights: &Weights, inputs: Inputs<'_>, dropout: &mut Drop
         let mut delta = layer.states.clone();
         layer.mask = dropout.mask(delta.len());
         apply(&layer.mask, &mut delta);
-        x = layer.x.clone();
+        x = Buffer::copy_of(&layer.x);
         add_scaled(&mut x, &delta, 1.0);
         layers.push(layer);
     }
@@ -63,7 +64,7 @@ pub fn forward<R: Rng>(weights: &Weights, inputs: Inputs<'_>, dropout: &mut Drop
     Pass { windows, hidden, input_mask, layers, x, states }
 }
 
-fn forward_layer<C: Cell>(block: &RecurrentBlock, x: Vec<f32>, windows: usize) -> Layer {
+fn forward_layer<C: Cell>(block: &RecurrentBlock, x: Buffer, windows: usize) -> Layer {
     let hidden = block.input.columns;
     let (rows, wide) = (x.len() / hidden, C::GATES * hidden);
     let normed = norm(&x, &block.norm.values);
@@ -86,12 +87,12 @@ fn forward_layer<C: Cell>(block: &RecurrentBlock, x: Vec<f32>, windows: usize) -
 
 impl Pass {
     /// See [`super::Pass::states`].
-    pub fn states(&self) -> Vec<f32> {
-        self.states.clone()
+    pub fn states(&self) -> &[f32] {
+        &self.states
     }
 
     /// See [`super::Pass::backward`].
-    pub fn backward(self, weights: &Weights, states_gradient: &[f32], gradient: &mut Weights) -> Vec<f32> {
+    pub fn backward(self, weights: &Weights, states_gradient: &[f32], gradient: &mut Weights) -> Buffer {
         let Self { windows, hidden, input_mask, layers, x, states: _ } = self;
         let len = x.len() / (windows * hidden);
         let normed_gradient = turned(states_gradient, windows, len, hidden);
@@ -172,12 +173,11 @@ impl LastChunk for [f32] {
 }
 
 /// Rows `[outer, inner]` as `[inner, outer]`, each of `hidden` values.
-fn turned(rows: &[f32], outer: usize, inner: usize, hidden: usize) -> Vec<f32> {
-    let mut turned = Vec::with_capacity(rows.len());
-    for column in 0..inner {
-        for row in 0..outer {
-            turned.extend_from_slice(&rows[(row * inner + column) * hidden..][..hidden]);
-        }
+fn turned(rows: &[f32], outer: usize, inner: usize, hidden: usize) -> Buffer {
+    let mut turned = Buffer::stale(rows.len());
+    for (place, out) in turned.chunks_exact_mut(hidden).enumerate() {
+        let (column, row) = (place / outer, place % outer);
+        out.copy_from_slice(&rows[(row * inner + column) * hidden..][..hidden]);
     }
     turned
 }

@@ -1,12 +1,13 @@
 //! Whole rows, forward and backward, for the encoders that are written out by hand.
 
+use super::super::buffer::Buffer;
 use super::super::vector::{add_scaled, dot, multiply, wide};
 use crate::engine::cpu::RMS_EPSILON;
 
 /// `x [rows, in]` times a matrix `[out, in]`.
-pub fn linear(x: &[f32], matrix: &[f32], inner: usize) -> Vec<f32> {
+pub fn linear(x: &[f32], matrix: &[f32], inner: usize) -> Buffer {
     let (rows, outer) = (x.len() / inner, matrix.len() / inner);
-    let mut out = vec![0.0; rows * outer];
+    let mut out = Buffer::stale(rows * outer);
     multiply([rows, outer, inner], &mut out, x, [inner, 1], matrix, [1, inner], false);
     out
 }
@@ -18,24 +19,24 @@ pub fn linear_backward(
     inner: usize,
     gradient: &[f32],
     matrix_gradient: &mut [f32],
-) -> Vec<f32> {
+) -> Buffer {
     let (rows, outer) = (x.len() / inner, matrix.len() / inner);
     multiply([outer, inner, rows], matrix_gradient, gradient, [1, outer], x, [inner, 1], true);
-    let mut x_gradient = vec![0.0; x.len()];
+    let mut x_gradient = Buffer::stale(x.len());
     multiply([rows, inner, outer], &mut x_gradient, gradient, [outer, 1], matrix, [inner, 1], false);
     x_gradient
 }
 
 /// Multiplies by a dropout mask, where there is one.
-pub fn apply(mask: &Option<Vec<f32>>, values: &mut [f32]) {
-    for (value, keep) in values.iter_mut().zip(mask.iter().flatten()) {
-        *value *= keep;
+pub fn apply(mask: &Option<Buffer>, values: &mut [f32]) {
+    if let Some(mask) = mask {
+        values.iter_mut().zip(mask.iter()).for_each(|(value, keep)| *value *= keep);
     }
 }
 
 /// Each row by its root mean square, times `weight`.
-pub fn norm(x: &[f32], weight: &[f32]) -> Vec<f32> {
-    let mut normed = x.to_vec();
+pub fn norm(x: &[f32], weight: &[f32]) -> Buffer {
+    let mut normed = Buffer::copy_of(x);
     wide!([normed: &mut [f32] = &mut normed, weight: &[f32] = weight] {
         for row in normed.chunks_exact_mut(weight.len()) {
             let factor = norm_factor(row);

@@ -6,6 +6,7 @@
 
 mod attention;
 
+use super::super::buffer::Buffer;
 use super::super::vector::{add_scaled, sigmoid, wide};
 use super::rows::{apply, linear, linear_backward, norm, norm_backward};
 use super::{Dropout, Inputs};
@@ -16,36 +17,36 @@ use rand::Rng;
 /// A forward pass.
 pub struct Pass {
     attention: Attention,
-    input_mask: Option<Vec<f32>>,
+    input_mask: Option<Buffer>,
     layers: Vec<Layer>,
     /// What the last norm is of, `[rows, hidden]`.
-    x: Vec<f32>,
+    x: Buffer,
     /// `[rows, hidden]`
-    states: Vec<f32>,
+    states: Buffer,
 }
 
 /// What a block's backward pass needs of its forward pass; a row for each step of each window.
 struct Layer {
     /// What came in, `[rows, hidden]`.
-    x: Vec<f32>,
+    x: Buffer,
     /// `[rows, hidden]`
-    normed: Vec<f32>,
+    normed: Buffer,
     /// Queries and keys are turned by their positions: `[rows, 3 * hidden]`.
-    qkv: Vec<f32>,
+    qkv: Buffer,
     /// How much each step attends to each, `[windows, heads, len, len]`.
-    shares: Vec<f32>,
+    shares: Buffer,
     /// `[rows, hidden]`
-    context: Vec<f32>,
-    attention_mask: Option<Vec<f32>>,
+    context: Buffer,
+    attention_mask: Option<Buffer>,
     /// After attention, `[rows, hidden]`.
-    middle: Vec<f32>,
+    middle: Buffer,
     /// `[rows, hidden]`
-    middle_normed: Vec<f32>,
+    middle_normed: Buffer,
     /// Gate, then value, `[rows, 2 * feed_forward]`.
-    inner: Vec<f32>,
+    inner: Buffer,
     /// `[rows, feed_forward]`
-    gated: Vec<f32>,
-    fed_mask: Option<Vec<f32>>,
+    gated: Buffer,
+    fed_mask: Option<Buffer>,
 }
 
 pub fn forward<R: Rng>(
@@ -72,9 +73,9 @@ pub fn forward<R: Rng>(
 fn forward_block<R: Rng>(
     block: &TransformerBlock,
     attention: &Attention,
-    x: Vec<f32>,
+    x: Buffer,
     dropout: &mut Dropout<'_, R>,
-) -> (Layer, Vec<f32>) {
+) -> (Layer, Buffer) {
     let hidden = attention.hidden;
     let normed = norm(&x, &block.attention_norm.values);
     let mut qkv = linear(&normed, &block.qkv.values, hidden);
@@ -100,14 +101,14 @@ fn forward_block<R: Rng>(
 
 impl Pass {
     /// See [`super::Pass::states`].
-    pub fn states(&self) -> Vec<f32> {
-        self.states.clone()
+    pub fn states(&self) -> &[f32] {
+        &self.states
     }
 
     /// See [`super::Pass::backward`].
-    pub fn backward(self, weights: &Weights, states_gradient: &[f32], gradient: &mut Weights) -> Vec<f32> {
+    pub fn backward(self, weights: &Weights, states_gradient: &[f32], gradient: &mut Weights) -> Buffer {
         let Self { attention, input_mask, layers, x, states: _ } = self;
-        let mut x_gradient = vec![0.0; x.len()];
+        let mut x_gradient = Buffer::zeros(x.len());
         norm_backward(&x, &weights.final_norm, states_gradient, &mut x_gradient, &mut gradient.final_norm);
         let blocks = weights.blocks.iter().zip(&mut gradient.blocks).zip(&layers);
         for ((block, gradient), layer) in blocks.rev() {
@@ -129,7 +130,7 @@ fn backward_block(
     gradient: &mut TransformerBlock,
 ) {
     let (hidden, width) = (attention.hidden, block.down.columns);
-    let mut part = x_gradient.to_vec();
+    let mut part = Buffer::copy_of(x_gradient);
     apply(&layer.fed_mask, &mut part);
     part = linear_backward(&layer.gated, &block.down.values, width, &part, &mut gradient.down.values);
     part = gate_backward(&layer.inner, &part, width);
@@ -149,8 +150,8 @@ fn backward_block(
 }
 
 /// Each row's values, let through by its gates: value * gate * sigmoid(gate).
-fn gate(inner: &[f32], width: usize) -> Vec<f32> {
-    let mut gated = vec![0.0; inner.len() / 2];
+fn gate(inner: &[f32], width: usize) -> Buffer {
+    let mut gated = Buffer::stale(inner.len() / 2);
     wide!([gated: &mut [f32] = &mut gated, inner: &[f32] = inner, width: usize = width] {
         for (out, inner) in gated.chunks_exact_mut(width).zip(inner.chunks_exact(2 * width)) {
             let (gates, values) = inner.split_at(width);
@@ -162,8 +163,8 @@ fn gate(inner: &[f32], width: usize) -> Vec<f32> {
     gated
 }
 
-fn gate_backward(inner: &[f32], gradient: &[f32], width: usize) -> Vec<f32> {
-    let mut out = vec![0.0; inner.len()];
+fn gate_backward(inner: &[f32], gradient: &[f32], width: usize) -> Buffer {
+    let mut out = Buffer::stale(inner.len());
     wide!([out: &mut [f32] = &mut out, inner: &[f32] = inner, gradient: &[f32] = gradient, width: usize = width] {
         let rows = out.chunks_exact_mut(2 * width).zip(inner.chunks_exact(2 * width)).zip(gradient.chunks_exact(width));
         for ((out, inner), gradient) in rows {

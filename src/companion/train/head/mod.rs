@@ -9,20 +9,22 @@
 
 mod bpr;
 mod gbce;
+mod own;
 mod softmax;
 #[cfg(test)]
 mod tests;
 
 use super::config::{Loss, TrainConfig};
 use super::negatives::Negatives;
-use super::optimizer::RowGradients;
+use super::row_gradients::RowGradients;
 use super::vector::{add_scaled, dot, exp, multiply, wide};
 use crate::engine::counting::Candidate;
 use crate::format::{FEATURES, ItemTable, Matrix, OPEN_BUCKETS, TERMS, Weights};
 use crate::vocab::ItemId;
+use own::{OwnErrors, add_products, add_rows};
 
 /// Positions whose scores of the shared negatives are held at a time.
-const CHUNK: usize = 128;
+const CHUNK: usize = 64;
 
 /// One event to predict.
 #[derive(Debug, Clone, PartialEq)]
@@ -60,10 +62,13 @@ pub struct Head {
     query_gradients: Vec<f32>,
     /// Scores of the negatives, then their gradients: `[positions, negatives]`.
     scores: Vec<f32>,
-    /// The same of a position's own candidates.
+    /// A position's own candidates but those that are excluded, the target among them.
+    own: Vec<ItemId>,
+    /// Their scores, then their gradients.
     own_scores: Vec<f32>,
     /// The negatives' places that are a position's own candidates.
     listed: Vec<u32>,
+    own_errors: OwnErrors,
 }
 
 /// One position's scores; a loss puts its gradients in their place.
@@ -90,7 +95,6 @@ struct Place<'a> {
     position: &'a Position,
     state: &'a mut State,
     gradient: &'a mut Weights,
-    rows: &'a mut RowGradients,
 }
 
 /// A position's unit state, query and gates, and the gradients of query and gates.
@@ -111,8 +115,10 @@ impl Head {
             queries: Vec::new(),
             query_gradients: Vec::new(),
             scores: Vec::new(),
+            own: Vec::new(),
             own_scores: Vec::new(),
             listed: Vec::new(),
+            own_errors: OwnErrors::new(items),
         }
     }
 
@@ -141,9 +147,9 @@ impl Head {
                     position,
                     state: &mut states[place],
                     gradient,
-                    rows,
                 });
             }
+            self.own_errors.backward(&self.queries, &states, rows);
             self.negatives_backward(positions.len(), negatives.len(), hidden);
             for (place, position) in positions.iter().enumerate() {
                 self.state_backward(
@@ -229,7 +235,7 @@ impl Head {
 
     #[inline(always)]
     fn position_loops(&mut self, place: &mut Place<'_>) -> f64 {
-        let Place { weights, items, examples, place, position, state, gradient, rows } = place;
+        let Place { weights, items, examples, place, position, state, gradient } = place;
         let place = *place;
         let hidden = items.columns;
         let count = examples.negatives.items.len();
@@ -240,24 +246,20 @@ impl Head {
         let bare_target =
             Candidate { item: position.target, repeat_cell: None, features: [0.0; FEATURES], excluded: false };
         let listed = own.iter().any(|candidate| candidate.item == position.target);
-        let candidates = || {
-            own.iter()
-                .chain((!listed).then_some(&bare_target))
-                .filter(|candidate| !candidate.excluded || candidate.item == position.target)
-        };
+        let all = || own.iter().chain((!listed).then_some(&bare_target));
+        let is_kept = |candidate: &&Candidate| !candidate.excluded || candidate.item == position.target;
 
+        self.own.clear();
         self.own_scores.clear();
-        let mut target = 0;
-        for candidate in candidates() {
-            if candidate.item == position.target {
-                target = self.own_scores.len();
-            }
-            self.own_scores
-                .push(dot(query, items.row(candidate.item as usize)) + terms(weights, candidate, &state.gates));
+        for candidate in all().filter(is_kept) {
+            self.own.push(candidate.item);
+            self.own_scores.push(terms(weights, candidate, &state.gates));
         }
+        let target = self.own.iter().position(|&item| item == position.target).unwrap_or_default();
+        add_products(&mut self.own_scores, query, items, &self.own);
         add_scaled(scores, &self.negative_biases, state.gates[0]);
         self.listed.clear();
-        for candidate in own.iter().chain((!listed).then_some(&bare_target)) {
+        for candidate in all() {
             let negative = self.negative_place[candidate.item as usize];
             if negative != NONE {
                 scores[negative as usize] = f32::NEG_INFINITY;
@@ -265,29 +267,24 @@ impl Head {
             }
         }
 
-        let own = &mut self.own_scores[..];
-        let all = Scores { own, target, negatives: &mut *scores, drawn: examples.negatives };
+        let given = Scores { own: &mut self.own_scores, target, negatives: &mut *scores, drawn: examples.negatives };
         let loss = match examples.config.loss {
-            Loss::Softmax => softmax::softmax(all, examples.config.label_smoothing),
-            Loss::Gbce => gbce::gbce(all, examples.config.gbce_calibration),
-            Loss::Bpr => bpr::bpr(all),
+            Loss::Softmax => softmax::softmax(given, examples.config.label_smoothing),
+            Loss::Gbce => gbce::gbce(given, examples.config.gbce_calibration),
+            Loss::Bpr => bpr::bpr(given),
         };
         let (errors, own_errors) = (scores, &self.own_scores);
         self.listed.iter().for_each(|&negative| errors[negative as usize] = 0.0);
         state.gate_gradients[0] += dot(errors, &self.negative_biases);
         add_scaled(&mut self.negative_bias_gradients, errors, state.gates[0]);
-        for (candidate, &error) in candidates().zip(own_errors) {
-            let item = candidate.item as usize;
-            add_scaled(query_gradient, items.row(item), error);
-            let row = rows.row_mut(candidate.item);
-            add_scaled(&mut row[..hidden], query, error);
-            row[hidden] += error * state.gates[0];
-            state.gate_gradients[0] += error * weights.item_bias[item];
+        add_rows(query_gradient, items, &self.own, own_errors);
+        for (candidate, &error) in all().filter(is_kept).zip(own_errors) {
+            state.gate_gradients[0] += error * weights.item_bias[candidate.item as usize];
             add_scaled(&mut state.gate_gradients[1..], &candidate.features, error);
             if let Some(cell) = candidate.repeat_cell {
-                row[hidden + 1] += error;
                 gradient.repeat.values[usize::from(cell)] += error;
             }
+            self.own_errors.push(candidate, place, error);
         }
         loss
     }

@@ -1,5 +1,6 @@
 //! Causal softmax attention over windows, head by head.
 
+use super::super::super::buffer::Buffer;
 use super::super::super::vector::{add_scaled, dot, exponentials, largest, wide};
 use crate::engine::input;
 use crate::format::Architecture;
@@ -48,9 +49,10 @@ impl Attention {
     }
 
     /// How much each step attends to each, `[windows, heads, len, len]`, and what comes of it, `[rows, hidden]`.
-    pub fn forward(&self, qkv: &[f32]) -> (Vec<f32>, Vec<f32>) {
-        let mut shares = vec![0.0; self.windows * self.heads * self.len * self.len];
-        let mut context = vec![0.0; self.windows * self.len * self.hidden];
+    pub fn forward(&self, qkv: &[f32]) -> (Buffer, Buffer) {
+        // Of the places that are not seen, nothing is read.
+        let mut shares = Buffer::stale(self.windows * self.heads * self.len * self.len);
+        let mut context = Buffer::zeros(self.windows * self.len * self.hidden);
         wide!([attention: &Attention = self, qkv: &[f32] = qkv, shares: &mut [f32] = &mut shares, context: &mut [f32] = &mut context] {
             attention.forward_loops(qkv, shares, context);
         });
@@ -58,8 +60,8 @@ impl Attention {
     }
 
     /// From the gradient of the context to that of `qkv`, `[rows, 3 * hidden]`.
-    pub fn backward(&self, qkv: &[f32], shares: &[f32], context_gradient: &[f32]) -> Vec<f32> {
-        let mut gradient = vec![0.0; qkv.len()];
+    pub fn backward(&self, qkv: &[f32], shares: &[f32], context_gradient: &[f32]) -> Buffer {
+        let mut gradient = Buffer::zeros(qkv.len());
         wide!([attention: &Attention = self, qkv: &[f32] = qkv, shares: &[f32] = shares, outer: &[f32] = context_gradient, gradient: &mut [f32] = &mut gradient] {
             attention.backward_loops(qkv, shares, outer, gradient);
         });
