@@ -25,6 +25,7 @@ usage: ./build.sh COMMAND
                  sample (or those named) with 3 seeds (or SEEDS) and measure, under published figures.
                  PART training: examples a second, beside PyTorch where PYTHON has it, and by catalogue size.
                  PART large [EVENTS]: time and memory for a made-up log of 10 million events, or so many.
+                 PART prefetch: hits and waste beside hover, viewport and ForesightJS, in replayed visits.
                  Tables on stdout; JSON and SVG in build/
   clean [--all]  remove build outputs; --all removes the caches too (downloads, tools, compiled code)
   help           this text
@@ -37,6 +38,7 @@ environment
   FORECLICK_NO_SERVE   1: 'demo' ends before serving
   CARGO_TARGET_DIR     compiled code (~/.cache/foreclick/target)
   FORECLICK_GPU_TESTS  no: 'test' leaves the GPU tests out and needs no Vulkan driver
+  FORECLICK_EXAMPLES   no: 'test' leaves the example apps out and does not install Next.js (400 MB)
   CHROMIUM             the Chromium that tests and benchmarks start (found in PATH)
 
 exit status: 0 done, 2 set-up failed, anything else: a check failed or the size budget was missed
@@ -49,7 +51,7 @@ clean() {
     --all) rm -rf "$CACHE" ;;
     *) die "clean: unknown option '$1', expected --all or nothing" ;;
   esac
-  rm -rf build pkg/wasm pkg/*.js pkg/LICENSE-* pkg/*.tgz runs/demo runs/demo-quick runs/demo-full runs/.demo*.lock "$DEV/node_modules" "$PEERS/node_modules"
+  rm -rf build pkg/wasm pkg/*.js pkg/LICENSE-* pkg/*.tgz runs/demo runs/demo-quick runs/demo-full runs/.demo*.lock "$DEV/node_modules" "$PEERS/node_modules" "$PREFETCH/node_modules" "$APPS/node_modules"
   say "clean: build outputs removed${1:+, and $CACHE}"
 }
 

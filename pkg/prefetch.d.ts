@@ -77,6 +77,12 @@ export interface PrefetchOptions {
    * Speculation Rules. Default: never.
    */
   prerender?: number | undefined;
+  /**
+   * A link on which the pointer rests for so many milliseconds (0 to 1000; 65 is common) is loaded too, whatever its
+   * probability and beside `limit`, by the same rules of safety. It comes late, a fraction of a second before the click, and
+   * sees what no prediction does. Default: never.
+   */
+  hover?: number | undefined;
   /** The nonce of the page's Content-Security-Policy, for the script element that holds the rules. */
   nonce?: string | undefined;
   /** Other origins that may be loaded from, such as `"https://shop.example"`. Default: none. */
@@ -102,8 +108,8 @@ export interface PrefetchReport {
   method: "rules" | "links" | "load" | "none";
   /** Why nothing is loaded now; null where something may be. */
   held: "prerendering" | "hidden" | "save-data" | "slow-network" | null;
-  /** The hints that are out: the page, its latest probability, and since when, in milliseconds. */
-  open: { url: string; probability: number; milliseconds: number }[];
+  /** The hints that are out: the page, its latest probability (null where the pointer asked for it), and since when, in milliseconds. */
+  open: { url: string; probability: number | null; milliseconds: number }[];
   /** How many hints there were. */
   hints: number;
   /** How many of them were followed by a visit, in the same tab. */

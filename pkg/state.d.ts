@@ -43,7 +43,9 @@ export function openState(predictor: StatefulPredictor, options?: StateOptions):
 
 /**
  * Erases all that foreclick keeps on the device, for a page without a predictor, such as one of settings. As
- * {@link State.forget}; states that are open, here or in other tabs, hear of it.
+ * {@link State.forget}; states that are open, here or in other tabs, hear of it. Afterwards no script finds any of it. The
+ * browser's own files may hold what it has deleted until it tidies them (Chromium's IndexedDB does, a few KB), which no page
+ * can hasten.
  *
  * @throws {ForeclickError} `storage` where something could not be erased; `argument` for wrong options.
  */

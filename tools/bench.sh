@@ -1,13 +1,14 @@
 # shellcheck shell=bash
-# The benchmarks: the engine natively, the package in Chromium, other runtimes beside it, and accuracy beside published
-# figures; tables on stdout, and build/bench.json, build/peers.json, build/peers.svg and build/accuracy.json.
+# The benchmarks: the engine natively, the package in Chromium, other runtimes beside it, accuracy beside published figures,
+# and prefetching beside other ways; tables on stdout, JSON and SVG in build/.
 
 PEERS="benches/peers" # package.json and lock file of the other runtimes
 PEER_MODELS="build/bench/peers"
 PEER_SOURCES=(src benches/models.rs tests/common Cargo.lock)
+PREFETCH="benches/prefetch" # package.json and lock file of ForesightJS
 
 # run_bench [engine|peers]: one part, or both. run_bench accuracy [SET...]: all sets, or these. run_bench training.
-# run_bench large [EVENTS].
+# run_bench large [EVENTS]. run_bench prefetch.
 run_bench() {
   local part=${1:-}
   case "$part" in
@@ -28,7 +29,11 @@ run_bench() {
       node benches/large/run.js "$FORECLICK" "${@:2}"
       return
       ;;
-    *) die "bench: unknown part '$part', expected engine, peers, accuracy, training, large or nothing" ;;
+    prefetch)
+      bench_prefetch
+      return
+      ;;
+    *) die "bench: unknown part '$part', expected engine, peers, accuracy, training, large, prefetch or nothing" ;;
   esac
   need_web_tools
   build_web >&2
@@ -88,4 +93,24 @@ bench_accuracy() {
   case " ${*:-sample} " in *" sample "*) need_sample ;; esac
   say "bench: accuracy (SEEDS=${SEEDS:-3} runs a set, minutes to half an hour each)"
   node benches/accuracy/run.js "$FORECLICK" "$@"
+}
+
+bench_prefetch() {
+  need_web_tools
+  build_web >&2
+  need_chromium
+  need_foresight
+  need_companion
+  say "bench: prefetching (some minutes; keep the machine quiet, since pointers move in real time)"
+  node "$PREFETCH/run.js" "$FORECLICK"
+}
+
+# ForesightJS, as locked.
+need_foresight() {
+  if ! made foresight "$PREFETCH/node_modules/js.foresight/package.json" "$PREFETCH/package-lock.json"; then
+    say "ForesightJS: npm ci in $PREFETCH"
+    npm ci --prefix "$PREFETCH" --prefer-offline --no-audit --no-fund --loglevel=error >&2
+    mark_made foresight "$PREFETCH/package-lock.json"
+  fi
+  say "ForesightJS: as locked"
 }

@@ -5,6 +5,7 @@ export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-$HOME/.cache/foreclick/target}"
 CACHE="$HOME/.cache/foreclick"
 TOOLS="$CACHE/tools"
 DEV="tests/browser" # package.json and lock file of the development tools
+APPS="tests/packaging" # package.json and lock file of what the example apps are built with
 FORECLICK="$CARGO_TARGET_DIR/release/foreclick"
 
 say() { printf '==> %s\n' "$*" >&2; }

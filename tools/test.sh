@@ -25,7 +25,8 @@ run_tests() {
   step "web package" build_web
   step "demo model" test_model
   step "browser" node --test --test-concurrency=1 tests/browser/*.test.js
-  step "packaging" node --test tests/packaging/*.test.js
+  step "packaging" node --test tests/packaging/packaging.test.js
+  test_examples
   step "dependencies" check_dependencies
 }
 
@@ -82,6 +83,17 @@ test_gpu() {
     skip "$(count_tests gpu) tests of the GPU, because FORECLICK_GPU_TESTS=no"
   else
     step "tests (GPU)" cargo test --release --locked -- --ignored gpu_
+  fi
+}
+
+# Their packages come from the network the first time; without them the other checks still count.
+test_examples() {
+  if [ "${FORECLICK_EXAMPLES:-}" = no ]; then
+    skip "the example apps, because FORECLICK_EXAMPLES=no"
+  elif install_app_packages; then
+    step "example apps" node --test tests/packaging/examples.test.js
+  else
+    skip "the example apps, because npm could not install what they are built with (see above)"
   fi
 }
 

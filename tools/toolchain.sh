@@ -58,6 +58,16 @@ need_dev_packages() {
   say "development packages: as locked"
 }
 
+# What the example apps are built with (Next.js, Vite and its plugins), exactly as locked; fails where npm does.
+install_app_packages() {
+  if ! made app-packages "$APPS/node_modules/next/package.json" "$APPS/package-lock.json"; then
+    say "packages of the example apps: npm ci in $APPS"
+    npm ci --prefix "$APPS" --prefer-offline --no-audit --no-fund --loglevel=error >&2 || return 1
+    mark_made app-packages "$APPS/package-lock.json"
+  fi
+  say "packages of the example apps: as locked"
+}
+
 # cargo_tool PROGRAM CRATE VERSION: our own copy, so that no other project's version is replaced.
 cargo_tool() {
   local program=$1 crate=$2 version=$3

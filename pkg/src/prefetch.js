@@ -6,12 +6,14 @@ import { readAddress, Safety } from "./prefetch/safety.js";
 import { failure } from "./shared.js";
 
 const isTexts = (value) => Array.isArray(value) && value.every(isText);
+const isPause = (value) => typeof value === "number" && value >= 0 && value <= 1000;
 
 const OPTIONS = {
   url: [undefined, isFunction, "a function from an item's key to its page's address"],
   limit: [2, (value) => value === 1 || value === 2, "1 or 2"],
   threshold: [0.2, isPart, "a probability above 0 and up to 1"],
   prerender: [undefined, optional(isPart), "a probability above 0 and up to 1"],
+  hover: [undefined, optional(isPause), "milliseconds from 0 to 1000"],
   nonce: [undefined, optional(isText), "a string"],
   origins: [[], isTexts, "an array of origins, such as https://shop.example"],
   skip: [undefined, optional(isText), "a CSS selector"],
@@ -27,6 +29,7 @@ export class Prefetcher {
   #method;
   #waiting; // the items of a prediction that is yet to be acted on
   #turn = 0;
+  #rest = {}; // the link under the pointer, and the timer that runs while it stays there
   #hints = new Map(); // all of this page, by address
   #listening = new AbortController();
 
@@ -90,17 +93,21 @@ export class Prefetcher {
   }
 
   #act() {
-    if (!this.#waiting || this.#method === "none" || this.#listening.signal.aborted || reasonToWait()) return;
+    if (!this.#waiting || !this.#mayLoad()) return;
     const likely = this.#likely(this.#waiting);
     this.#waiting = undefined;
     const probable = new Map(likely.map(({ url, probability }) => [url.href, probability]));
-    for (const [address, hint] of this.#open()) hint.probability = probable.get(address) ?? 0;
+    for (const [address, hint] of this.#open()) if (hint.isPredicted) hint.probability = probable.get(address) ?? 0;
     const best = this.#best(likely);
     for (const { url, probability } of best) {
       if (this.#hints.has(url.href)) continue;
       this.#makeRoom(best);
-      this.#hint(url, probability);
+      this.#hint(url, { probability, isPredicted: true });
     }
+  }
+
+  #mayLoad() {
+    return this.#method !== "none" && !this.#listening.signal.aborted && !reasonToWait();
   }
 
   // All pages of the items with their probabilities, the likeliest first.
@@ -128,16 +135,16 @@ export class Prefetcher {
   }
 
   #makeRoom(best) {
-    const open = this.#open();
+    const open = this.#open().filter(([, { isPredicted }]) => isPredicted);
     if (open.length < this.#options.limit) return;
     const wanted = new Set(best.map(({ url }) => url.href));
     const others = open.filter(([address]) => !wanted.has(address)).sort(([, a], [, b]) => a.probability - b.probability);
     drop(others[0][1]);
   }
 
-  #hint(url, probability) {
+  #hint(url, { probability, isPredicted }) {
     const { prerender = Infinity, nonce, load } = this.#options;
-    const hint = { state: "open", probability, since: performance.now(), remove() {} };
+    const hint = { state: "open", probability, isPredicted, since: performance.now(), remove() {} };
     this.#hints.set(url.href, hint);
     this.#counters.add({ hints: 1 });
     const byLink = () => {
@@ -146,7 +153,7 @@ export class Prefetcher {
     if (this.#method === "load") load(url.href);
     else if (this.#method === "links") byLink();
     else {
-      const isRendered = probability >= prerender && url.origin === location.origin;
+      const isRendered = isPredicted && probability >= prerender && url.origin === location.origin;
       const onRefused = () => {
         this.#method = "links";
         if (hint.state === "open") byLink();
@@ -177,6 +184,7 @@ export class Prefetcher {
       this.#counters.read();
     };
     addEventListener("pageshow", ({ persisted }) => persisted && restore(), { signal });
+    if (this.#options.hover !== undefined) document.addEventListener("mouseover", (event) => this.#seePointer(event), { signal });
     if (globalThis.navigation) navigation.addEventListener("navigate", (event) => this.#seeNavigation(event), { signal });
     else document.addEventListener("click", (event) => this.#seeClick(event), { signal });
   }
@@ -184,6 +192,20 @@ export class Prefetcher {
   #seeNavigation({ destination, downloadRequest, formData, navigationType }) {
     const isVisit = navigationType === "push" || navigationType === "replace";
     if (isVisit && !formData && (downloadRequest ?? null) === null) this.visited(destination.url);
+  }
+
+  #seePointer({ target }) {
+    const link = target.closest?.("a[href]");
+    if (link === this.#rest.link) return;
+    clearTimeout(this.#rest.timer);
+    this.#rest = { link, timer: link && setTimeout(() => this.#hintRestedOn(link), this.#options.hover) };
+  }
+
+  // Beside the limit: a pointer on a link says more than a prediction, and takes no likely page's place.
+  #hintRestedOn({ href }) {
+    if (!this.#mayLoad() || !URL.canParse(href)) return;
+    const url = readAddress(href);
+    if (!this.#hints.has(url.href) && this.#safety.isSafe(url)) this.#hint(url, { probability: null, isPredicted: false });
   }
 
   // Where browsers have no Navigation API.

@@ -117,7 +117,7 @@ export class Prefetch {
       Hits: `${hits} of ${hints}${served ? `, ${served} served from the hint` : ""}`,
       Waste: String(waste),
       "Lead time": leadMilliseconds === null ? null : `${duration(leadMilliseconds)} (mean)`,
-      Out: open.map(({ url, probability }) => `${new URL(url).pathname} ${percent(probability)}`).join(", ") || null,
+      Out: open.map(({ url, probability }) => `${new URL(url).pathname} ${probability === null ? "pointer" : percent(probability)}`).join(", ") || null,
       Method: held ? `${method}, held back: ${held}` : method,
     });
     // Those with a colour in the bar.

@@ -23,6 +23,7 @@ export async function prefetch(predictor: Predictor, threaded: Threaded): Promis
     limit: 1,
     threshold: 0.3,
     prerender: 0.9,
+    hover: 65,
     nonce: "abc",
     origins: ["https://shop.example"],
     skip: ".cart",
