@@ -1,7 +1,7 @@
 //! Whole runs: what they begin with, and a resumed one against one that was not interrupted.
 
 use super::{config, dataset};
-use crate::companion::data::Dataset;
+use crate::companion::data::{Dataset, Part};
 use crate::companion::train::config::TrainConfig;
 use crate::companion::train::journal::Journal;
 use crate::companion::train::loops::{Run, train};
@@ -120,4 +120,66 @@ fn too_few_sequences_train_and_ship_without_neighbours() {
         dataset.sequences.keys = (0..sequences).map(|sequence| sequence.to_string()).collect();
         assert_eq!(neighbours(&dataset) > 0, has_neighbours);
     }
+}
+
+/// Validation events repeat what came before, which training events hardly do: repetition must come to count for more.
+fn repeating_dataset() -> Dataset {
+    let mut repeating = dataset(false, FilterSeen::None);
+    let sequences = &mut repeating.sequences;
+    let (offsets, events) = (sequences.offsets.to_vec(), sequences.items.to_vec());
+    let (items, parts) = (sequences.items.to_mut(), sequences.parts.to_mut());
+    for range in offsets.windows(2).map(|pair| pair[0] as usize..pair[1] as usize) {
+        for place in range.start + range.len().div_ceil(3)..range.end {
+            items[place] = events[range.start];
+            parts[place] = Part::Validation;
+        }
+    }
+    let (fields, per_event) = (sequences.fields.to_vec(), sequences.fields.len() / events.len());
+    let (times, groups) = (sequences.times.to_vec(), sequences.groups.to_vec());
+    for _ in 1..4 {
+        for pair in offsets.windows(2) {
+            let range = pair[0] as usize..pair[1] as usize;
+            let sequences = &mut repeating.sequences;
+            sequences.items.to_mut().extend_from_within(range.clone());
+            sequences.parts.to_mut().extend_from_within(range.clone());
+            sequences.times.to_mut().extend_from_slice(&times[range.clone()]);
+            sequences.groups.to_mut().extend_from_slice(&groups[range.clone()]);
+            sequences.fields.to_mut().extend_from_slice(&fields[range.start * per_event..range.end * per_event]);
+            sequences.offsets.to_mut().push(sequences.items.len() as u64);
+        }
+    }
+    repeating.sequences.keys = (0..4 * (offsets.len() - 1)).map(|sequence| sequence.to_string()).collect();
+    repeating
+}
+
+#[test]
+fn a_run_that_ended_before_it_saved_its_calibration_is_not_calibrated_twice() {
+    let dataset = repeating_dataset();
+    let config = TrainConfig { epochs: 1, ..config(0) };
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join("checkpoints").join(name);
+    let validate = |_: &std::sync::Arc<Model>, _| {
+        // What a crash after this validation would leave.
+        if path("last.safetensors").exists() {
+            std::fs::copy(path("last.safetensors"), path("before.safetensors"))?;
+        }
+        Ok(0.5)
+    };
+    let first = train(&run(&dataset, &config, folder.path(), false, &|| false), validate).unwrap();
+    let calibrations = || {
+        let lines = std::fs::read_to_string(folder.path().join("metrics.jsonl")).unwrap();
+        (lines.matches("\"calibration\"").count(), lines.matches("\"kept\":true").count())
+    };
+    assert_eq!(calibrations(), (1, 1));
+    let (best, last) =
+        (std::fs::read(path("best.safetensors")).unwrap(), std::fs::read(path("last.safetensors")).unwrap());
+    std::fs::rename(path("before.safetensors"), path("last.safetensors")).unwrap();
+    let again = train(&run(&dataset, &config, folder.path(), true, &|| false), |_, effort| {
+        assert_eq!(effort, Effort::Quick, "only what training begins with is picked again");
+        Ok(0.5)
+    });
+    assert_eq!(again.unwrap(), first);
+    assert_eq!(calibrations(), (1, 1));
+    assert!(std::fs::read(path("best.safetensors")).unwrap() == best);
+    assert!(std::fs::read(path("last.safetensors")).unwrap() == last);
 }
