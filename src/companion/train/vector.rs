@@ -46,31 +46,45 @@ pub fn dot(a: &[f32], b: &[f32]) -> f32 {
     sums.iter().sum::<f32>() + a_rest.iter().zip(b_rest).map(|(a, b)| a * b).sum::<f32>()
 }
 
-/// The products of one row with four others.
+/// The products of one row with four others, as long.
 #[inline(always)]
 pub fn dots(row: &[f32], others: [&[f32]; 4]) -> [f32; 4] {
+    assert!(others.iter().all(|other| other.len() == row.len()), "rows are as long as each other");
+    #[cfg(target_arch = "x86_64")]
+    if has_avx2() {
+        // SAFETY: the CPU has both features.
+        return unsafe { dots_with_avx2(row, others) };
+    }
+    others.map(|other| dot(row, other))
+}
+
+/// Written out, since of the plain loop the compiler made scalar code or not, by what stood around it.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,fma")]
+#[inline]
+fn dots_with_avx2(row: &[f32], others: [&[f32]; 4]) -> [f32; 4] {
+    use std::arch::x86_64::*;
     let (parts, rest) = row.as_chunks::<8>();
-    let mut sums = [[0.0; 8]; 4];
-    let [a, b, c, d] = others.map(|other| other[..row.len()].as_chunks::<8>());
-    for ((((part, a), b), c), d) in parts.iter().zip(a.0).zip(b.0).zip(c.0).zip(d.0) {
-        for lane in 0..8 {
-            sums[0][lane] += part[lane] * a[lane];
-            sums[1][lane] += part[lane] * b[lane];
-            sums[2][lane] += part[lane] * c[lane];
-            sums[3][lane] += part[lane] * d[lane];
+    let others = others.map(|other| other.as_chunks::<8>());
+    let mut sums = [_mm256_setzero_ps(); 4];
+    for (place, part) in parts.iter().enumerate() {
+        // SAFETY: eight numbers are read from an array of eight.
+        let load = |values: &[f32; 8]| unsafe { _mm256_loadu_ps(values.as_ptr()) };
+        let part = load(part);
+        for (sum, (other, _)) in sums.iter_mut().zip(&others) {
+            *sum = _mm256_fmadd_ps(part, load(&other[place]), *sum);
         }
     }
-    let mut products = sums_of_lanes(&sums);
-    for (product, other) in products.iter_mut().zip([a.1, b.1, c.1, d.1]) {
+    let [a, b, c, d] = sums;
+    let halves = _mm256_hadd_ps(_mm256_hadd_ps(a, b), _mm256_hadd_ps(c, d));
+    let sum = _mm_add_ps(_mm256_castps256_ps128(halves), _mm256_extractf128_ps::<1>(halves));
+    let mut products = [0.0; 4];
+    // SAFETY: four numbers are written to an array of four.
+    unsafe { _mm_storeu_ps(products.as_mut_ptr(), sum) };
+    for (product, (_, other)) in products.iter_mut().zip(others) {
         *product += rest.iter().zip(other).map(|(a, b)| a * b).sum::<f32>();
     }
     products
-}
-
-/// Apart from [`dots`]: where the compiler sees both, it gives up the wide registers of the loop for the sake of these sums.
-#[inline(never)]
-fn sums_of_lanes(lanes: &[[f32; 8]; 4]) -> [f32; 4] {
-    lanes.map(|lanes| lanes.iter().sum())
 }
 
 /// The sum of squares.
@@ -180,5 +194,21 @@ pub fn multiply(
             false,
             Parallelism::None,
         );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn four_products_are_those_of_each() {
+        for len in [0, 3, 8, 21, 64] {
+            let row =
+                |seed: usize| -> Vec<f32> { (0..len).map(|at| ((at * 7 + seed * 13) % 11) as f32 - 5.0).collect() };
+            let others = [row(1), row(2), row(3), row(4)];
+            let found = dots(&row(0), [&others[0], &others[1], &others[2], &others[3]]);
+            assert_eq!(found, [0, 1, 2, 3].map(|other: usize| dot(&row(0), &others[other])), "{len}");
+        }
     }
 }
