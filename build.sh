@@ -25,6 +25,7 @@ usage: ./build.sh COMMAND
                  sample (or those named) with 3 seeds (or SEEDS) and measure, under published figures.
                  PART training: examples a second, beside PyTorch where PYTHON has it, and by catalogue size.
                  PART large [EVENTS]: time and memory for a made-up log of 10 million events, or so many.
+                 PART privacy: the demo's settings with and without a promise of privacy, and attacks on both.
                  Tables on stdout; JSON and SVG in build/
   clean [--all]  remove build outputs; --all removes the caches too (downloads, tools, compiled code)
   help           this text

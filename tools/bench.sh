@@ -7,7 +7,7 @@ PEER_MODELS="build/bench/peers"
 PEER_SOURCES=(src benches/models.rs tests/common Cargo.lock)
 
 # run_bench [engine|peers]: one part, or both. run_bench accuracy [SET...]: all sets, or these. run_bench training.
-# run_bench large [EVENTS].
+# run_bench large [EVENTS]. run_bench privacy.
 run_bench() {
   local part=${1:-}
   case "$part" in
@@ -28,7 +28,13 @@ run_bench() {
       node benches/large/run.js "$FORECLICK" "${@:2}"
       return
       ;;
-    *) die "bench: unknown part '$part', expected engine, peers, accuracy, training, large or nothing" ;;
+    privacy)
+      need_companion
+      need_sample
+      bench_privacy
+      return
+      ;;
+    *) die "bench: unknown part '$part', expected engine, peers, accuracy, training, large, privacy or nothing" ;;
   esac
   need_web_tools
   build_web >&2
@@ -88,4 +94,13 @@ bench_accuracy() {
   case " ${*:-sample} " in *" sample "*) need_sample ;; esac
   say "bench: accuracy (SEEDS=${SEEDS:-3} runs a set, minutes to half an hour each)"
   node benches/accuracy/run.js "$FORECLICK" "$@"
+}
+
+# The demo's settings with and without a promise of privacy: accuracy, and attacks on models of halves of the households.
+bench_privacy() {
+  say "bench: privacy (some ten minutes)"
+  "$FORECLICK" train www/demo.toml --name bench-open --replace
+  "$FORECLICK" audit runs/bench-open --retrain
+  "$FORECLICK" train www/demo.toml --name bench-private --replace --dp --compare runs/bench-open
+  "$FORECLICK" audit runs/bench-private --retrain
 }

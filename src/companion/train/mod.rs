@@ -25,6 +25,7 @@ mod neighbours;
 mod optimizer;
 mod parameters;
 mod pick;
+mod private;
 mod random;
 #[cfg(test)]
 mod tests;
@@ -40,4 +41,5 @@ pub use journal::Journal;
 pub use loops::{Diverged, Outcome, Run, train};
 pub use meter::duration;
 pub use pick::Effort;
+pub use private::{PrivateRun, train_privately};
 pub use random::{Purpose, stream};
