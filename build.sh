@@ -26,6 +26,7 @@ usage: ./build.sh COMMAND
                  PART training: examples a second, beside PyTorch where PYTHON has it, and by catalogue size.
                  PART large [EVENTS]: time and memory for a made-up log of 10 million events, or so many.
                  PART prefetch: hits and waste beside hover, viewport and ForesightJS, in replayed visits.
+                 PART privacy: the demo's settings with and without a promise of privacy, and attacks on both.
                  Tables on stdout; JSON and SVG in build/
   clean [--all]  remove build outputs; --all removes the caches too (downloads, tools, compiled code)
   help           this text

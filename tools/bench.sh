@@ -8,7 +8,7 @@ PEER_SOURCES=(src benches/models.rs tests/common Cargo.lock)
 PREFETCH="benches/prefetch" # package.json and lock file of ForesightJS
 
 # run_bench [engine|peers]: one part, or both. run_bench accuracy [SET...]: all sets, or these. run_bench training.
-# run_bench large [EVENTS]. run_bench prefetch.
+# run_bench large [EVENTS]. run_bench prefetch. run_bench privacy.
 run_bench() {
   local part=${1:-}
   case "$part" in
@@ -33,7 +33,13 @@ run_bench() {
       bench_prefetch
       return
       ;;
-    *) die "bench: unknown part '$part', expected engine, peers, accuracy, training, large, prefetch or nothing" ;;
+    privacy)
+      need_companion
+      need_sample
+      bench_privacy
+      return
+      ;;
+    *) die "bench: unknown part '$part', expected engine, peers, accuracy, training, large, prefetch, privacy or nothing" ;;
   esac
   need_web_tools
   build_web >&2
@@ -113,4 +119,12 @@ need_foresight() {
     mark_made foresight "$PREFETCH/package-lock.json"
   fi
   say "ForesightJS: as locked"
+
+# The demo's settings with and without a promise of privacy: accuracy, and attacks on models of halves of the households.
+bench_privacy() {
+  say "bench: privacy (some ten minutes)"
+  "$FORECLICK" train www/demo.toml --name bench-open --replace
+  "$FORECLICK" audit runs/bench-open --retrain
+  "$FORECLICK" train www/demo.toml --name bench-private --replace --dp --compare runs/bench-open
+  "$FORECLICK" audit runs/bench-private --retrain
 }

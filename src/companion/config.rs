@@ -4,13 +4,16 @@ mod check;
 mod features;
 mod idle_gap;
 mod moment;
+mod split;
 mod tune;
 
 pub use features::{FeatureColumn, FeatureConfig, FeatureKind};
 pub use idle_gap::IdleGap;
 pub use moment::{Moment, TimeUnit};
+pub use split::{SplitConfig, SplitKind};
 pub use tune::{Span, TuneConfig, Values, with_values};
 
+use crate::companion::privacy::PrivacyConfig;
 use crate::companion::train::TrainConfig;
 use crate::schema::{FilterSeen, NumberEncoding};
 use anyhow::{Context, Result};
@@ -43,6 +46,9 @@ pub struct Config {
     /// How a model is built and trained.
     #[serde(default)]
     pub train: TrainConfig,
+    /// How a model is trained that tells nothing of a single sequence.
+    #[serde(default)]
+    pub privacy: PrivacyConfig,
     /// What `foreclick tune` tries.
     #[serde(default)]
     pub tune: TuneConfig,
@@ -192,6 +198,9 @@ pub struct ItemConfig {
     /// Items with fewer events in the cleaned log are dropped. Default 5.
     #[serde(default = "five")]
     pub min_count: usize,
+    /// Items of fewer sequence keys are dropped too: what few visitors have, tells of them. Default 1.
+    #[serde(default = "one")]
+    pub min_sequences: usize,
     /// Columns of side tables from which an item's row is learned, beside a part of its own: categories, texts or numbers,
     /// by name, or `{ column, kind }` where what the values seem to be is wrong. Default: none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -245,42 +254,6 @@ pub struct SideConfig {
     pub on: Option<String>,
 }
 
-/// `[split]`
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct SplitConfig {
-    /// "leave_one_out": a sequence's last event is for the test, the one before for validation (from 3 events on).
-    /// "time": by date; a group is never cut. Default "leave_one_out".
-    pub kind: SplitKind,
-    /// "time" only: from here on events are for validation.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub validation_from: Option<Moment>,
-    /// "time" only: from here on events are for the test.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub test_from: Option<Moment>,
-    /// Events before this are dropped. Default: none.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub train_from: Option<Moment>,
-    /// Shuffles events of one time. Default 1.
-    pub seed: u64,
-}
-
-impl Default for SplitConfig {
-    fn default() -> Self {
-        Self { kind: SplitKind::LeaveOneOut, validation_from: None, test_from: None, train_from: None, seed: 1 }
-    }
-}
-
-/// How events are split.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum SplitKind {
-    /// By place in the sequence.
-    LeaveOneOut,
-    /// By date.
-    Time,
-}
-
 /// `[evaluate]`
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -322,6 +295,10 @@ impl Default for ExportConfig {
 
 fn five() -> usize {
     5
+}
+
+fn one() -> usize {
+    1
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over references")]

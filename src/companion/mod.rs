@@ -6,6 +6,7 @@ pub mod data;
 pub mod evaluate;
 pub mod onnx;
 pub mod policy;
+pub mod privacy;
 pub mod report;
 pub mod run;
 pub mod train;

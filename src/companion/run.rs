@@ -3,6 +3,7 @@
 mod claim;
 mod gate;
 mod learn;
+mod private;
 
 pub use gate::Gate;
 pub use learn::Lesson;
@@ -129,10 +130,13 @@ impl RunFolder {
         let shipped = Arc::new(Model::from_bytes(&exported.to_bytes()?)?);
         let after = evaluate(dataset, &targets, Detail::Full, || EngineScorer::new(&shipped))?;
         let (trained, ndcg) = (before.metrics().ndcg_at_10(), after.metrics().ndcg_at_10());
-        exported.metadata.metrics.insert("validation.ndcg@10.exported", ndcg);
+        let is_private = config.privacy.dp;
+        if !is_private {
+            exported.metadata.metrics.insert("validation.ndcg@10.exported", ndcg);
+        }
         let bytes = exported.to_bytes()?;
         let (loss, overlap) = (share_lost(trained, ndcg), top_overlap(&before, &after));
-        let gate = Gate { bits, trained, exported: ndcg, loss, max_loss, overlap, bytes: bytes.len() };
+        let gate = Gate { bits, trained, exported: ndcg, loss, max_loss, overlap, bytes: bytes.len(), is_private };
         if gate.passed() {
             write_whole(&self.path.join("model.safetensors"), &bytes)?;
         }

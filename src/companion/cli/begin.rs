@@ -110,7 +110,7 @@ impl Begin {
 }
 
 /// What says whether Ctrl-C was pressed.
-fn listen_for_stop() -> Result<&'static (dyn Fn() -> bool + Sync)> {
+pub fn listen_for_stop() -> Result<&'static (dyn Fn() -> bool + Sync)> {
     static STOP: AtomicBool = AtomicBool::new(false);
     ctrlc::set_handler(|| {
         // The first Ctrl-C lets the step end and saves; the second ends at once.

@@ -1,6 +1,7 @@
 //! The command line. Data goes to stdout, everything else to stderr; exit 0 done, 1 a gate missed, 2 an error,
 //! 130 stopped by Ctrl-C.
 
+mod audit;
 mod begin;
 mod check;
 mod evaluate;
@@ -40,6 +41,7 @@ enum Command {
     Inspect(inspect::Inspect),
     Predict(predict::Predict),
     Policy(policy::Policy),
+    Audit(audit::Audit),
 }
 
 /// Which log to read: the schema file, and what may be put in its place.
@@ -74,6 +76,7 @@ pub fn run() -> Result<ExitCode> {
         Command::Inspect(command) => command.run(),
         Command::Predict(command) => command.run(),
         Command::Policy(command) => command.run(),
+        Command::Audit(command) => command.run(),
     }
 }
 

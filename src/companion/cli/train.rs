@@ -4,13 +4,14 @@ use super::begin::{Begin, RUNS, STOPPED};
 use super::print;
 use crate::companion::config::Config;
 use crate::companion::data::{self, CleaningReport, Dataset, Part};
-use crate::companion::evaluate::{Evaluation, Models, Seeds, measure};
+use crate::companion::evaluate::{Evaluation, Models, Seeds, change, measure, share_lost};
 use crate::companion::report;
 use crate::companion::run::{Gate, RunFolder};
 use crate::companion::train::write_whole;
 use anyhow::{Context, Result};
 use clap::Args;
-use std::path::Path;
+use serde_json::{Value, json};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 /// Train, evaluate, export and report: a whole run into runs/NAME.
@@ -29,16 +30,27 @@ pub struct Train {
     /// runs/NAME-seeds.json and .html
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=1000))]
     seeds: u64,
+    /// Train so that the file tells nothing of any one sequence: noised sums alone, within the budget of [privacy], by a model
+    /// that counts. Noise is not kept, so that a run can't be resumed or repeated [default: the schema file's privacy.dp]
+    #[arg(long, conflicts_with_all = ["resume", "seed", "seeds", "epochs"])]
+    dp: bool,
+    /// Also tell what it costs, in NDCG@10, against another run on the same targets [default: none]
+    #[arg(long, value_name = "RUN")]
+    compare: Option<PathBuf>,
 }
 
 impl Train {
     pub fn run(self) -> Result<ExitCode> {
-        let Self { begin, epochs, seed, seeds } = self;
+        let Self { begin, epochs, seed, seeds, dp, compare } = self;
         let device = begin.device()?;
         let mut config = begin.config()?;
         config.train.epochs = epochs.unwrap_or(config.train.epochs);
         config.train.seed = seed.unwrap_or(config.train.seed);
+        if dp || config.privacy.dp {
+            config = config.made_private();
+        }
         config.validate()?;
+        let other = compare.as_deref().map(Other::read).transpose()?;
         let (runs, name) = (Path::new(RUNS), begin.name()?);
         let several = seeds > 1;
         let claim = |seed: u64| {
@@ -59,10 +71,16 @@ impl Train {
             let outcome = folder.learn(&lesson, &config, *goes_on);
             folder.settle()?;
             if outcome?.interrupted {
-                eprintln!("stopped; {} is saved, go on with --resume", folder.path().display());
+                match config.privacy.dp {
+                    true => eprintln!("stopped; a private run keeps nothing, and what it saw is spent: train anew"),
+                    false => eprintln!("stopped; {} is saved, go on with --resume", folder.path().display()),
+                }
                 return Ok(ExitCode::from(STOPPED));
             }
             let (evaluation, passed) = finish(&config, &dataset, &report, folder)?;
+            if let Some(other) = &other {
+                print(&other.compare(&evaluation))?;
+            }
             measured.push((*seed, evaluation));
             all_passed &= passed;
         }
@@ -70,6 +88,42 @@ impl Train {
             sum_up(runs, &name, &Seeds::of(&measured))?;
         }
         Ok(if all_passed { ExitCode::SUCCESS } else { ExitCode::from(1) })
+    }
+}
+
+/// What another run came to on its test part.
+struct Other {
+    path: PathBuf,
+    result: Value,
+}
+
+impl Other {
+    fn read(path: &Path) -> Result<Self> {
+        let file = path.join("result.json");
+        let text = std::fs::read_to_string(&file)
+            .with_context(|| format!("can't read {}; --compare takes the folder of a finished run", file.display()))?;
+        let result = serde_json::from_str(&text).with_context(|| file.display().to_string())?;
+        Ok(Self { path: path.to_owned(), result })
+    }
+
+    /// A line for people.
+    fn compare(&self, ours: &Evaluation) -> String {
+        let Self { path, result } = self;
+        let of = |evaluation: &Value| {
+            let protocol = &evaluation["protocol"];
+            let metrics = &evaluation["metrics"];
+            let ndcg = metrics.get("exported").or_else(|| metrics.get("f32")).and_then(|it| it["ndcg@10"].as_f64());
+            (["events", "sequences", "candidates", "filter_seen"].map(|key| protocol[key].clone()), ndcg)
+        };
+        let ((ours, our_ndcg), (theirs, their_ndcg)) = (of(&json!(ours)), of(result));
+        match our_ndcg.zip(their_ndcg) {
+            Some((our, their)) if ours == theirs => format!(
+                "ndcg@10 {our:.5}, and {their:.5} of {}: {} on the same targets",
+                path.display(),
+                change(share_lost(their, our))
+            ),
+            _ => format!("not compared with {}: it was measured on other targets", path.display()),
+        }
     }
 }
 

@@ -7,7 +7,7 @@ use crate::companion::data;
 use crate::companion::run::{Lesson, RunFolder};
 use crate::companion::train::{Diverged, Outcome, TrainConfig, duration};
 use crate::companion::tune::{Next, Rung, Score, Trials, rungs, search};
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use clap::Args;
 use serde_json::json;
 use std::path::Path;
@@ -35,6 +35,10 @@ impl Tune {
         let device = begin.device()?;
         let config = begin.config()?;
         config.validate()?;
+        ensure!(
+            !config.privacy.dp,
+            "each trial of a private model would spend its whole budget; tune without [privacy] dp"
+        );
         let folder =
             RunFolder::claim(Path::new(RUNS), &format!("{}-tune", begin.name()?), begin.resume, begin.replace)?;
         let (dataset, report) = data::load(&config)?;

@@ -16,7 +16,7 @@ impl Config {
     /// # Errors
     /// Names the keys that contradict each other, and the fix.
     pub fn validate(&self) -> Result<()> {
-        let Self { log, sequence, item, fields, sides, split, evaluate, train, tune, export } = self;
+        let Self { log, sequence, item, fields, sides, split, evaluate, train, privacy, tune, export } = self;
         validate_log(log)?;
         validate_sequence(sequence)?;
         validate_item(item, sides)?;
@@ -61,8 +61,35 @@ impl Config {
              encoder"
         );
         train.validate()?;
+        privacy.validate()?;
+        if privacy.dp {
+            self.validate_private()?;
+        }
         tune.validate()?;
         export.validate(train.hidden)
+    }
+}
+
+impl Config {
+    /// What a private model cannot be told, or is not yet.
+    fn validate_private(&self) -> Result<()> {
+        let Self { sequence, item, fields, train, .. } = self;
+        ensure!(
+            fields.is_empty() && item.features.is_empty() && !item.include_new,
+            "a private model only counts, and [[field]], [item] features and include_new are for encoders; remove them, or train \
+             without --dp"
+        );
+        ensure!(
+            train.encoder == EncoderKind::Counting && matches!(sequence.calendar, Calendar::None),
+            "[privacy] dp = true needs [train] encoder = \"counting\" and [sequence] calendar = \"none\"; set them, or leave both \
+             to `foreclick train --dp`"
+        );
+        ensure!(
+            sequence.key.is_some() && sequence.idle_gap.is_none(),
+            "a private model hides whole sequences, so that each must be all that the log has of a visitor: set [sequence] key and \
+             remove idle_gap"
+        );
+        Ok(())
     }
 }
 
@@ -117,7 +144,7 @@ fn validate_sequence(sequence: &SequenceConfig) -> Result<()> {
 }
 
 fn validate_item(item: &ItemConfig, sides: &[SideConfig]) -> Result<()> {
-    let ItemConfig { column: _, min_count: _, features, include_new } = item;
+    let ItemConfig { column: _, min_count: _, min_sequences: _, features, include_new } = item;
     for (place, feature) in features.iter().enumerate() {
         let column = feature.column();
         let described = sides.iter().any(|side| side.on.is_none() && side.columns.iter().any(|name| name == column));
@@ -136,7 +163,13 @@ fn validate_item(item: &ItemConfig, sides: &[SideConfig]) -> Result<()> {
 }
 
 fn validate_split(split: &SplitConfig, has_time: bool) -> Result<()> {
-    let SplitConfig { kind, validation_from, test_from, train_from, seed: _ } = split;
+    let SplitConfig { kind, validation_from, test_from, train_from, held_out_sequences, max_training_events, seed: _ } =
+        split;
+    ensure!(
+        (0.0..1.0).contains(held_out_sequences),
+        "[split] held_out_sequences is {held_out_sequences}, expected a share, at least 0 and below 1"
+    );
+    ensure!(*max_training_events != Some(0), "[split] max_training_events is 0, expected 1 or more");
     ensure!(train_from.is_none() || has_time, "[split] train_from needs the column of times: set [sequence] time");
     match (kind, validation_from, test_from) {
         (SplitKind::LeaveOneOut, None, None) => Ok(()),
@@ -300,7 +333,8 @@ max_loss = 0.02
     #[test]
     fn the_reference_names_every_key() {
         let least = "[log]\npath = \"events.csv\"\n[item]\ncolumn = \"item\"\n";
-        for section in ["log", "sequence", "item", "[field]", "[side]", "split", "evaluate", "train", "tune", "export"]
+        for section in
+            ["log", "sequence", "item", "[field]", "[side]", "split", "evaluate", "train", "privacy", "tune", "export"]
         {
             let begin = format!("[{section}]\n");
             // An unknown key's error lists those there are.

@@ -84,21 +84,28 @@ pub fn clean(
     let mut order = Order::default();
     let (mut sorted, mut ends) = (Events::new(store), vec![0]);
     let mut counts = vec![0_usize; table.items.names.len()];
+    let mut keys_with = vec![0_usize; table.items.names.len()];
     for bucket in &log.buckets {
         let mut events = cleaner.valid(bucket);
         order.put(&mut events, log, bucket);
         cleaner.robots(&mut events);
         events.iter().for_each(|event| counts[table.items.ids[event.row as usize] as usize] += 1);
+        cleaner.items_by_key(&events, |item| keys_with[item as usize] += 1);
         sorted.extend(&events)?;
         ends.push(sorted.rows.len());
     }
 
     // How rare an item is, is known only now.
     let (sorted_rows, sorted_begun) = (sorted.rows.finish()?, sorted.begun.finish()?);
-    let min_count = if for_a_model { 0 } else { config.item.min_count };
-    let few = counts.iter().zip(table.items.names.iter());
-    let is_rare: Vec<bool> =
-        few.map(|(&count, name)| count > 0 && count < min_count && !described.contains(name)).collect();
+    let (min_count, min_sequences) =
+        if for_a_model { (0, 0) } else { (config.item.min_count, config.item.min_sequences) };
+    let few = counts.iter().zip(&keys_with).zip(table.items.names.iter());
+    let is_rare: Vec<bool> = few
+        .map(|((&count, &keys), name)| {
+            let of_few_keys = min_sequences > 1 && keys < min_sequences;
+            count > 0 && (count < min_count || of_few_keys) && !described.contains(name)
+        })
+        .collect();
     let (mut kept, mut offsets, mut keys) = (Events::new(store), Spool::new(store), TextSpool::new(store));
     offsets.push(0)?;
     for bucket in ends.windows(2) {
@@ -113,7 +120,8 @@ pub fn clean(
     }
 
     let rare = is_rare.iter().filter(|&&is_rare| is_rare).count();
-    let rare = (!for_a_model).then(|| format!("{rare} items with fewer than {min_count} events"));
+    let of_few = if min_sequences > 1 { format!(", or of fewer than {min_sequences} keys") } else { String::new() };
+    let rare = (!for_a_model).then(|| format!("{rare} items with fewer than {min_count} events{of_few}"));
     let mut notes = order.notes(table, config.split.seed);
     notes.extend(table.notes(&config.fields));
     Ok(Cleaned {
@@ -165,6 +173,21 @@ impl Cleaner<'_> {
             dropped.duplicates += duplicates(&mut events, table);
         }
         events
+    }
+
+    /// Hands over each key's items, each once, where it matters how many keys have one.
+    fn items_by_key(&self, events: &[Event], mut take: impl FnMut(u32)) {
+        if self.config.item.min_sequences < 2 {
+            return;
+        }
+        let Self { table, .. } = self;
+        let key = |event: &Event| table.sequences.ids[event.row as usize];
+        for events in events.chunk_by(|a, b| key(a) == key(b)) {
+            let mut items: Vec<u32> = events.iter().map(|event| table.items.ids[event.row as usize]).collect();
+            items.sort_unstable();
+            items.dedup();
+            items.into_iter().for_each(&mut take);
+        }
     }
 
     /// Drops keys with more events within any hour than a person makes.

@@ -68,6 +68,9 @@ pub enum Part {
     Validation,
     /// Read once, at the end.
     Test,
+    /// History, and nothing else: of a sequence that `[split] held_out_sequences` keeps out, or before the latest
+    /// `max_training_events` of one.
+    HeldOut,
 }
 
 // SAFETY: it is one byte, all of which is its value.

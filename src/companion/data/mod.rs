@@ -131,6 +131,12 @@ fn read_log(config: &Config, learned: Option<&Dataset>, store: &Store) -> Result
     let count = |part| parts.iter().filter(|&&other| other == part).count();
     (report.train_events, report.validation_events) = (count(Part::Train), count(Part::Validation));
     report.test_events = count(Part::Test);
+    let held_out = count(Part::HeldOut);
+    if held_out > 0 {
+        let detail = "events that are history and nothing else, by [split] held_out_sequences and max_training_events"
+            .to_owned();
+        report.notes.push(Rule { name: "held out".into(), rows: held_out as u64, detail });
+    }
 
     let Cleaned { rows: _, begun: _, offsets, keys, rules: _, notes: _ } = cleaned;
     let sequences = Sequences { keys, offsets, items, times, groups, fields: codes, parts };

@@ -5,15 +5,37 @@ use super::column::{Column, Store};
 use super::dataset::Part;
 use crate::companion::config::{SplitConfig, SplitKind};
 use anyhow::{Result, ensure};
+use std::ops::Range;
 
 /// Sequences with fewer events are learned from as a whole when one is left out.
 const SHORTEST_TO_LEAVE_ONE_OUT: u64 = 3;
 
-/// Each event's part, `[events]`, by when its group began.
+/// Each event's part, `[events]`, by when its group began; all of a sequence that is held out are [`Part::HeldOut`], and so are
+/// training events before the latest that may be learned from.
 ///
 /// # Errors
 /// When the disk refuses.
 pub fn parts(config: &SplitConfig, cleaned: &Cleaned, store: &Store) -> Result<Column<Part>> {
+    let parts = parts_by_place(config, cleaned, store)?;
+    if config.held_out_sequences == 0.0 && config.max_training_events.is_none() {
+        return Ok(parts);
+    }
+    let ranges = cleaned.offsets.windows(2).map(|pair| pair[0] as usize..pair[1] as usize);
+    let of_sequence = |(key, range): (&str, Range<usize>)| {
+        let parts = &parts[range];
+        let training = parts.iter().filter(|&&part| part == Part::Train).count();
+        let early = config.max_training_events.map_or(0, |most| training.saturating_sub(most));
+        let (is_held_out, mut met) = (config.holds_out(key), 0);
+        parts.iter().map(move |&part| {
+            met += usize::from(part == Part::Train);
+            let is_early = part == Part::Train && met <= early;
+            if is_held_out || is_early { Part::HeldOut } else { part }
+        })
+    };
+    Column::collect(store, cleaned.keys.iter().zip(ranges).flat_map(of_sequence))
+}
+
+fn parts_by_place(config: &SplitConfig, cleaned: &Cleaned, store: &Store) -> Result<Column<Part>> {
     match (config.kind, config.validation_from, config.test_from) {
         (SplitKind::Time, Some(validation), Some(test)) => {
             let part = |&begun: &i64| match begun {

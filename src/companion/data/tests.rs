@@ -1,7 +1,7 @@
 //! A log in small files and buckets is the log in memory.
 
 use super::column::Store;
-use super::{Dataset, read_log};
+use super::{Dataset, Part, read_log};
 use crate::companion::config::Config;
 use crate::companion::train::{Purpose, stream};
 use rand::RngExt;
@@ -75,4 +75,43 @@ fn files_and_buckets_change_nothing() {
             assert_eq!(load(Some(&whole), &store).1, load(Some(&whole), &Store::default()).1);
         }
     }
+}
+
+#[test]
+fn sequences_that_are_held_out_are_whole_and_change_no_other() {
+    let folder = tempfile::tempdir().unwrap();
+    write_log(folder.path());
+    let toml = |share| {
+        format!(
+            "[log]\npath = \"log.csv\"\n[sequence]\nkey = \"user\"\ntime = \"time\"\n[item]\ncolumn = \"item\"\n[split]\n\
+             held_out_sequences = {share}\n"
+        )
+    };
+    let load = |share| {
+        let config = Config::parse(&toml(share), folder.path())?;
+        read_log(&config, None, &Store::default()).map(|(dataset, report)| (config, dataset, report))
+    };
+    let ((_, all, _), (config, some, report)) = (load("0").unwrap(), load("0.4").unwrap());
+    assert_eq!(some.sequences.items, all.sequences.items);
+    let held_out = |sequence: usize| config.split.holds_out(some.sequences.keys.get(sequence));
+    for sequence in 0..some.sequences.len() {
+        for place in some.sequences.range(sequence) {
+            let expected = if held_out(sequence) { Part::HeldOut } else { all.sequences.parts[place] };
+            assert_eq!(some.sequences.parts[place], expected);
+        }
+    }
+    let count = (0..some.sequences.len()).filter(|&sequence| held_out(sequence)).count();
+    assert!(count > 20 && count < some.sequences.len() - 20, "{count}");
+    assert!(report.to_string().contains("held out"), "{report}");
+    assert!(format!("{:#}", load("1").unwrap_err()).contains("held_out_sequences is 1"));
+
+    let (_, few, _) = load("0\nmax_training_events = 5").unwrap();
+    for sequence in 0..all.sequences.len() {
+        let (before, after): (Vec<Part>, Vec<Part>) =
+            all.sequences.range(sequence).map(|place| (all.sequences.parts[place], few.sequences.parts[place])).unzip();
+        let training = before.iter().filter(|&&part| part == Part::Train).count();
+        let dropped = training.saturating_sub(5);
+        assert!(after[..dropped].iter().all(|&part| part == Part::HeldOut) && after[dropped..] == before[dropped..]);
+    }
+    assert!(few.sequences.parts.contains(&Part::HeldOut));
 }

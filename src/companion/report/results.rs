@@ -165,7 +165,8 @@ pub fn protocol(protocol: &Protocol) -> String {
 }
 
 fn split_text(split: &SplitConfig) -> String {
-    let SplitConfig { kind, validation_from, test_from, train_from, seed: _ } = split;
+    let SplitConfig { kind, validation_from, test_from, train_from, held_out_sequences, max_training_events, seed: _ } =
+        split;
     let mut text = match kind {
         SplitKind::LeaveOneOut => "leave one out: the last event is for the test, the one before for validation".into(),
         SplitKind::Time => String::from("by time"),
@@ -174,6 +175,12 @@ fn split_text(split: &SplitConfig) -> String {
         if let Some(moment) = moment {
             let _ = write!(text, "; {name} from {moment}");
         }
+    }
+    if *held_out_sequences > 0.0 {
+        let _ = write!(text, "; {} of the sequences are in none of them", percent(*held_out_sequences));
+    }
+    if let Some(most) = max_training_events {
+        let _ = write!(text, "; at most the latest {most} training events of a sequence");
     }
     text
 }

@@ -128,6 +128,7 @@ fn page(evaluation: &Evaluation, journal: &str) -> String {
         max_loss: 0.01,
         overlap: 0.99,
         bytes: 987_654,
+        is_private: false,
     };
     let cleaning = &cleaning();
     render(&Inputs { name: "shop <1>", config: &config, cleaning, evaluation, gate: &gate, journal }).unwrap()

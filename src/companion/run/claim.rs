@@ -59,7 +59,8 @@ impl RunFolder {
             return Ok(());
         }
         let end = || -> std::io::Result<()> {
-            if last(&self.path).exists() || Trials::path(&self.path).exists() {
+            let is_private = self.path.join("checkpoints/best.safetensors").exists();
+            if is_private || last(&self.path).exists() || Trials::path(&self.path).exists() {
                 return std::fs::remove_dir_all(&old);
             }
             if self.path.exists() {

@@ -49,6 +49,9 @@ impl RunFolder {
     /// # Errors
     /// When there is nothing to go on with or to learn from, the loss is no number, or the disk refuses.
     pub fn learn(&self, lesson: &Lesson<'_>, config: &Config, resume: bool) -> Result<Outcome> {
+        if config.privacy.dp {
+            return self.learn_privately(lesson, config, resume);
+        }
         let Lesson { dataset, cleaning, device, device_name: _, stop } = lesson;
         let fingerprint = lesson.fingerprint(config)?;
         if resume {

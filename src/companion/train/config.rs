@@ -64,6 +64,8 @@ pub struct TrainConfig {
     pub full_softmax_items: usize,
     /// The most neighbours kept for an item in the co-occurrence table; 0 switches it off. Default 32.
     pub neighbours: usize,
+    /// Neighbours that fewer sequences have beside the item are left out: what few visitors have, tells of them. Default 1.
+    pub neighbours_min_sequences: usize,
     /// What one group's passing (or one event's, without groups) leaves of an item's recency. Default 0.97.
     pub decay: f32,
     /// Recency enters as ln(1 + recency / this). Default 0.3.
@@ -130,6 +132,7 @@ impl Default for TrainConfig {
             popularity_power: 1.0,
             full_softmax_items: 4000,
             neighbours: 32,
+            neighbours_min_sequences: 1,
             decay: 0.97,
             recency_epsilon: 0.3,
             neighbour_epsilon: 0.003,
@@ -209,6 +212,7 @@ impl TrainConfig {
             ("negatives", self.negatives, 1, 1_000_000),
             ("full_softmax_items", self.full_softmax_items, 0, 1_000_000),
             ("neighbours", self.neighbours, 0, 1000),
+            ("neighbours_min_sequences", self.neighbours_min_sequences, 0, 1_000_000),
             ("threads", self.threads, 0, 1024),
         ] {
             if !(least..=most).contains(&value) {

@@ -6,7 +6,7 @@
 //! one event of each sequence is left out, the shipped table will have been counted beside that event, on the other
 //! sequences of the same time: so each fold of the sequences is trained with a table of the other folds.
 
-use super::neighbours::{self, Counted, FOLDS, Rule};
+use super::neighbours::{self, Counted, FOLDS, Kept, Rule};
 use crate::companion::config::SplitKind;
 use crate::companion::data::{Dataset, Part};
 use crate::format::{Context, Neighbours};
@@ -27,8 +27,8 @@ pub struct HeldOut {
 
 impl HeldOut {
     /// Counts the tables.
-    pub fn count(dataset: &Dataset, context: Context, rule: Rule, most: usize) -> Self {
-        let table = |counted| neighbours::count(dataset, context, rule, most, counted);
+    pub fn count(dataset: &Dataset, context: Context, rule: Rule, kept: Kept) -> Self {
+        let table = |counted| neighbours::count(dataset, context, rule, kept, counted);
         let starts = (dataset.split == SplitKind::Time).then(|| block_starts(dataset));
         let tables = match &starts {
             // Nothing is before the first block.
@@ -94,6 +94,7 @@ mod tests {
     use crate::schema::FilterSeen;
 
     const RULE: Rule = Rule { lift: 0.0, backward: 0.0, fades: false };
+    const KEPT: Kept = Kept { most: 4, min_sequences: 1 };
 
     /// Sequence s has items 2s and 2s + 1, at the times 10s and 10s + 1.
     fn pairs(split: SplitKind) -> Dataset {
@@ -120,7 +121,7 @@ mod tests {
 
     #[test]
     fn by_time_nothing_of_the_same_block_or_later_is_known() {
-        let held_out = HeldOut::count(&pairs(SplitKind::Time), Context::LastEvents, RULE, 4);
+        let held_out = HeldOut::count(&pairs(SplitKind::Time), Context::LastEvents, RULE, KEPT);
         for sequence in 0..24 {
             // Blocks of 6 of the 48 events.
             let before = sequence / 3 * 3;
@@ -132,7 +133,7 @@ mod tests {
 
     #[test]
     fn with_one_left_out_other_folds_are_known() {
-        let held_out = HeldOut::count(&pairs(SplitKind::LeaveOneOut), Context::LastEvents, RULE, 4);
+        let held_out = HeldOut::count(&pairs(SplitKind::LeaveOneOut), Context::LastEvents, RULE, KEPT);
         for sequence in 0..24 {
             let others: Vec<usize> = (0..24).filter(|other| other % FOLDS != sequence % FOLDS).collect();
             assert_eq!(known(held_out.table(sequence, 0)), others);

@@ -88,7 +88,7 @@ pub fn train(run: &Run<'_>, mut validate: impl FnMut(&Arc<Model>, Effort) -> Res
     let start = pick_start(run, &mut journal, &mut validate)?;
     let mut state = State::new(run, start)?;
     let mut meter = Meter::new(run.config.epochs as u64 * state.steps_per_epoch, state.progress.step);
-    if neighbours::most(run.dataset, run.config) < run.config.neighbours {
+    if neighbours::kept(run.dataset, run.config).most < run.config.neighbours {
         meter.say(&format!("fewer than {FOLDS} sequences: the model trains and ships without neighbours"));
     }
     while state.progress.epoch < run.config.epochs as u64 && state.progress.waited < run.config.patience as u64 {
@@ -150,9 +150,9 @@ impl State {
             bail!("no training event: all fall into validation and test; move [split] or use a longer log");
         }
         let context = architecture.counting.context;
-        let most = neighbours::most(dataset, config);
-        let held_out = HeldOut::count(dataset, context, start.rule, most);
-        let shipped = neighbours::count(dataset, context, start.rule, most, Counted::All);
+        let kept = neighbours::kept(dataset, config);
+        let held_out = HeldOut::count(dataset, context, start.rule, kept);
+        let shipped = neighbours::count(dataset, context, start.rule, kept, Counted::All);
         let mut weights = initial(&architecture, &dataset.schema, &counts, shipped, config.seed);
         let mut features = Features::begin(&mut weights, &dataset.item_features, &counts);
         start.apply(&mut weights);

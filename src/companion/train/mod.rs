@@ -26,6 +26,7 @@ mod neighbours;
 mod optimizer;
 mod parameters;
 mod pick;
+mod private;
 mod random;
 mod row_gradients;
 #[cfg(test)]
@@ -42,4 +43,5 @@ pub use journal::Journal;
 pub use loops::{Diverged, Outcome, Run, train};
 pub use meter::duration;
 pub use pick::Effort;
+pub use private::{PrivateRun, train_privately};
 pub use random::{Purpose, stream};

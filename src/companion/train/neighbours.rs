@@ -48,10 +48,20 @@ pub enum Counted {
     Before(i64),
 }
 
-/// How many neighbours of an item are kept: none where there are too few sequences to count each one's table on the
-/// others. A model must not learn without the table that it ships with.
-pub fn most(dataset: &Dataset, config: &TrainConfig) -> usize {
-    if dataset.sequences.len() < FOLDS { 0 } else { config.neighbours }
+/// Which neighbours of an item are kept.
+#[derive(Debug, Clone, Copy)]
+pub struct Kept {
+    /// So many of the best.
+    pub most: usize,
+    /// Of those that so many sequences have beside the item.
+    pub min_sequences: usize,
+}
+
+/// Which neighbours are kept: none where there are too few sequences to count each one's table on the others. A model must not
+/// learn without the table that it ships with.
+pub fn kept(dataset: &Dataset, config: &TrainConfig) -> Kept {
+    let most = if dataset.sequences.len() < FOLDS { 0 } else { config.neighbours };
+    Kept { most, min_sequences: config.neighbours_min_sequences }
 }
 
 /// Counts neighbours over training events.
@@ -60,12 +70,12 @@ pub fn most(dataset: &Dataset, config: &TrainConfig) -> usize {
 /// neighbour follows less than ten events later (one over the distance, `backward` of it when it comes before), for each
 /// occurrence of the item. Both are divided by the neighbour's relative frequency to the power of `lift`; where the rule
 /// fades, occurrences of the item are weighed by their age.
-pub fn count(dataset: &Dataset, context: Context, rule: Rule, most: usize, counted: Counted) -> Neighbours {
-    count_by(HELD, dataset, context, rule, most, counted)
+pub fn count(dataset: &Dataset, context: Context, rule: Rule, kept: Kept, counted: Counted) -> Neighbours {
+    count_by(HELD, dataset, context, rule, kept, counted)
 }
 
 /// Holds at most so many occurrences at once, unless one item has more.
-fn count_by(held: usize, dataset: &Dataset, context: Context, rule: Rule, most: usize, counted: Counted) -> Neighbours {
+fn count_by(held: usize, dataset: &Dataset, context: Context, rule: Rule, kept: Kept, counted: Counted) -> Neighbours {
     let spans = Spans { dataset, context, counted };
     let counts = spans.item_counts();
     let lift = lift(&counts, rule.lift);
@@ -80,10 +90,12 @@ fn count_by(held: usize, dataset: &Dataset, context: Context, rule: Rule, most: 
                 backward: rule.backward,
                 fading: fading.as_ref(),
                 lift: &lift,
+                kept,
                 sums: vec![0.0; counts.len()],
+                met_by: vec![Met::default(); if kept.min_sequences > 1 { counts.len() } else { 0 }],
                 touched: Vec::new(),
             },
-            |tally, item| tally.row(occurrences.of_item(item), item as u32, most),
+            |tally, item| tally.row(occurrences.of_item(item), item as u32),
         ));
     }
     pack(&rows)
@@ -228,12 +240,23 @@ struct Tally<'a> {
     fading: Option<&'a Fading>,
     /// See [`lift`].
     lift: &'a [f32],
+    kept: Kept,
     sums: Vec<f32>,
+    /// Empty where it does not matter: `[items]`.
+    met_by: Vec<Met>,
     touched: Vec<u32>,
 }
 
+/// How many sequences have an item beside the one that is counted, and the last of them (plus 1).
+#[derive(Clone, Copy, Default)]
+struct Met {
+    sequences: u32,
+    last: u32,
+}
+
 impl Tally<'_> {
-    fn row(&mut self, occurrences: &[Occurrence], item: u32, most: usize) -> Vec<(u32, f32)> {
+    fn row(&mut self, occurrences: &[Occurrence], item: u32) -> Vec<(u32, f32)> {
+        let Kept { most, min_sequences } = self.kept;
         let Self { dataset, context, backward, fading, lift, .. } = *self;
         let items = &dataset.sequences.items[..];
         let mut total = 0.0;
@@ -241,15 +264,17 @@ impl Tally<'_> {
             let (span, place) = (start as usize..end as usize, place as usize);
             let weight = fading.map_or(1.0, |fading| fading.weight(dataset.sequences.times[place]));
             total += weight;
+            let sequence =
+                if min_sequences > 1 { dataset.sequences.offsets.partition_point(|&at| at <= place as u64) } else { 0 };
             match context {
-                Context::OpenGroup => span.for_each(|other| self.add(items[other], weight)),
+                Context::OpenGroup => span.for_each(|other| self.add(items[other], weight, sequence)),
                 Context::LastEvents => {
                     for distance in 1..REACH {
                         if place + distance < span.end {
-                            self.add(items[place + distance], weight / distance as f32);
+                            self.add(items[place + distance], weight / distance as f32, sequence);
                         }
                         if backward > 0.0 && place >= span.start + distance {
-                            self.add(items[place - distance], weight * backward / distance as f32);
+                            self.add(items[place - distance], weight * backward / distance as f32, sequence);
                         }
                     }
                 }
@@ -258,7 +283,8 @@ impl Tally<'_> {
         let mut row: Vec<(u32, f32)> = Vec::with_capacity(self.touched.len());
         for other in self.touched.drain(..) {
             let sum = std::mem::take(&mut self.sums[other as usize]);
-            if other != item {
+            let met_by = self.met_by.get_mut(other as usize).map(std::mem::take);
+            if other != item && met_by.is_none_or(|met| met.sequences as usize >= min_sequences) {
                 row.push((other, sum / total * lift[other as usize]));
             }
         }
@@ -273,7 +299,10 @@ impl Tally<'_> {
         row
     }
 
-    fn add(&mut self, item: u32, weight: f32) {
+    fn add(&mut self, item: u32, weight: f32, sequence: usize) {
+        if let Some(met) = self.met_by.get_mut(item as usize).filter(|met| met.last != sequence as u32) {
+            *met = Met { sequences: met.sequences + 1, last: sequence as u32 };
+        }
         let sum = &mut self.sums[item as usize];
         if *sum == 0.0 {
             self.touched.push(item);
@@ -282,7 +311,7 @@ impl Tally<'_> {
     }
 }
 
-fn pack(rows: &[Vec<(u32, f32)>]) -> Neighbours {
+pub(super) fn pack(rows: &[Vec<(u32, f32)>]) -> Neighbours {
     let mut packed = Neighbours { offsets: vec![0], ..Neighbours::default() };
     for row in rows {
         let scale = row.first().map_or(0.0, |best| best.1);
@@ -310,7 +339,8 @@ mod tests {
         let log = dataset(24, FilterSeen::None, true, &sequences.iter().map(Vec::as_slice).collect::<Vec<_>>());
         for context in [Context::OpenGroup, Context::LastEvents] {
             for rule in rules(context) {
-                let table = |held| count_by(held, &log, context, rule, 4, Counted::WithoutFold(2));
+                let kept = Kept { most: 4, min_sequences: 1 };
+                let table = |held| count_by(held, &log, context, rule, kept, Counted::WithoutFold(2));
                 let whole = table(HELD);
                 assert!(whole.items.len() > 40);
                 for held in [1, 50] {
@@ -319,5 +349,22 @@ mod tests {
             }
         }
         assert_eq!(stretches(&[3, 0, 4, 9, 1, 1], 7), [0..3, 3..4, 4..6]);
+    }
+
+    #[test]
+    fn neighbours_of_few_sequences_can_be_left_out() {
+        // Items 0 and 1 are met in two sequences, 0 and 2 twice in one.
+        let (first, second) = ([(0, 0), (1, 0), (2, 0), (0, 1), (2, 1)], [(1, 0), (0, 0)]);
+        let events = |events: &[(u32, u32)]| events.iter().map(|&(item, group)| Event::train(item, group)).collect();
+        let sequences: Vec<Vec<Event>> = vec![events(&first), events(&second)];
+        let log = dataset(3, FilterSeen::None, true, &sequences.iter().map(Vec::as_slice).collect::<Vec<_>>());
+        let rule = Rule { lift: 0.0, backward: 1.0, fades: false };
+        let others = |min_sequences, item| -> Vec<u32> {
+            let kept = Kept { most: 4, min_sequences };
+            let table = count(&log, Context::OpenGroup, rule, kept, Counted::All);
+            table.row(item).map(|(other, _)| other).collect()
+        };
+        assert_eq!((others(1, 0), others(2, 0), others(3, 0)), (vec![1, 2], vec![1], vec![]));
+        assert_eq!((others(2, 1), others(2, 2)), (vec![0], vec![]));
     }
 }

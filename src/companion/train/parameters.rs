@@ -22,7 +22,7 @@ pub const FIRST_POPULARITY_GATE: f32 = 0.7;
 /// What is added for an item met before, at first.
 const FIRST_REPEAT: f32 = 1.0;
 /// How much of its popularity an item met before loses at first: whoever buys it anyway needs no crowd to say so.
-const FIRST_OWN_POPULARITY: f32 = -0.5;
+pub const FIRST_OWN_POPULARITY: f32 = -0.5;
 /// The query's length at first, where no other ranks better (`pick.rs`): small, so that untrained rows add little noise to
 /// what counting knows already.
 pub const FIRST_SCALE: f32 = 1.0;

@@ -83,7 +83,7 @@ pub fn pick_start(
     let context = architecture.counting.context;
     let counts = dataset.training_counts();
     let mut try_starts = |rule: Rule, starts: &[Start], best: Option<Tried>| {
-        let table = neighbours::count(dataset, context, rule, neighbours::most(dataset, config), Counted::All);
+        let table = neighbours::count(dataset, context, rule, neighbours::kept(dataset, config), Counted::All);
         let mut first = initial(&architecture, &dataset.schema, &counts, table, config.seed);
         // What training will begin with: an item's features speak for a rare one.
         let features = Features::begin(&mut first, &dataset.item_features, &counts);

@@ -10,7 +10,7 @@ use super::encoder::Encoder;
 use super::examples::Window;
 use super::held_out::HeldOut;
 use super::negatives::Popularity;
-use super::neighbours::{self, Counted, Rule};
+use super::neighbours::{self, Counted, Kept, Rule};
 use super::parameters::{dense_mut, initial, normalise};
 use super::worker::{Plan, Worker};
 use crate::companion::config::SplitKind;
@@ -106,7 +106,13 @@ fn config(full_softmax_items: usize) -> TrainConfig {
 fn weights(dataset: &Dataset, config: &TrainConfig) -> Weights {
     let architecture = config.architecture(&dataset.schema);
     let rule = Rule { lift: 0.5, backward: 0.5, fades: true };
-    let table = neighbours::count(dataset, architecture.counting.context, rule, 8, Counted::All);
+    let table = neighbours::count(
+        dataset,
+        architecture.counting.context,
+        rule,
+        Kept { most: 8, min_sequences: 1 },
+        Counted::All,
+    );
     let counts: Vec<u32> = (0..ITEMS as u32).collect();
     let mut weights = initial(&architecture, &dataset.schema, &counts, table, 3);
     let mut rng = super::random::stream(5, super::random::Purpose::Weights, 1, 1);

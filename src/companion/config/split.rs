@@ -1,0 +1,84 @@
+//! The `[split]` section.
+
+use super::Moment;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+/// `[split]`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct SplitConfig {
+    /// "leave_one_out": a sequence's last event is for the test, the one before for validation (from 3 events on).
+    /// "time": by date; a group is never cut. Default "leave_one_out".
+    pub kind: SplitKind,
+    /// "time" only: from here on events are for validation.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub validation_from: Option<Moment>,
+    /// "time" only: from here on events are for the test.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub test_from: Option<Moment>,
+    /// Events before this are dropped. Default: none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub train_from: Option<Moment>,
+    /// The share of sequences, drawn by their keys and the seed, that is kept out of all: never learned from, counted,
+    /// validated or tested on. Who asks what a model knows of its own sequences (`foreclick audit`) compares them with these.
+    /// Default 0.
+    pub held_out_sequences: f64,
+    /// The most events of a sequence that are learned from and counted, its latest ones; those before are history. Default:
+    /// all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_training_events: Option<usize>,
+    /// Shuffles events of one time. Default 1.
+    pub seed: u64,
+}
+
+impl Default for SplitConfig {
+    fn default() -> Self {
+        Self {
+            kind: SplitKind::LeaveOneOut,
+            validation_from: None,
+            test_from: None,
+            train_from: None,
+            held_out_sequences: 0.0,
+            max_training_events: None,
+            seed: 1,
+        }
+    }
+}
+
+impl SplitConfig {
+    /// Whether the sequences of this key are kept out of all: the same ones in every run of these settings, and those of a
+    /// smaller share among those of a larger one.
+    pub fn holds_out(&self, key: &str) -> bool {
+        let hash = Sha256::new().chain_update(self.seed.to_le_bytes()).chain_update(key).finalize();
+        let number = hash.iter().take(8).fold(0, |number, &byte| number << 8 | u64::from(byte));
+        (number as f64) < self.held_out_sequences * 2f64.powi(64)
+    }
+}
+
+/// How events are split.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SplitKind {
+    /// By place in the sequence.
+    LeaveOneOut,
+    /// By date.
+    Time,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_share_of_the_keys_is_held_out_and_a_larger_share_has_them_too() {
+        let of = |held_out_sequences, seed| SplitConfig { held_out_sequences, seed, ..SplitConfig::default() };
+        let held_out = |config: SplitConfig| -> Vec<u32> {
+            (0..2000).filter(|key| config.holds_out(&format!("visitor {key}"))).collect()
+        };
+        let (none, some, more) = (held_out(of(0.0, 1)), held_out(of(0.2, 1)), held_out(of(0.5, 1)));
+        assert!(none.is_empty() && (340..460).contains(&some.len()), "{}", some.len());
+        assert!(some.iter().all(|key| more.contains(key)));
+        assert_ne!(held_out(of(0.2, 2)), some);
+    }
+}
