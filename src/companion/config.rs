@@ -4,11 +4,13 @@ mod check;
 mod features;
 mod idle_gap;
 mod moment;
+mod task;
 mod tune;
 
 pub use features::{FeatureColumn, FeatureConfig, FeatureKind};
 pub use idle_gap::IdleGap;
 pub use moment::{Moment, TimeUnit};
+pub use task::{LabelsAt, TaskConfig, TaskKind};
 pub use tune::{Span, TuneConfig, Values, with_values};
 
 use crate::companion::train::TrainConfig;
@@ -27,10 +29,14 @@ pub struct Config {
     #[serde(default)]
     pub sequence: SequenceConfig,
     /// What an event is about.
+    #[serde(default)]
     pub item: ItemConfig,
     /// Further fields of an event, in the model's order. Default: none.
     #[serde(default, rename = "field")]
     pub fields: Vec<FieldConfig>,
+    /// What else is answered, beside the next item. Default: nothing.
+    #[serde(default, rename = "task")]
+    pub tasks: Vec<TaskConfig>,
     /// Tables that describe items or other keys. Default: none.
     #[serde(default, rename = "side")]
     pub sides: Vec<SideConfig>,
@@ -131,6 +137,8 @@ pub struct SequenceConfig {
     /// The column that tells sequences apart (a user, a session). Default: the whole log is one sequence.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub key: Option<String>,
+    /// Whether each row is a sequence of its own, named by its number from 1. Default false.
+    pub each_row: bool,
     /// The column of times. Default: none, the log's order counts.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub time: Option<String>,
@@ -145,7 +153,7 @@ pub struct SequenceConfig {
     /// A pause that starts a new sequence, such as "90s", "30m", "12h", "7d". Default: none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub idle_gap: Option<IdleGap>,
-    /// Sequences with fewer events are dropped. Default 2.
+    /// Sequences with fewer events are dropped; not with `each_row`. Default 2.
     pub min_length: usize,
     /// Keys with more events than this within any hour are robots and dropped. Default: none.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -156,6 +164,7 @@ impl Default for SequenceConfig {
     fn default() -> Self {
         Self {
             key: None,
+            each_row: false,
             time: None,
             time_unit: TimeUnit::Auto,
             calendar: Calendar::Auto,
@@ -185,21 +194,30 @@ pub enum Calendar {
 
 /// `[item]`
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(default, deny_unknown_fields)]
 pub struct ItemConfig {
-    /// The column of items.
-    pub column: String,
+    /// The column of items. Left out, an event has none, and only tasks are answered.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub column: Option<String>,
+    /// Whether the next item is predicted. Without, there must be tasks, and neither neighbours nor anything else that only
+    /// ranks items is learned. Default true.
+    pub predict: bool,
     /// Items with fewer events in the cleaned log are dropped. Default 5.
-    #[serde(default = "five")]
     pub min_count: usize,
     /// Columns of side tables from which an item's row is learned, beside a part of its own: categories, texts or numbers,
     /// by name, or `{ column, kind }` where what the values seem to be is wrong. Default: none.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub features: Vec<FeatureConfig>,
     /// Whether every item that a side table describes by a feature is known to the model, however rare, also one that the
     /// log does not have: it is ranked by its features. Default false.
-    #[serde(default, skip_serializing_if = "is_false")]
+    #[serde(skip_serializing_if = "is_false")]
     pub include_new: bool,
+}
+
+impl Default for ItemConfig {
+    fn default() -> Self {
+        Self { column: None, predict: true, min_count: 5, features: Vec::new(), include_new: false }
+    }
 }
 
 /// `[[field]]`
@@ -250,8 +268,10 @@ pub struct SideConfig {
 #[serde(default, deny_unknown_fields)]
 pub struct SplitConfig {
     /// "leave_one_out": a sequence's last event is for the test, the one before for validation (from 3 events on).
-    /// "time": by date; a group is never cut. Default "leave_one_out".
-    pub kind: SplitKind,
+    /// "time": by date; a group is never cut. "sequence": whole sequences, drawn by their key and the seed. Default
+    /// "leave_one_out"; "sequence" where the next item is not predicted. See [`SplitConfig::kind`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kind: Option<SplitKind>,
     /// "time" only: from here on events are for validation.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub validation_from: Option<Moment>,
@@ -261,13 +281,39 @@ pub struct SplitConfig {
     /// Events before this are dropped. Default: none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub train_from: Option<Moment>,
-    /// Shuffles events of one time. Default 1.
+    /// "sequence" only: the share of the sequences that validation is given. Default 0.1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub validation_share: Option<f64>,
+    /// "sequence" only: the share that the test is given. Default 0.2.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub test_share: Option<f64>,
+    /// Shuffles events of one time, draws sequences. Default 1.
     pub seed: u64,
+}
+
+impl SplitConfig {
+    /// How events are split.
+    pub fn kind(&self) -> SplitKind {
+        self.kind.unwrap_or(SplitKind::LeaveOneOut)
+    }
+
+    /// "sequence": the shares of validation and test.
+    pub fn shares(&self) -> [f64; 2] {
+        [self.validation_share.unwrap_or(0.1), self.test_share.unwrap_or(0.2)]
+    }
 }
 
 impl Default for SplitConfig {
     fn default() -> Self {
-        Self { kind: SplitKind::LeaveOneOut, validation_from: None, test_from: None, train_from: None, seed: 1 }
+        Self {
+            kind: None,
+            validation_from: None,
+            test_from: None,
+            train_from: None,
+            validation_share: None,
+            test_share: None,
+            seed: 1,
+        }
     }
 }
 
@@ -279,6 +325,8 @@ pub enum SplitKind {
     LeaveOneOut,
     /// By date.
     Time,
+    /// By sequence.
+    Sequence,
 }
 
 /// `[evaluate]`
@@ -320,10 +368,6 @@ impl Default for ExportConfig {
     }
 }
 
-fn five() -> usize {
-    5
-}
-
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over references")]
 fn is_false(value: &bool) -> bool {
     !value
@@ -352,8 +396,16 @@ impl Config {
             LogPath::Several(paths) => paths.iter_mut().for_each(|path| *path = folder.join(&*path)),
         }
         config.sides.iter_mut().for_each(|side| side.path = folder.join(&side.path));
+        if !config.predicts_items() {
+            config.split.kind.get_or_insert(SplitKind::Sequence);
+        }
         config.validate()?;
         Ok(config)
+    }
+
+    /// Whether the next item is predicted.
+    pub fn predicts_items(&self) -> bool {
+        self.item.predict && self.item.column.is_some()
     }
 
     /// The same configuration, reading another log where one is given.

@@ -16,10 +16,15 @@ impl Config {
     /// # Errors
     /// Names the keys that contradict each other, and the fix.
     pub fn validate(&self) -> Result<()> {
-        let Self { log, sequence, item, fields, sides, split, evaluate, train, tune, export } = self;
+        let Self { log, sequence, item, fields, tasks, sides, split, evaluate, train, tune, export } = self;
         validate_log(log)?;
         validate_sequence(sequence)?;
         validate_item(item, sides)?;
+        ensure!(
+            !tasks.is_empty() || self.predicts_items(),
+            "there is nothing to answer: name the column of items in [item] column (and leave predict as it is), or a [[task]]"
+        );
+        tasks.iter().try_for_each(|task| task.validate(self))?;
         for field in fields {
             ensure!(
                 field.kind == FieldChoice::Category || field.min_count.is_none(),
@@ -101,8 +106,21 @@ fn validate_log(log: &LogConfig) -> Result<()> {
 }
 
 fn validate_sequence(sequence: &SequenceConfig) -> Result<()> {
-    let SequenceConfig { key: _, time, time_unit: _, calendar, group: _, idle_gap, min_length, robot_events_per_hour } =
-        sequence;
+    let SequenceConfig {
+        key,
+        each_row,
+        time,
+        time_unit: _,
+        calendar,
+        group,
+        idle_gap,
+        min_length,
+        robot_events_per_hour,
+    } = sequence;
+    ensure!(
+        !each_row || (key.is_none() && group.is_none() && idle_gap.is_none()),
+        "[sequence] each_row makes a sequence of each row, which has neither key, group nor idle_gap; remove them"
+    );
     ensure!(
         time.is_some() || matches!(calendar, Calendar::Auto | Calendar::None),
         "[sequence] calendar needs the column of times: set [sequence] time"
@@ -117,7 +135,7 @@ fn validate_sequence(sequence: &SequenceConfig) -> Result<()> {
 }
 
 fn validate_item(item: &ItemConfig, sides: &[SideConfig]) -> Result<()> {
-    let ItemConfig { column: _, min_count: _, features, include_new } = item;
+    let ItemConfig { column: _, predict: _, min_count: _, features, include_new } = item;
     for (place, feature) in features.iter().enumerate() {
         let column = feature.column();
         let described = sides.iter().any(|side| side.on.is_none() && side.columns.iter().any(|name| name == column));
@@ -136,11 +154,21 @@ fn validate_item(item: &ItemConfig, sides: &[SideConfig]) -> Result<()> {
 }
 
 fn validate_split(split: &SplitConfig, has_time: bool) -> Result<()> {
-    let SplitConfig { kind, validation_from, test_from, train_from, seed: _ } = split;
+    let SplitConfig { kind: _, validation_from, test_from, train_from, validation_share, test_share, seed: _ } = split;
+    let kind = split.kind();
+    ensure!(
+        kind == SplitKind::Sequence || (validation_share.is_none() && test_share.is_none()),
+        "[split] validation_share and test_share are for kind = \"sequence\"; remove them or change the kind"
+    );
+    let [validation, test] = split.shares();
+    ensure!(
+        validation > 0.0 && test > 0.0 && validation + test < 1.0,
+        "[split] validation_share is {validation} and test_share {test}, expected above 0 and below 1 together"
+    );
     ensure!(train_from.is_none() || has_time, "[split] train_from needs the column of times: set [sequence] time");
     match (kind, validation_from, test_from) {
-        (SplitKind::LeaveOneOut, None, None) => Ok(()),
-        (SplitKind::LeaveOneOut, ..) => {
+        (SplitKind::LeaveOneOut | SplitKind::Sequence, None, None) => Ok(()),
+        (SplitKind::LeaveOneOut | SplitKind::Sequence, ..) => {
             bail!("[split] validation_from and test_from are for kind = \"time\"; remove them or change the kind")
         }
         (SplitKind::Time, Some(validation), Some(test)) => {

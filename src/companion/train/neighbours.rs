@@ -51,7 +51,7 @@ pub enum Counted {
 /// How many neighbours of an item are kept: none where there are too few sequences to count each one's table on the
 /// others. A model must not learn without the table that it ships with.
 pub fn most(dataset: &Dataset, config: &TrainConfig) -> usize {
-    if dataset.sequences.len() < FOLDS { 0 } else { config.neighbours }
+    if dataset.sequences.len() < FOLDS || !dataset.schema.predicts_items() { 0 } else { config.neighbours }
 }
 
 /// Counts neighbours over training events.
