@@ -131,7 +131,8 @@ impl RunFolder {
         let targets = sample(&targets, config.evaluate.max_validation_events, config.split.seed);
         let labels = labelled(dataset, Part::Validation, &config.evaluate, config.split.seed);
         let predicts_items = dataset.schema.predicts_items();
-        let rank = |model| predicts_items.then(|| evaluate(dataset, &targets, Detail::Full, || EngineScorer::new(model)));
+        let rank =
+            |model| predicts_items.then(|| evaluate(dataset, &targets, Detail::Full, || EngineScorer::new(model)));
         let (before, after) = (rank(&trained).transpose()?, rank(&shipped).transpose()?);
         let judge = |model, ranked: &Option<Outcome>| {
             score(dataset, &labels, model, ranked.as_ref().map(|ranked| ranked.metrics().ndcg_at_10()))

@@ -86,7 +86,9 @@ impl Model {
         metadata.schema.validate()?;
         metadata.architecture.validate()?;
         if metadata.architecture.hidden == 0 && !metadata.schema.heads.is_empty() {
-            return Err(Error::Schema("tasks are answered from a state, and this encoder has none; take another".into()));
+            return Err(Error::Schema(
+                "tasks are answered from a state, and this encoder has none; take another".into(),
+            ));
         }
         let bits = metadata.bits;
         if ![4, 8, 16, 32].contains(&bits) {

@@ -4,8 +4,8 @@ use super::blocks::Block;
 use super::container::{Container, Dtype};
 use super::model::{Metadata, short_ids};
 use super::weights::{
-    FieldWeights, GAP_BUCKETS, HOURS, HeadWeights, ItemTable, Matrix, Neighbours, OPEN_BUCKETS, REPEAT_BUCKETS, REPEAT_COUNTS,
-    REPEAT_LASTS, TERMS, WEEKDAYS, Weights,
+    FieldWeights, GAP_BUCKETS, HOURS, HeadWeights, ItemTable, Matrix, Neighbours, OPEN_BUCKETS, REPEAT_BUCKETS,
+    REPEAT_COUNTS, REPEAT_LASTS, TERMS, WEEKDAYS, Weights,
 };
 use crate::error::{Error, Result};
 use crate::quant::{BLOCK, Int4Rows, Int8Rows, f32_from_half};
@@ -79,7 +79,12 @@ impl Reader<'_> {
             gate_open: self.f32("gate_open", OPEN_BUCKETS, TERMS)?,
             log_scale: self.vector("log_scale", 1)?[0],
             repeat: self.f32("repeat", REPEAT_LASTS, REPEAT_COUNTS)?,
-            heads: schema.heads.iter().enumerate().map(|(place, head)| self.head(place, head, hidden)).collect::<Result<_>>()?,
+            heads: schema
+                .heads
+                .iter()
+                .enumerate()
+                .map(|(place, head)| self.head(place, head, hidden))
+                .collect::<Result<_>>()?,
             neighbours: self.neighbours(items)?,
         })
     }

@@ -253,6 +253,21 @@ max_loss = 0.02
             ("path = \"events.csv\"", "path = 7", "a path or an array of paths"),
             ("[item]", "[item]\ncolor = 1", "unknown field `color`"),
             ("hidden = 32", "layers = 2", "unknown field `layers`"),
+            ("[[side]]", "[[task]]\nname = \"buy\"\nkind = \"binary\"\n[[side]]", "name the log's column of labels"),
+            ("[[side]]", "[[task]]\nname = \"up\"\nkind = \"direction\"\nof = \"brand\"\n[[side]]", "of is \"brand\""),
+            (
+                "[[side]]",
+                "[[task]]\nname = \"spend\"\nkind = \"number\"\ncolumn = \"price\"\n[[side]]",
+                "the answer would be known",
+            ),
+            (
+                "[[side]]",
+                "[[task]]\nname = \"mood\"\nkind = \"classes\"\ncolumn = \"mood\"\ncost_false_negative = 2\n[[side]]",
+                "costs are for yes and no",
+            ),
+            ("column = \"sku\"", "column = \"sku\"\npredict = false", "there is nothing to answer"),
+            ("key = \"user\"", "key = \"user\"\neach_row = true", "remove them"),
+            ("kind = \"time\"", "kind = \"time\"\ntest_share = 0.3", "are for kind = \"sequence\""),
             ("\"30m\"", "\"half an hour\"", "such as \"30m\""),
             ("time = \"when\"", "", "idle_gap needs"),
             ("group = \"basket\"", "", "needs [sequence] group"),
@@ -328,7 +343,8 @@ max_loss = 0.02
     #[test]
     fn the_reference_names_every_key() {
         let least = "[log]\npath = \"events.csv\"\n[item]\ncolumn = \"item\"\n";
-        for section in ["log", "sequence", "item", "[field]", "[side]", "split", "evaluate", "train", "tune", "export"]
+        for section in
+            ["log", "sequence", "item", "[field]", "[task]", "[side]", "split", "evaluate", "train", "tune", "export"]
         {
             let begin = format!("[{section}]\n");
             // An unknown key's error lists those there are.

@@ -100,8 +100,8 @@ impl TaskConfig {
             );
         }
         if let Some(column) = column {
-            let is_input = config.fields.iter().any(|field| &field.name == column)
-                || config.item.column.as_ref() == Some(column);
+            let is_input =
+                config.fields.iter().any(|field| &field.name == column) || config.item.column.as_ref() == Some(column);
             ensure!(
                 !is_input,
                 "[[task]] {name:?}: {column:?} is part of the event, and the answer would be known; remove the [[field]]"

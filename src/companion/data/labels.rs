@@ -52,7 +52,9 @@ impl Labelled<'_> {
 
     fn head(&self, task: &TaskConfig) -> Result<Head> {
         let cells = self.cells(task)?;
-        let of = |part| self.raw(task, &cells).zip(self.parts).filter(move |(label, other)| **other == part && !label.is_nan());
+        let of = |part| {
+            self.raw(task, &cells).zip(self.parts).filter(move |(label, other)| **other == part && !label.is_nan())
+        };
         let training = || of(Part::Train).map(|(label, _)| label);
         let way = "with at = \"last\" use [split] kind = \"sequence\" or \"time\"";
         ensure!(training().next().is_some(), "no training event has a label; {way}");
@@ -96,7 +98,8 @@ impl Labelled<'_> {
     /// When a column is not of its task's kind, or the disk refuses.
     pub fn labels(&self, heads: &[Head], store: &Store) -> Result<Column<f32>> {
         let tasks = &self.config.tasks;
-        let cells = tasks.iter().map(|task| self.cells(task).with_context(|| context(task))).collect::<Result<Vec<_>>>()?;
+        let cells =
+            tasks.iter().map(|task| self.cells(task).with_context(|| context(task))).collect::<Result<Vec<_>>>()?;
         let places: Vec<Vec<f32>> = cells.iter().zip(heads).map(|(cells, head)| places(cells, head)).collect();
         let mut columns: Vec<_> = tasks.iter().zip(&cells).map(|(task, cells)| self.raw(task, cells)).collect();
         let mut labels = Spool::new(store);
@@ -151,7 +154,9 @@ impl Labelled<'_> {
                     Cells::Names(_, ids) => ids[row] as f32,
                     Cells::Numbers(values) => values[row],
                     // A label from another part would tell of it.
-                    Cells::Direction(_, steps) if place + steps >= end || self.parts[place + steps] != self.parts[place] => {
+                    Cells::Direction(_, steps)
+                        if place + steps >= end || self.parts[place + steps] != self.parts[place] =>
+                    {
                         f32::NAN
                     }
                     Cells::Direction(values, steps) => {
@@ -185,6 +190,8 @@ fn flag(name: &str) -> Result<f32> {
         (_, Some(number)) => Ok(number),
         ("true" | "yes" | "y", _) => Ok(1.0),
         ("false" | "no" | "n", _) => Ok(0.0),
-        _ => bail!("{name:?} is neither yes nor no, expected true or false, yes or no, 1 or 0; use kind = \"classes\" for names"),
+        _ => bail!(
+            "{name:?} is neither yes nor no, expected true or false, yes or no, 1 or 0; use kind = \"classes\" for names"
+        ),
     }
 }

@@ -130,8 +130,11 @@ pub fn loss(head: &Head, labels: &[f32], predictions: &[f32]) -> f64 {
 pub fn base_rate(dataset: &Dataset, place: usize) -> Vec<f32> {
     let (sequences, heads) = (&dataset.sequences, &dataset.schema.heads);
     let labels = sequences.labels.chunks_exact(heads.len()).map(|labels| labels[place]);
-    let training: Vec<f32> =
-        labels.zip(sequences.parts.iter()).filter(|(l, part)| **part == Part::Train && !l.is_nan()).map(|(l, _)| l).collect();
+    let training: Vec<f32> = labels
+        .zip(sequences.parts.iter())
+        .filter(|(l, part)| **part == Part::Train && !l.is_nan())
+        .map(|(l, _)| l)
+        .collect();
     let count = training.len().max(1) as f32;
     let share = |class: usize| training.iter().filter(|&&label| label as usize == class).count() as f32 / count;
     match &heads[place].kind {

@@ -140,7 +140,8 @@ fn figures(head: &Head, task: &TaskConfig, labels: &[f32], predictions: &[f32]) 
     let mean_loss = loss(head, labels, predictions);
     match &head.kind {
         HeadKind::Binary { threshold } => {
-            let scored: Vec<(f32, bool)> = predictions.iter().zip(labels).map(|(&p, &label)| (p, label == 1.0)).collect();
+            let scored: Vec<(f32, bool)> =
+                predictions.iter().zip(labels).map(|(&p, &label)| (p, label == 1.0)).collect();
             let pairs: Vec<(usize, usize)> =
                 scored.iter().map(|&(p, truth)| (usize::from(p >= *threshold), usize::from(truth))).collect();
             let share = |pair| pairs.iter().filter(|&&other| other == pair).count() as f64 / count;
@@ -178,7 +179,8 @@ impl fmt::Display for TaskResults {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for TaskResult { task, labels, rows } in &self.tasks {
             writeln!(f, "task {task}, {labels} labels ({})", self.protocol)?;
-            let names: Vec<&str> = rows.iter().flat_map(|(_, figures)| figures.keys().copied()).take(rows[0].1.len()).collect();
+            let names: Vec<&str> =
+                rows.iter().flat_map(|(_, figures)| figures.keys().copied()).take(rows[0].1.len()).collect();
             write!(f, "{:<16}", "")?;
             names.iter().try_for_each(|name| write!(f, " {name:>17}"))?;
             writeln!(f)?;

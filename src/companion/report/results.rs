@@ -165,13 +165,16 @@ pub fn protocol(protocol: &Protocol) -> String {
 }
 
 fn split_text(split: &SplitConfig) -> String {
-    let SplitConfig { kind: _, validation_from, test_from, train_from, validation_share: _, test_share: _, seed } = split;
+    let SplitConfig { kind: _, validation_from, test_from, train_from, validation_share: _, test_share: _, seed } =
+        split;
     let mut text = match split.kind() {
         SplitKind::LeaveOneOut => "leave one out: the last event is for the test, the one before for validation".into(),
         SplitKind::Time => String::from("by time"),
         SplitKind::Sequence => {
             let [validation, test] = split.shares();
-            format!("whole sequences, drawn by key and seed {seed}: {validation} of them for validation, {test} for the test")
+            format!(
+                "whole sequences, drawn by key and seed {seed}: {validation} of them for validation, {test} for the test"
+            )
         }
     };
     for (name, moment) in [("training", train_from), ("validation", validation_from), ("test", test_from)] {

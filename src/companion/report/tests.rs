@@ -121,6 +121,7 @@ fn journal() -> String {
 fn page(evaluation: &Evaluation, journal: &str) -> String {
     let config = Config::parse("log = { path = \"<log>.csv\" }\nitem = { column = \"sku\" }", Path::new("")).unwrap();
     let gate = Gate {
+        measure: "ndcg@10",
         bits: 8,
         trained: 0.11,
         exported: 0.1,

@@ -36,9 +36,8 @@ pub fn fit(dataset: &Dataset, head: &Head, answered: &Answered) -> Option<Line> 
         halves[sequence % 2].push((target(head, label), outputs));
     }
     let [even, odd] = &halves;
-    let better = |fitted: &[Told<'_>], judging: &[Told<'_>]| {
-        loss(head, judging, line(head, fitted)) < loss(head, judging, SAME)
-    };
+    let better =
+        |fitted: &[Told<'_>], judging: &[Told<'_>]| loss(head, judging, line(head, fitted)) < loss(head, judging, SAME);
     let enough = even.len().min(odd.len()) >= FEWEST_LABELS;
     (enough && better(even, odd) && better(odd, even)).then(|| line(head, &halves.concat()))
 }
@@ -68,7 +67,8 @@ fn line(head: &Head, told: &[Told<'_>]) -> Line {
         for (label, outputs) in told {
             if let HeadKind::Classes { .. } = head.kind {
                 let shares = shares(outputs, line.stretch);
-                let mean = |power| -> f64 { outputs.iter().zip(&shares).map(|(&z, p)| p * f64::from(z).powi(power)).sum() };
+                let mean =
+                    |power| -> f64 { outputs.iter().zip(&shares).map(|(&z, p)| p * f64::from(z).powi(power)).sum() };
                 by_stretch += mean(1) - f64::from(outputs[*label as usize]);
                 aa += mean(2) - mean(1).powi(2);
                 bb = 1.0;
@@ -138,7 +138,11 @@ mod tests {
                 HeadKind::Classes { .. } => answered.outputs.extend([0.0, output]),
                 _ => answered.outputs.push(output),
             }
-            let label = if matches!(head.kind, HeadKind::Number { .. }) { 10.0 + 3.0 * truth } else { f32::from(u8::from(yes)) };
+            let label = if matches!(head.kind, HeadKind::Number { .. }) {
+                10.0 + 3.0 * truth
+            } else {
+                f32::from(u8::from(yes))
+            };
             answered.labels.push(label);
         }
         (fit(&log, &head, &answered), head)

@@ -92,7 +92,16 @@ mod tests {
     use super::*;
 
     fn gate(bits: u8, loss: f64, overlap: f64) -> Gate {
-        Gate { bits, measure: "ndcg@10", trained: 0.1, exported: 0.1, loss: Some(loss), max_loss: 0.01, overlap, bytes: 1000 }
+        Gate {
+            bits,
+            measure: "ndcg@10",
+            trained: 0.1,
+            exported: 0.1,
+            loss: Some(loss),
+            max_loss: 0.01,
+            overlap,
+            bytes: 1000,
+        }
     }
 
     #[test]

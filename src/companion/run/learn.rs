@@ -76,7 +76,8 @@ impl RunFolder {
         let outcome = train(&run, |model, effort| {
             let places = if effort == Effort::Quick { &few } else { &validation };
             let rank = || evaluate(dataset, places, Detail::Ranks, || EngineScorer::new(model));
-            let ndcg = dataset.schema.predicts_items().then(rank).transpose()?.map(|ranked| ranked.metrics().ndcg_at_10());
+            let ndcg =
+                dataset.schema.predicts_items().then(rank).transpose()?.map(|ranked| ranked.metrics().ndcg_at_10());
             // Starts differ in what ranks items alone.
             if effort == Effort::Quick { Ok(ndcg.unwrap_or_default()) } else { score(dataset, &labels, model, ndcg) }
         })?;

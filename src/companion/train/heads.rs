@@ -65,7 +65,10 @@ pub fn begin(weights: &mut Weights, dataset: &Dataset) {
 fn training_labels(dataset: &Dataset, head: usize) -> impl Iterator<Item = f32> {
     let (sequences, heads) = (&dataset.sequences, dataset.schema.heads.len());
     let labels = sequences.labels.chunks_exact(heads).map(move |labels| labels[head]);
-    labels.zip(sequences.parts.iter()).filter(|(label, part)| **part == Part::Train && !label.is_nan()).map(|(label, _)| label)
+    labels
+        .zip(sequences.parts.iter())
+        .filter(|(label, part)| **part == Part::Train && !label.is_nan())
+        .map(|(label, _)| label)
 }
 
 /// What the heads learn from in one shard.

@@ -5,8 +5,8 @@ use super::optimizer::SCALE_RATE;
 use super::random::{Purpose, stream};
 use super::vector::dot;
 use crate::format::{
-    Architecture, Block, EncoderKind, FieldWeights, GAP_BUCKETS, HOURS, HeadWeights, ItemTable, Matrix, Neighbours, OPEN_BUCKETS,
-    REPEAT_BUCKETS, REPEAT_COUNTS, REPEAT_LASTS, TERMS, WEEKDAYS, Weights,
+    Architecture, Block, EncoderKind, FieldWeights, GAP_BUCKETS, HOURS, HeadWeights, ItemTable, Matrix, Neighbours,
+    OPEN_BUCKETS, REPEAT_BUCKETS, REPEAT_COUNTS, REPEAT_LASTS, TERMS, WEEKDAYS, Weights,
 };
 use crate::schema::{FieldKind, NumberEncoding, Schema};
 use rand::{Rng, RngExt};
