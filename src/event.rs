@@ -13,7 +13,8 @@ pub const NO_TIME: i64 = i64::MIN;
 #[derive(Debug, Clone, PartialEq, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Event {
-    /// The site's own key of the item.
+    /// The site's own key of the item; empty for a model that was trained without items.
+    #[serde(default)]
     pub item: String,
     /// When it happened, in milliseconds since 1970 (UTC). Passed over by a model that was trained without times.
     #[serde(default)]
@@ -97,9 +98,13 @@ impl Event {
     /// Translates the event; `group` is the number that the caller gave to the event's group.
     ///
     /// # Errors
-    /// [`Error::Event`] for a field that the schema does not have, text where a number belongs, a fraction where a
+    /// [`Error::Event`] for an event without an item where the model knows items, a field that the schema does not have, text where a number belongs, a fraction where a
     /// category belongs, or a time that is no number.
     pub fn encode(&self, schema: &Schema, vocab: &Vocab, group: u32) -> Result<EncodedEvent> {
+        let item = vocab.id(&self.item).unwrap_or(UNKNOWN_ITEM);
+        if self.item.is_empty() && item == UNKNOWN_ITEM {
+            return Err(Error::Event("no item, expected the key of one".into()));
+        }
         let known = |name: &str| schema.fields.iter().any(|field| field.name == name);
         if let Some((name, _)) = self.fields.iter().find(|(name, _)| !known(name)) {
             let known: Vec<&str> = schema.fields.iter().map(|field| field.name.as_str()).collect();
@@ -119,7 +124,7 @@ impl Event {
             .iter()
             .map(|field| encode_field(&field.name, &field.kind, self.value(&field.name)))
             .collect::<Result<_>>()?;
-        Ok(EncodedEvent { item: vocab.id(&self.item).unwrap_or(UNKNOWN_ITEM), time, group, fields })
+        Ok(EncodedEvent { item, time, group, fields })
     }
 
     fn value(&self, name: &str) -> Option<&Value> {
@@ -181,6 +186,7 @@ mod tests {
                 Field { name: "price".into(), kind: FieldKind::Number(price) },
             ],
             tasks: vec![Task::NextItem],
+            heads: vec![],
         }
     }
 

@@ -2,6 +2,10 @@
 //!
 //! A `target_rank` is 1-based and pessimistic: every candidate with the same score counts as better.
 
+mod answers;
+
+pub use answers::{auroc, average_precision, macro_f1};
+
 use serde::Serialize;
 use std::collections::BTreeMap;
 

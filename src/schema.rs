@@ -1,5 +1,9 @@
 //! What an event is and what is asked about a sequence of them.
 
+mod head;
+
+pub use head::{Head, HeadKind};
+
 use crate::error::{Error, Result};
 use crate::json::{FromJson, Json, read_name, read_object};
 use serde::{Deserialize, Serialize};
@@ -19,8 +23,11 @@ pub struct Schema {
     pub filter_seen: FilterSeen,
     /// Further fields of an event, besides the item; an event's values are in this order.
     pub fields: Vec<Field>,
-    /// What the model answers.
+    /// Whether the next item is asked for: empty where it is not.
     pub tasks: Vec<Task>,
+    /// What else is; files from before there was such a thing lack it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub heads: Vec<Head>,
 }
 
 /// Which items are taken out of the candidates, because the visitor has met them already.
@@ -93,7 +100,9 @@ pub enum Task {
     NextItem,
 }
 
-read_object!(Schema { has_time, has_group, filter_seen, fields, tasks } or { hour: false, weekday: false });
+read_object!(Schema {
+    has_time, has_group, filter_seen, fields, tasks
+} or { hour: false, weekday: false, heads: Vec::new() });
 read_name!(FilterSeen { "none" => None, "group" => Group, "all" => All });
 read_object!(Field { name, kind });
 read_name!(Task { "next_item" => NextItem });
@@ -134,6 +143,11 @@ const NUMBER_LIMIT: f32 = 5.0;
 pub const FREQUENCIES: usize = 6;
 
 impl Schema {
+    /// Whether the model ranks items for the event to come.
+    pub fn predicts_items(&self) -> bool {
+        self.tasks.contains(&Task::NextItem)
+    }
+
     /// Checks what serde cannot: no two fields share a name, spreads are positive, groups exist where they are used.
     ///
     /// # Errors
@@ -145,8 +159,14 @@ impl Schema {
                     .into(),
             ));
         }
-        if self.tasks.is_empty() {
-            return Err(Error::Schema("no task; expected at least next_item".into()));
+        if self.tasks.is_empty() && self.heads.is_empty() {
+            return Err(Error::Schema("no task; expected at least next_item or a head".into()));
+        }
+        for (index, head) in self.heads.iter().enumerate() {
+            if self.heads[..index].iter().any(|earlier| earlier.name == head.name) {
+                return Err(Error::Schema(format!("two tasks are called \"{}\"; rename one", head.name)));
+            }
+            head.validate()?;
         }
         for (index, field) in self.fields.iter().enumerate() {
             if self.fields[..index].iter().any(|earlier| earlier.name == field.name) {
@@ -238,6 +258,7 @@ mod tests {
             filter_seen: FilterSeen::None,
             fields: vec![],
             tasks: vec![Task::NextItem],
+            heads: vec![],
         }
     }
 

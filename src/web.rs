@@ -138,7 +138,9 @@ impl Shared {
 }
 
 fn to_object<T: Serialize>(value: &T) -> Result<JsValue, JsValue> {
-    value.serialize(&Serializer::new().serialize_missing_as_null(true)).map_err(JsValue::from)
+    value
+        .serialize(&Serializer::new().serialize_missing_as_null(true).serialize_maps_as_objects(true))
+        .map_err(JsValue::from)
 }
 
 fn to_js(error: Error) -> JsValue {

@@ -5,12 +5,14 @@ mod features;
 mod idle_gap;
 mod moment;
 mod split;
+mod task;
 mod tune;
 
 pub use features::{FeatureColumn, FeatureConfig, FeatureKind};
 pub use idle_gap::IdleGap;
 pub use moment::{Moment, TimeUnit};
 pub use split::{SplitConfig, SplitKind};
+pub use task::{LabelsAt, TaskConfig, TaskKind};
 pub use tune::{Span, TuneConfig, Values, with_values};
 
 use crate::companion::privacy::PrivacyConfig;
@@ -30,10 +32,14 @@ pub struct Config {
     #[serde(default)]
     pub sequence: SequenceConfig,
     /// What an event is about.
+    #[serde(default)]
     pub item: ItemConfig,
     /// Further fields of an event, in the model's order. Default: none.
     #[serde(default, rename = "field")]
     pub fields: Vec<FieldConfig>,
+    /// What else is answered, beside the next item. Default: nothing.
+    #[serde(default, rename = "task")]
+    pub tasks: Vec<TaskConfig>,
     /// Tables that describe items or other keys. Default: none.
     #[serde(default, rename = "side")]
     pub sides: Vec<SideConfig>,
@@ -137,6 +143,8 @@ pub struct SequenceConfig {
     /// The column that tells sequences apart (a user, a session). Default: the whole log is one sequence.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub key: Option<String>,
+    /// Whether each row is a sequence of its own, named by its number from 1. Default false.
+    pub each_row: bool,
     /// The column of times. Default: none, the log's order counts.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub time: Option<String>,
@@ -151,7 +159,7 @@ pub struct SequenceConfig {
     /// A pause that starts a new sequence, such as "90s", "30m", "12h", "7d". Default: none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub idle_gap: Option<IdleGap>,
-    /// Sequences with fewer events are dropped. Default 2.
+    /// Sequences with fewer events are dropped; not with `each_row`. Default 2.
     pub min_length: usize,
     /// Keys with more events than this within any hour are robots and dropped. Default: none.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -162,6 +170,7 @@ impl Default for SequenceConfig {
     fn default() -> Self {
         Self {
             key: None,
+            each_row: false,
             time: None,
             time_unit: TimeUnit::Auto,
             calendar: Calendar::Auto,
@@ -191,24 +200,33 @@ pub enum Calendar {
 
 /// `[item]`
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(default, deny_unknown_fields)]
 pub struct ItemConfig {
-    /// The column of items.
-    pub column: String,
+    /// The column of items. Left out, an event has none, and only tasks are answered.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub column: Option<String>,
+    /// Whether the next item is predicted. Without, there must be tasks, and neither neighbours nor anything else that only
+    /// ranks items is learned. Default true.
+    pub predict: bool,
     /// Items with fewer events in the cleaned log are dropped. Default 5.
-    #[serde(default = "five")]
     pub min_count: usize,
     /// Items of fewer sequence keys are dropped too: what few visitors have, tells of them. Default 1.
     #[serde(default = "one")]
     pub min_sequences: usize,
     /// Columns of side tables from which an item's row is learned, beside a part of its own: categories, texts or numbers,
     /// by name, or `{ column, kind }` where what the values seem to be is wrong. Default: none.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub features: Vec<FeatureConfig>,
     /// Whether every item that a side table describes by a feature is known to the model, however rare, also one that the
     /// log does not have: it is ranked by its features. Default false.
-    #[serde(default, skip_serializing_if = "is_false")]
+    #[serde(skip_serializing_if = "is_false")]
     pub include_new: bool,
+}
+
+impl Default for ItemConfig {
+    fn default() -> Self {
+        Self { column: None, predict: true, min_count: 5, min_sequences: 1, features: Vec::new(), include_new: false }
+    }
 }
 
 /// `[[field]]`
@@ -293,10 +311,6 @@ impl Default for ExportConfig {
     }
 }
 
-fn five() -> usize {
-    5
-}
-
 fn one() -> usize {
     1
 }
@@ -329,8 +343,16 @@ impl Config {
             LogPath::Several(paths) => paths.iter_mut().for_each(|path| *path = folder.join(&*path)),
         }
         config.sides.iter_mut().for_each(|side| side.path = folder.join(&side.path));
+        if !config.predicts_items() {
+            config.split.kind.get_or_insert(SplitKind::Sequence);
+        }
         config.validate()?;
         Ok(config)
+    }
+
+    /// Whether the next item is predicted.
+    pub fn predicts_items(&self) -> bool {
+        self.item.predict && self.item.column.is_some()
     }
 
     /// The same configuration, reading another log where one is given.

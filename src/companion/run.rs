@@ -1,5 +1,6 @@
 //! A run's folder: `runs/NAME` with its configuration, checkpoints, results and the exported model.
 
+mod calibrate_tasks;
 mod claim;
 mod gate;
 mod learn;
@@ -10,8 +11,10 @@ pub use learn::Lesson;
 
 use crate::companion::config::{Config, ExportConfig};
 use crate::companion::data::{CleaningReport, Dataset, ItemFeatures, Part, Sequences};
-use crate::companion::evaluate::{Detail, EngineScorer, check_fit, evaluate, places, sample, share_lost, top_overlap};
-use crate::companion::train::write_whole;
+use crate::companion::evaluate::{
+    Detail, EngineScorer, Outcome, check_fit, evaluate, labelled, places, sample, score, share_lost, top_overlap,
+};
+use crate::companion::train::{judged_by, write_whole};
 use crate::format::Model;
 use anyhow::{Context, Result, bail, ensure};
 use sha2::{Digest, Sha256};
@@ -124,19 +127,28 @@ impl RunFolder {
         check_fit(dataset, &trained)?;
         config.export.validate(trained.metadata.architecture.hidden)?;
         let mut exported = trained.quantized(bits.into());
+        let shipped = Arc::new(Model::from_bytes(&exported.to_bytes()?)?);
         let targets = places(dataset, Part::Validation, config.evaluate.min_history);
         let targets = sample(&targets, config.evaluate.max_validation_events, config.split.seed);
-        let before = evaluate(dataset, &targets, Detail::Full, || EngineScorer::new(&trained))?;
-        let shipped = Arc::new(Model::from_bytes(&exported.to_bytes()?)?);
-        let after = evaluate(dataset, &targets, Detail::Full, || EngineScorer::new(&shipped))?;
-        let (trained, ndcg) = (before.metrics().ndcg_at_10(), after.metrics().ndcg_at_10());
+        let labels = labelled(dataset, Part::Validation, &config.evaluate, config.split.seed);
+        let predicts_items = dataset.schema.predicts_items();
+        let rank =
+            |model| predicts_items.then(|| evaluate(dataset, &targets, Detail::Full, || EngineScorer::new(model)));
+        let (before, after) = (rank(&trained).transpose()?, rank(&shipped).transpose()?);
+        let judge = |model, ranked: &Option<Outcome>| {
+            score(dataset, &labels, model, ranked.as_ref().map(|ranked| ranked.metrics().ndcg_at_10()))
+        };
+        let measure = judged_by(&dataset.schema);
+        let (trained, kept) = (judge(&trained, &before)?, judge(&shipped, &after)?);
         let is_private = config.privacy.dp;
         if !is_private {
-            exported.metadata.metrics.insert("validation.ndcg@10.exported", ndcg);
+            exported.metadata.metrics.insert(&format!("validation.{measure}.exported"), kept);
         }
         let bytes = exported.to_bytes()?;
-        let (loss, overlap) = (share_lost(trained, ndcg), top_overlap(&before, &after));
-        let gate = Gate { bits, trained, exported: ndcg, loss, max_loss, overlap, bytes: bytes.len(), is_private };
+        let loss = share_lost(trained, kept);
+        let overlap = before.zip(after).map_or(1.0, |(before, after)| top_overlap(&before, &after));
+        let gate =
+            Gate { bits, measure, trained, exported: kept, loss, max_loss, overlap, bytes: bytes.len(), is_private };
         if gate.passed() {
             write_whole(&self.path.join("model.safetensors"), &bytes)?;
         }
@@ -150,7 +162,7 @@ impl RunFolder {
 /// When the configuration can't be written as JSON.
 fn fingerprint(config: &Config, dataset: &Dataset, device: &str) -> Result<String> {
     let Dataset { schema, vocab, sequences, split: _, item_table: _, item_features } = dataset;
-    let Sequences { keys: _, offsets, items, times, groups, fields, parts } = sequences;
+    let Sequences { keys: _, offsets, items, times, groups, fields, labels, parts } = sequences;
     let choices = (&config.split, &config.evaluate, &config.train, config.train.thread_count(), device, schema);
     let mut hash = Sha256::new();
     // With their lengths, so that no column's end passes for the next one's beginning.
@@ -165,6 +177,10 @@ fn fingerprint(config: &Config, dataset: &Dataset, device: &str) -> Result<Strin
     add(bytemuck::cast_slice(times));
     add(bytemuck::cast_slice(groups));
     add(bytemuck::cast_slice(fields));
+    if !labels.is_empty() {
+        add(&serde_json::to_vec(&config.tasks)?);
+        add(bytemuck::cast_slice(labels));
+    }
     add(bytemuck::cast_slice(parts));
     let ItemFeatures { offsets, ids, weights, count: _ } = item_features;
     if !offsets.is_empty() {

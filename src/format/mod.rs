@@ -11,6 +11,6 @@ pub use blocks::{Block, EncoderKind, HstuBlock, RecurrentBlock, TIME_BUCKETS, Tr
 pub use container::{Container, Dtype, TensorView, Writer};
 pub use model::{FORMAT_VERSION, Metadata, Model};
 pub use weights::{
-    Architecture, Context, Counting, FEATURES, FieldWeights, GAP_BUCKETS, HOURS, ItemTable, Matrix, Neighbours,
-    OPEN_BUCKETS, REPEAT_BUCKETS, REPEAT_COUNTS, REPEAT_LASTS, TERMS, WEEKDAYS, Weights,
+    Architecture, Context, Counting, FEATURES, FieldWeights, GAP_BUCKETS, HOURS, HeadWeights, ItemTable, Matrix,
+    Neighbours, OPEN_BUCKETS, REPEAT_BUCKETS, REPEAT_COUNTS, REPEAT_LASTS, TERMS, WEEKDAYS, Weights,
 };

@@ -12,7 +12,7 @@ use crate::vocab::Vocab;
 use serde::Serialize;
 
 /// The version that this build writes and reads.
-pub const FORMAT_VERSION: u32 = 4;
+pub const FORMAT_VERSION: u32 = 5;
 
 /// What the file says of itself, as JSON in the container's metadata.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -85,6 +85,11 @@ impl Model {
             Container::open_with(bytes, |text| json::read::<Metadata>(text.as_bytes(), "description"))?;
         metadata.schema.validate()?;
         metadata.architecture.validate()?;
+        if metadata.architecture.hidden == 0 && !metadata.schema.heads.is_empty() {
+            return Err(Error::Schema(
+                "tasks are answered from a state, and this encoder has none; take another".into(),
+            ));
+        }
         let bits = metadata.bits;
         if ![4, 8, 16, 32].contains(&bits) {
             return Err(Error::Format(format!("{bits} bits, expected 4, 8, 16 or 32; export the model again")));

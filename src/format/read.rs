@@ -4,12 +4,12 @@ use super::blocks::Block;
 use super::container::{Container, Dtype};
 use super::model::{Metadata, short_ids};
 use super::weights::{
-    FieldWeights, GAP_BUCKETS, HOURS, ItemTable, Matrix, Neighbours, OPEN_BUCKETS, REPEAT_BUCKETS, REPEAT_COUNTS,
-    REPEAT_LASTS, TERMS, WEEKDAYS, Weights,
+    FieldWeights, GAP_BUCKETS, HOURS, HeadWeights, ItemTable, Matrix, Neighbours, OPEN_BUCKETS, REPEAT_BUCKETS,
+    REPEAT_COUNTS, REPEAT_LASTS, TERMS, WEEKDAYS, Weights,
 };
 use crate::error::{Error, Result};
 use crate::quant::{BLOCK, Int4Rows, Int8Rows, f32_from_half};
-use crate::schema::{FieldKind, NumberEncoding, Schema};
+use crate::schema::{FieldKind, Head, NumberEncoding, Schema};
 use crate::vocab::{Packed, Stored, Texts, Vocab};
 
 /// An opened file.
@@ -79,8 +79,20 @@ impl Reader<'_> {
             gate_open: self.f32("gate_open", OPEN_BUCKETS, TERMS)?,
             log_scale: self.vector("log_scale", 1)?[0],
             repeat: self.f32("repeat", REPEAT_LASTS, REPEAT_COUNTS)?,
+            heads: schema
+                .heads
+                .iter()
+                .enumerate()
+                .map(|(place, head)| self.head(place, head, hidden))
+                .collect::<Result<_>>()?,
             neighbours: self.neighbours(items)?,
         })
+    }
+
+    fn head(&self, place: usize, head: &Head, hidden: usize) -> Result<HeadWeights> {
+        let (name, outputs) = (format!("heads.{place}"), head.outputs());
+        let weight = self.f32(&name, outputs, hidden)?;
+        Ok(HeadWeights { weight, bias: self.vector(&format!("{name}.bias"), outputs)?, log_variance: 0.0 })
     }
 
     fn block(&self, shapes: &Block<[usize; 2]>, place: usize) -> Result<Block> {

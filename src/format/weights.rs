@@ -148,6 +148,18 @@ pub struct FieldWeights {
     pub rows: Matrix,
 }
 
+/// What answers one of the schema's heads: `weight * state + bias`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct HeadWeights {
+    /// `[outputs, hidden]`
+    pub weight: Matrix,
+    /// `[outputs]`
+    pub bias: Vec<f32>,
+    /// The logarithm of the task's own noise, by which training weighs its loss (Kendall et al. 2018); not in files, where it
+    /// is 0.
+    pub log_variance: f32,
+}
+
 /// For each item the items met beside it: compressed sparse rows.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Neighbours {
@@ -208,6 +220,8 @@ pub struct Weights {
     pub log_scale: f32,
     /// Added where the item was met before, by when and how often: `[REPEAT_LASTS, REPEAT_COUNTS]`.
     pub repeat: Matrix,
+    /// In the schema's order.
+    pub heads: Vec<HeadWeights>,
     /// Co-occurrence.
     pub neighbours: Neighbours,
 }

@@ -2,7 +2,7 @@
 
 use super::container::{Dtype, Writer};
 use super::model::{Model, short_ids};
-use super::weights::{ItemTable, Matrix, Neighbours, Weights};
+use super::weights::{HeadWeights, ItemTable, Matrix, Neighbours, Weights};
 use crate::quant::{Int4Rows, Int8Rows, half_from_f32};
 use crate::schema::NumberEncoding;
 use crate::vocab::{Packed, Stored, Texts, Vocab};
@@ -41,6 +41,7 @@ pub fn write_weights(writer: &mut Writer, model: &Model) {
         gate_open,
         log_scale,
         repeat,
+        heads,
         neighbours,
     } = &model.weights;
     let vector = |writer: &mut Writer, name: &str, values: &[f32]| {
@@ -91,6 +92,10 @@ pub fn write_weights(writer: &mut Writer, model: &Model) {
     write_f32(writer, "gate_open", gate_open);
     vector(writer, "log_scale", &[*log_scale]);
     write_f32(writer, "repeat", repeat);
+    for (place, HeadWeights { weight, bias, log_variance: _ }) in heads.iter().enumerate() {
+        write_f32(writer, &format!("heads.{place}"), weight);
+        vector(writer, &format!("heads.{place}.bias"), bias);
+    }
     write_neighbours(writer, neighbours, bits);
 }
 

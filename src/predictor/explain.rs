@@ -87,6 +87,9 @@ impl<G: Ops> Predictor<G> {
         if *events > MAX_EVENTS {
             return Err(Error::Argument(format!("{events} events, expected at most {MAX_EVENTS}")));
         }
+        if !self.model.metadata.schema.predicts_items() {
+            return Err(Error::Argument("the model predicts no items that could be explained".into()));
+        }
         let id = self.model.vocab.id(item).ok_or_else(|| {
             Error::Argument(format!("the model does not know item \"{item}\"; explain one that was predicted"))
         })?;

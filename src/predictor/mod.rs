@@ -3,6 +3,7 @@
 //! The CPU answers from the first moment. A GPU may be put beside it once it has shown on this device that it computes
 //! the same and is faster; whatever happens to it afterwards, the CPU goes on.
 
+mod answers;
 mod explain;
 mod many;
 mod no_gpu;
@@ -11,6 +12,7 @@ mod session;
 pub mod trial;
 mod types;
 
+pub use answers::{Answer, Answers, Class};
 pub use explain::{Effect, ExplainOptions, Explanation, MAX_EVENTS, Terms};
 pub use many::MAX_COUNTED;
 pub use no_gpu::NoGpu;
@@ -71,6 +73,8 @@ struct Question {
     exclude: Vec<ItemId>,
     /// Which items are candidates, `[items]`; `None` means all.
     candidates: Option<Vec<bool>>,
+    /// What the tasks answered then.
+    tasks: Answers,
 }
 
 /// What [`Predictor::start`] gives.
@@ -198,6 +202,11 @@ impl<G: Ops> Predictor<G> {
         let PredictOptions { k, exclude, candidates, group } = options;
         let mut question = self.question(*k, exclude, group.as_deref());
         question.candidates = candidates.as_deref().map(|keys| self.candidates(keys));
+        question.tasks = Answers::of(&self.model, self.cpu.ops().heads());
+        if !self.model.metadata.schema.predicts_items() {
+            let Question { tasks, .. } = question;
+            return Ok(Started::Done(Prediction { items: Vec::new(), backend: Backend::Cpu, tasks }));
+        }
         match std::mem::replace(&mut self.gpu, Seat::Empty) {
             Seat::Idle(mut follower) if question.fits::<G>() => {
                 let measured = self.times.map_or(0.0, |times| times.gpu);
@@ -225,7 +234,7 @@ impl<G: Ops> Predictor<G> {
     pub fn finish(&mut self, answered: Answered<G>) -> Result<Prediction> {
         let Answered { follower, question, answer } = answered;
         let ended = self.ended.take();
-        match answer.map(|answer| answer.and_then(|top| self.prediction(&top, Backend::Gpu))) {
+        match answer.map(|answer| answer.and_then(|top| self.prediction(&top, Backend::Gpu, &question))) {
             Some(Ok(prediction)) => {
                 self.late = 0;
                 self.gpu = Seat::Idle(follower);
@@ -326,6 +335,7 @@ impl<G: Ops> Predictor<G> {
             k,
             exclude: exclude.iter().filter_map(|key| self.model.vocab.id(key)).collect(),
             candidates: None,
+            tasks: Answers::default(),
         }
     }
 
@@ -347,15 +357,15 @@ impl<G: Ops> Predictor<G> {
         if let Some(now) = now {
             self.session = now;
         }
-        self.prediction(&rank(&mut stream?, question)?, Backend::Cpu)
+        self.prediction(&rank(&mut stream?, question)?, Backend::Cpu, question)
     }
 
     fn answer_on_cpu(&mut self, question: &Question) -> Result<Prediction> {
         let top = rank(&mut self.cpu, question)?;
-        self.prediction(&top, Backend::Cpu)
+        self.prediction(&top, Backend::Cpu, question)
     }
 
-    fn prediction(&self, top: &TopK, backend: Backend) -> Result<Prediction> {
+    fn prediction(&self, top: &TopK, backend: Backend, question: &Question) -> Result<Prediction> {
         let broken = |what: String| match backend {
             Backend::Gpu => Error::Gpu(format!("the GPU computes {what}")),
             Backend::Cpu => Error::Format(format!("the model computes {what}; train again")),
@@ -370,7 +380,8 @@ impl<G: Ops> Predictor<G> {
             let item = key.ok_or_else(|| broken(format!("no number as the score of item {item}")))?;
             Ok(Predicted { item, score, probability })
         };
-        Ok(Prediction { items: top.ranked.iter().map(named).collect::<Result<_>>()?, backend })
+        let items = top.ranked.iter().map(named).collect::<Result<_>>()?;
+        Ok(Prediction { items, backend, tasks: question.tasks.clone() })
     }
 }
 

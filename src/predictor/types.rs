@@ -1,5 +1,6 @@
 //! What a predictor is asked and what it answers; the JavaScript package hands these on as plain objects.
 
+use super::answers::Answers;
 use serde::Serialize;
 
 /// What computes a prediction.
@@ -43,10 +44,13 @@ impl Default for PredictOptions {
 /// The candidates for the next event, best first.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Prediction {
-    /// At most `k`.
+    /// At most `k`; none where the model only answers tasks.
     pub items: Vec<Predicted>,
-    /// What computed it.
+    /// What computed them.
     pub backend: Backend,
+    /// What the model's tasks answer after the last event, always on the CPU; left out where there are none.
+    #[serde(skip_serializing_if = "Answers::is_empty")]
+    pub tasks: Answers,
 }
 
 /// One candidate.

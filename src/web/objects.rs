@@ -11,16 +11,12 @@ use wasm_bindgen::{JsCast, JsValue};
 
 type Read<T> = Result<T, String>;
 
-/// `{ item, time?, group?, fields? }`
+/// `{ item?, time?, group?, fields? }`
 pub fn event(value: &JsValue) -> Read<Event> {
     let mut event = Event::default();
-    let mut has_item = false;
     for (name, value) in members(value, "the event")? {
         match name.as_str() {
-            "item" => {
-                event.item = text(&name, &value)?;
-                has_item = true;
-            }
+            "item" => event.item = text(&name, &value)?,
             "time" => event.time = Some(number(&name, &value)?),
             "group" => event.group = Some(text(&name, &value)?),
             "fields" => {
@@ -32,7 +28,7 @@ pub fn event(value: &JsValue) -> Read<Event> {
             _ => return Err(unknown(&name, "item, time, group, fields")),
         }
     }
-    if has_item { Ok(event) } else { Err("no item, expected the key of one".into()) }
+    Ok(event)
 }
 
 /// `{ k?, exclude?, candidates?, group? }`

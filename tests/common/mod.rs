@@ -91,6 +91,7 @@ pub fn unquantized_model_of(encoder: EncoderKind, shape: ModelShape, seed: u64) 
         filter_seen,
         fields: if has_fields { fields() } else { vec![] },
         tasks: vec![Task::NextItem],
+        heads: vec![],
     };
     schema.validate().unwrap();
     let table = |random: &mut Random, rows| if has_fields { random.matrix(rows, hidden) } else { Matrix::default() };
@@ -111,6 +112,7 @@ pub fn unquantized_model_of(encoder: EncoderKind, shape: ModelShape, seed: u64) 
         gate_open: random.matrix(OPEN_BUCKETS, TERMS),
         log_scale: 2.5,
         repeat: random.matrix(REPEAT_LASTS, REPEAT_COUNTS),
+        heads: vec![],
         neighbours: neighbours(random, items),
     };
     let metadata = Metadata {

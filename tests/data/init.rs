@@ -24,8 +24,8 @@ fn sample_is_guessed_right() {
     assert_eq!(config.sequence.key.as_deref(), Some("household_id"));
     assert_eq!(config.sequence.time.as_deref(), Some("transaction_timestamp"));
     assert_eq!(config.sequence.group.as_deref(), Some("basket_id"));
-    assert_eq!(config.item.column, "product_id");
-    assert_eq!((config.split.kind, config.evaluate.filter_seen), (SplitKind::Time, FilterSeen::Group));
+    assert_eq!(config.item.column.as_deref(), Some("product_id"));
+    assert_eq!((config.split.kind(), config.evaluate.filter_seen), (SplitKind::Time, FilterSeen::Group));
     let tenth = report.rows_kept as f64 / 10.0;
     let later = (report.validation_events + report.test_events) as f64;
     assert!((0.8 * tenth..1.2 * tenth).contains(&later), "{report}");
@@ -39,7 +39,7 @@ fn shared_sessions_with_an_array_of_events() {
     assert_eq!(config.log.events.as_deref(), Some("events"));
     assert_eq!(config.sequence.key.as_deref(), Some("session"));
     assert_eq!(config.sequence.time.as_deref(), Some("ts"));
-    assert_eq!(config.item.column, "aid");
+    assert_eq!(config.item.column.as_deref(), Some("aid"));
     assert_eq!(dataset.schema.fields[0].name, "type");
     assert_eq!((config.sequence.idle_gap, config.evaluate.filter_seen), (None, FilterSeen::None));
     assert!(report.rows_kept > 400, "{report}");
@@ -51,7 +51,7 @@ fn shared_users_a_line() {
     let log = shared("amazon-beauty/Beauty.txt");
     let (_, config, _, report) = init_and_load(&log);
     assert!(config.log.first_is_key);
-    assert_eq!((config.split.kind, config.evaluate.filter_seen), (SplitKind::LeaveOneOut, FilterSeen::All));
+    assert_eq!((config.split.kind(), config.evaluate.filter_seen), (SplitKind::LeaveOneOut, FilterSeen::All));
     assert_eq!((report.sequences, report.rows_kept), (22_363, 198_502));
 }
 
@@ -89,7 +89,7 @@ fn an_invented_csv_of_invoices() {
     assert_eq!(config.sequence.group.as_deref(), Some("InvoiceNo"));
     assert_eq!(config.sequence.time.as_deref(), Some("InvoiceDate"));
     assert_eq!(config.sequence.time_unit.to_string(), "%m/%d/%Y %H:%M");
-    assert_eq!(config.item.column, "StockCode");
+    assert_eq!(config.item.column.as_deref(), Some("StockCode"));
     let fields: Vec<&str> = dataset.schema.fields.iter().map(|field| field.name.as_str()).collect();
     assert_eq!(fields, ["Quantity", "UnitPrice"]);
     assert_eq!(
@@ -116,7 +116,7 @@ fn an_invented_log_of_clicks() {
     let (_, config, dataset, report) = init_and_load(&logs.path("clicks.jsonl"));
     assert_eq!(config.sequence.key.as_deref(), Some("visitorid"));
     assert_eq!(config.sequence.idle_gap.map(|gap| gap.to_string()).as_deref(), Some("30m"));
-    assert_eq!(config.item.column, "itemid");
+    assert_eq!(config.item.column.as_deref(), Some("itemid"));
     assert_eq!(dataset.schema.fields[0].name, "event");
     assert_eq!((report.sequences, config.evaluate.filter_seen), (200, FilterSeen::None));
 }

@@ -3,14 +3,15 @@
 use super::{print, print_json};
 use crate::companion::config::Config;
 use crate::companion::data::{self, Part};
-use crate::companion::evaluate::{Models, measure};
+use crate::companion::evaluate::{Models, measure, measure_tasks};
 use crate::companion::run::{RunFolder, read_model};
 use anyhow::{Context, Result, ensure};
 use clap::{Args, ValueEnum};
+use serde_json::json;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-/// Measure a run or a model file beside counting baselines.
+/// Measure a run or a model file beside counting baselines, and its tasks beside base rates.
 ///
 /// Every sequence goes through the engine that the browser runs, event by event; every target is ranked among all
 /// candidates; equal scores count against the target.
@@ -44,20 +45,29 @@ impl Evaluate {
         let (config, models) = self.open()?;
         let (learned, _) = data::load(&config)?;
         let part = if self.part == PartChoice::Test { Part::Test } else { Part::Validation };
-        let evaluation = match &self.log {
-            None => measure(&config, &learned, &learned, part, &models)?,
+        let other = match &self.log {
+            None => None,
             Some(log) => {
                 let (other, report) = data::load_like(&config.clone().with_log(Some(log)), &learned)?;
                 eprint!("{report}");
-                let mut evaluation = measure(&config, &learned, &other, part, &models)?;
-                evaluation.protocol.log = Some(log.display().to_string());
-                evaluation
+                Some(other)
             }
         };
-        if self.json {
-            print_json(&evaluation)?
-        } else {
-            print(evaluation.to_string().trim_end())?
+        let dataset = other.as_ref().unwrap_or(&learned);
+        let has_tasks = !learned.schema.heads.is_empty();
+        let tasks = has_tasks.then(|| measure_tasks(&config, &learned, dataset, part, &models)).transpose()?;
+        let predicts_items = learned.schema.predicts_items();
+        let mut items = predicts_items.then(|| measure(&config, &learned, dataset, part, &models)).transpose()?;
+        if let (Some(items), Some(log)) = (&mut items, &self.log) {
+            items.protocol.log = Some(log.display().to_string());
+        }
+        match (self.json, items, tasks) {
+            (true, Some(items), None) => print_json(&items)?,
+            (true, items, tasks) => print_json(&json!({"next_item": items, "tasks": tasks}))?,
+            (false, items, tasks) => {
+                let texts = [tasks.map(|tasks| tasks.to_string()), items.map(|items| items.to_string())];
+                print(texts.into_iter().flatten().collect::<String>().trim_end())?;
+            }
         }
         Ok(ExitCode::SUCCESS)
     }

@@ -21,7 +21,8 @@ use std::time::Instant;
 /// Each line is `{"events": [{"item": "...", "time": ms, "group": "...", "fields": {...}}, ...]}`, with `"group"`
 /// beside `"events"` where the next event's group is known to be another, `"exclude": [items]` for items that are no
 /// candidates, `"candidates": [items]` to rank a given list alone. Each line of output is
-/// `{"items": [{"item", "score", "probability"}, ...], "backend": "cpu"}`, in the order of the input, as soon as it is
+/// `{"items": [{"item", "score", "probability"}, ...], "backend": "cpu"}`, with `"tasks": {NAME: answer}` where the model has
+/// tasks, in the order of the input, as soon as it is
 /// there; all cores work.
 #[derive(Debug, Args)]
 pub struct Predict {

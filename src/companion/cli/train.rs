@@ -4,7 +4,7 @@ use super::begin::{Begin, RUNS, STOPPED};
 use super::print;
 use crate::companion::config::Config;
 use crate::companion::data::{self, CleaningReport, Dataset, Part};
-use crate::companion::evaluate::{Evaluation, Models, Seeds, change, measure, share_lost};
+use crate::companion::evaluate::{Evaluation, Models, Seeds, change, measure, measure_tasks, share_lost};
 use crate::companion::report;
 use crate::companion::run::{Gate, RunFolder};
 use crate::companion::train::write_whole;
@@ -78,13 +78,13 @@ impl Train {
                 return Ok(ExitCode::from(STOPPED));
             }
             let (evaluation, passed) = finish(&config, &dataset, &report, folder)?;
-            if let Some(other) = &other {
-                print(&other.compare(&evaluation))?;
+            if let (Some(other), Some(evaluation)) = (&other, &evaluation) {
+                print(&other.compare(evaluation))?;
             }
-            measured.push((*seed, evaluation));
+            measured.extend(evaluation.map(|evaluation| (*seed, evaluation)));
             all_passed &= passed;
         }
-        if several {
+        if several && !measured.is_empty() {
             sum_up(runs, &name, &Seeds::of(&measured))?;
         }
         Ok(if all_passed { ExitCode::SUCCESS } else { ExitCode::from(1) })
@@ -137,15 +137,25 @@ fn sum_up(runs: &Path, name: &str, seeds: &Seeds) -> Result<()> {
     Ok(())
 }
 
-/// Exports, measures once on the test part and writes the report; also tells whether there is a model file.
+/// Exports, measures once on the test part and writes the report, which is of the next item where that is predicted; also tells
+/// whether there is a model file.
 fn finish(
     config: &Config,
     dataset: &Dataset,
     cleaning: &CleaningReport,
     folder: &RunFolder,
-) -> Result<(Evaluation, bool)> {
+) -> Result<(Option<Evaluation>, bool)> {
     let gate = export(config, dataset, folder)?;
     let models = Models { f32: Some(folder.best()?), exported: if gate.passed() { folder.exported()? } else { None } };
+    if !dataset.schema.heads.is_empty() {
+        let tasks = measure_tasks(config, dataset, dataset, Part::Test, &models)?;
+        folder.keep("tasks.json", &serde_json::to_string_pretty(&tasks)?)?;
+        print(tasks.to_string().trim_end())?;
+    }
+    if !dataset.schema.predicts_items() {
+        eprintln!("the run is in {}: tasks.json, metrics.jsonl", folder.path().display());
+        return Ok((None, gate.passed()));
+    }
     let evaluation = measure(config, dataset, dataset, Part::Test, &models)?;
     folder.keep("result.json", &serde_json::to_string_pretty(&evaluation)?)?;
     let journal = std::fs::read_to_string(folder.path().join("metrics.jsonl")).context("can't read metrics.jsonl")?;
@@ -156,7 +166,7 @@ fn finish(
     print(evaluation.to_string().trim_end())?;
     let model = if gate.passed() { "model.safetensors, " } else { "" };
     eprintln!("the run is in {}: {model}report.html, metrics.jsonl", folder.path().display());
-    Ok((evaluation, gate.passed()))
+    Ok((Some(evaluation), gate.passed()))
 }
 
 /// Exports in the bits that are asked for, or in the next larger number of them that loses little enough.

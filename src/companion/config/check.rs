@@ -16,10 +16,15 @@ impl Config {
     /// # Errors
     /// Names the keys that contradict each other, and the fix.
     pub fn validate(&self) -> Result<()> {
-        let Self { log, sequence, item, fields, sides, split, evaluate, train, privacy, tune, export } = self;
+        let Self { log, sequence, item, fields, tasks, sides, split, evaluate, train, privacy, tune, export } = self;
         validate_log(log)?;
         validate_sequence(sequence)?;
         validate_item(item, sides)?;
+        ensure!(
+            !tasks.is_empty() || self.predicts_items(),
+            "there is nothing to answer: name the column of items in [item] column (and leave predict as it is), or a [[task]]"
+        );
+        tasks.iter().try_for_each(|task| task.validate(self))?;
         for field in fields {
             ensure!(
                 field.kind == FieldChoice::Category || field.min_count.is_none(),
@@ -128,8 +133,21 @@ fn validate_log(log: &LogConfig) -> Result<()> {
 }
 
 fn validate_sequence(sequence: &SequenceConfig) -> Result<()> {
-    let SequenceConfig { key: _, time, time_unit: _, calendar, group: _, idle_gap, min_length, robot_events_per_hour } =
-        sequence;
+    let SequenceConfig {
+        key,
+        each_row,
+        time,
+        time_unit: _,
+        calendar,
+        group,
+        idle_gap,
+        min_length,
+        robot_events_per_hour,
+    } = sequence;
+    ensure!(
+        !each_row || (key.is_none() && group.is_none() && idle_gap.is_none()),
+        "[sequence] each_row makes a sequence of each row, which has neither key, group nor idle_gap; remove them"
+    );
     ensure!(
         time.is_some() || matches!(calendar, Calendar::Auto | Calendar::None),
         "[sequence] calendar needs the column of times: set [sequence] time"
@@ -144,7 +162,7 @@ fn validate_sequence(sequence: &SequenceConfig) -> Result<()> {
 }
 
 fn validate_item(item: &ItemConfig, sides: &[SideConfig]) -> Result<()> {
-    let ItemConfig { column: _, min_count: _, min_sequences: _, features, include_new } = item;
+    let ItemConfig { column: _, predict: _, min_count: _, min_sequences: _, features, include_new } = item;
     for (place, feature) in features.iter().enumerate() {
         let column = feature.column();
         let described = sides.iter().any(|side| side.on.is_none() && side.columns.iter().any(|name| name == column));
@@ -163,17 +181,36 @@ fn validate_item(item: &ItemConfig, sides: &[SideConfig]) -> Result<()> {
 }
 
 fn validate_split(split: &SplitConfig, has_time: bool) -> Result<()> {
-    let SplitConfig { kind, validation_from, test_from, train_from, held_out_sequences, max_training_events, seed: _ } =
-        split;
+    let SplitConfig {
+        kind: _,
+        validation_from,
+        test_from,
+        train_from,
+        validation_share,
+        test_share,
+        held_out_sequences,
+        max_training_events,
+        seed: _,
+    } = split;
     ensure!(
         (0.0..1.0).contains(held_out_sequences),
         "[split] held_out_sequences is {held_out_sequences}, expected a share, at least 0 and below 1"
     );
     ensure!(*max_training_events != Some(0), "[split] max_training_events is 0, expected 1 or more");
+    let kind = split.kind();
+    ensure!(
+        kind == SplitKind::Sequence || (validation_share.is_none() && test_share.is_none()),
+        "[split] validation_share and test_share are for kind = \"sequence\"; remove them or change the kind"
+    );
+    let [validation, test] = split.shares();
+    ensure!(
+        validation > 0.0 && test > 0.0 && validation + test < 1.0,
+        "[split] validation_share is {validation} and test_share {test}, expected above 0 and below 1 together"
+    );
     ensure!(train_from.is_none() || has_time, "[split] train_from needs the column of times: set [sequence] time");
     match (kind, validation_from, test_from) {
-        (SplitKind::LeaveOneOut, None, None) => Ok(()),
-        (SplitKind::LeaveOneOut, ..) => {
+        (SplitKind::LeaveOneOut | SplitKind::Sequence, None, None) => Ok(()),
+        (SplitKind::LeaveOneOut | SplitKind::Sequence, ..) => {
             bail!("[split] validation_from and test_from are for kind = \"time\"; remove them or change the kind")
         }
         (SplitKind::Time, Some(validation), Some(test)) => {
@@ -258,6 +295,21 @@ max_loss = 0.02
             ("path = \"events.csv\"", "path = 7", "a path or an array of paths"),
             ("[item]", "[item]\ncolor = 1", "unknown field `color`"),
             ("hidden = 32", "layers = 2", "unknown field `layers`"),
+            ("[[side]]", "[[task]]\nname = \"buy\"\nkind = \"binary\"\n[[side]]", "name the log's column of labels"),
+            ("[[side]]", "[[task]]\nname = \"up\"\nkind = \"direction\"\nof = \"brand\"\n[[side]]", "of is \"brand\""),
+            (
+                "[[side]]",
+                "[[task]]\nname = \"spend\"\nkind = \"number\"\ncolumn = \"price\"\n[[side]]",
+                "the answer would be known",
+            ),
+            (
+                "[[side]]",
+                "[[task]]\nname = \"mood\"\nkind = \"classes\"\ncolumn = \"mood\"\ncost_false_negative = 2\n[[side]]",
+                "costs are for yes and no",
+            ),
+            ("column = \"sku\"", "column = \"sku\"\npredict = false", "there is nothing to answer"),
+            ("key = \"user\"", "key = \"user\"\neach_row = true", "remove them"),
+            ("kind = \"time\"", "kind = \"time\"\ntest_share = 0.3", "are for kind = \"sequence\""),
             ("\"30m\"", "\"half an hour\"", "such as \"30m\""),
             ("time = \"when\"", "", "idle_gap needs"),
             ("group = \"basket\"", "", "needs [sequence] group"),
@@ -333,9 +385,10 @@ max_loss = 0.02
     #[test]
     fn the_reference_names_every_key() {
         let least = "[log]\npath = \"events.csv\"\n[item]\ncolumn = \"item\"\n";
-        for section in
-            ["log", "sequence", "item", "[field]", "[side]", "split", "evaluate", "train", "privacy", "tune", "export"]
-        {
+        for section in [
+            "log", "sequence", "item", "[field]", "[task]", "[side]", "split", "evaluate", "train", "privacy", "tune",
+            "export",
+        ] {
             let begin = format!("[{section}]\n");
             // An unknown key's error lists those there are.
             let wrong = if least.contains(&begin) {

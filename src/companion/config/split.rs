@@ -9,8 +9,10 @@ use sha2::{Digest, Sha256};
 #[serde(default, deny_unknown_fields)]
 pub struct SplitConfig {
     /// "leave_one_out": a sequence's last event is for the test, the one before for validation (from 3 events on).
-    /// "time": by date; a group is never cut. Default "leave_one_out".
-    pub kind: SplitKind,
+    /// "time": by date; a group is never cut. "sequence": whole sequences, drawn by their key and the seed. Default
+    /// "leave_one_out"; "sequence" where the next item is not predicted. See [`SplitConfig::kind`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kind: Option<SplitKind>,
     /// "time" only: from here on events are for validation.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub validation_from: Option<Moment>,
@@ -20,6 +22,12 @@ pub struct SplitConfig {
     /// Events before this are dropped. Default: none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub train_from: Option<Moment>,
+    /// "sequence" only: the share of the sequences that validation is given. Default 0.1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub validation_share: Option<f64>,
+    /// "sequence" only: the share that the test is given. Default 0.2.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub test_share: Option<f64>,
     /// The share of sequences, drawn by their keys and the seed, that is kept out of all: never learned from, counted,
     /// validated or tested on. Who asks what a model knows of its own sequences (`foreclick audit`) compares them with these.
     /// Default 0.
@@ -28,17 +36,19 @@ pub struct SplitConfig {
     /// all.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_training_events: Option<usize>,
-    /// Shuffles events of one time. Default 1.
+    /// Shuffles events of one time, draws sequences. Default 1.
     pub seed: u64,
 }
 
 impl Default for SplitConfig {
     fn default() -> Self {
         Self {
-            kind: SplitKind::LeaveOneOut,
+            kind: None,
             validation_from: None,
             test_from: None,
             train_from: None,
+            validation_share: None,
+            test_share: None,
             held_out_sequences: 0.0,
             max_training_events: None,
             seed: 1,
@@ -47,6 +57,16 @@ impl Default for SplitConfig {
 }
 
 impl SplitConfig {
+    /// How events are split.
+    pub fn kind(&self) -> SplitKind {
+        self.kind.unwrap_or(SplitKind::LeaveOneOut)
+    }
+
+    /// "sequence": the shares of validation and test.
+    pub fn shares(&self) -> [f64; 2] {
+        [self.validation_share.unwrap_or(0.1), self.test_share.unwrap_or(0.2)]
+    }
+
     /// Whether the sequences of this key are kept out of all: the same ones in every run of these settings, and those of a
     /// smaller share among those of a larger one.
     pub fn holds_out(&self, key: &str) -> bool {
@@ -64,6 +84,8 @@ pub enum SplitKind {
     LeaveOneOut,
     /// By date.
     Time,
+    /// By sequence.
+    Sequence,
 }
 
 #[cfg(test)]

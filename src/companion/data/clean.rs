@@ -219,7 +219,7 @@ impl Cleaner<'_> {
         }) {
             piece = if key(&events[0]) == last_key { piece + 1 } else { 1 };
             last_key = key(&events[0]);
-            if events.len() < config.min_length {
+            if events.len() < config.min_length && !config.each_row {
                 dropped.short += events.len() as u64;
                 dropped.short_sequences += 1;
                 continue;
@@ -252,8 +252,17 @@ fn duplicates(events: &mut Vec<Event>, table: &Table) -> u64 {
 impl Dropped {
     /// The rules in the order in which they are applied; `rare` says what rare items are, if they are dropped.
     fn rules(&self, config: &Config, table: &Table, rare: Option<String>) -> Vec<Rule> {
-        let SequenceConfig { key, time, time_unit, calendar: _, group, idle_gap: _, min_length, robot_events_per_hour } =
-            &config.sequence;
+        let SequenceConfig {
+            key,
+            each_row: _,
+            time,
+            time_unit,
+            calendar: _,
+            group,
+            idle_gap: _,
+            min_length,
+            robot_events_per_hour,
+        } = &config.sequence;
         let found = table.first_broken.as_ref().map_or(String::new(), |first| format!("; the first: {first}"));
         let empty = |column: &String| format!("column {column:?} is empty");
         let duplicates = match (config.log.duplicates, &table.groups, &table.times) {

@@ -54,6 +54,9 @@ pub struct Sequences {
     pub groups: Column<u32>,
     /// Encoded fields, event after event: `[events, fields]`.
     pub fields: Column<f32>,
+    /// The tasks' answers after each event, `[events, heads]`: 1 for yes and 0 for no, a class's place, a number; NaN where the
+    /// log does not tell.
+    pub labels: Column<f32>,
     /// What each event is used for as a target: `[events]`.
     pub parts: Column<Part>,
 }
@@ -99,6 +102,12 @@ impl Sequences {
     /// The places of one sequence's events.
     pub fn range(&self, sequence: usize) -> Range<usize> {
         self.offsets[sequence] as usize..self.offsets[sequence + 1] as usize
+    }
+
+    /// The tasks' answers after the event at a place, `[heads]`.
+    pub fn labels(&self, place: usize) -> &[f32] {
+        let width = self.labels.len() / self.items.len().max(1);
+        &self.labels[place * width..(place + 1) * width]
     }
 
     /// The event at a place.

@@ -8,6 +8,7 @@ mod dataset;
 mod encode;
 mod features;
 mod init;
+mod labels;
 mod names;
 mod order;
 mod read;
@@ -34,6 +35,7 @@ use anyhow::{Result, bail, ensure};
 use buckets::Bucketed;
 use clean::Cleaned;
 use column::{Spool, Store};
+use labels::Labelled;
 use std::collections::HashSet;
 use table::Table;
 
@@ -85,15 +87,20 @@ fn read_log(config: &Config, learned: Option<&Dataset>, store: &Store) -> Result
     }
 
     let parts = split::parts(&config.split, &cleaned, store)?;
+    let labelled = Labelled { config, table: &table, cleaned: &cleaned, parts: &parts };
     let (schema, vocab) = match learned {
         Some(learned) => (learned.schema.clone(), learned.vocab.clone()),
         None => {
-            let vocab = vocab(&table, &cleaned, &new, &report)?;
+            let vocab = vocab(config, &table, &cleaned, &new, &report)?;
             split::check(&config.split, &parts)?;
-            (schema(config, &table, &cleaned, &parts)?, vocab)
+            (schema(config, &labelled)?, vocab)
         }
     };
-    let items = items(&table, &cleaned, &vocab, store)?;
+    let items = match &config.item.column {
+        Some(_) => items(&table, &cleaned, &vocab, store)?,
+        None => Column::collect(store, cleaned.rows.iter().map(|_| 0))?,
+    };
+    let labels = labelled.labels(&schema.heads, store)?;
     let codes = encode::codes(&schema.fields, &table.fields, &cleaned.rows, store)?;
     let (item_table, unknown) = side::item_table(&sides, &vocab);
     let times = Column::collect(store, cleaned.rows.iter().map(|&row| table.time(row as usize)))?;
@@ -139,9 +146,9 @@ fn read_log(config: &Config, learned: Option<&Dataset>, store: &Store) -> Result
     }
 
     let Cleaned { rows: _, begun: _, offsets, keys, rules: _, notes: _ } = cleaned;
-    let sequences = Sequences { keys, offsets, items, times, groups, fields: codes, parts };
+    let sequences = Sequences { keys, offsets, items, times, groups, fields: codes, labels, parts };
     let item_features = learned.map(|learned| learned.item_features.clone()).unwrap_or_default();
-    let mut dataset = Dataset { schema, vocab, sequences, split: config.split.kind, item_table, item_features };
+    let mut dataset = Dataset { schema, vocab, sequences, split: config.split.kind(), item_table, item_features };
     if learned.is_none() {
         describe_items(config, &mut dataset, &mut report);
     }
@@ -162,7 +169,8 @@ fn describe_items(config: &Config, dataset: &mut Dataset, report: &mut CleaningR
 }
 
 /// What an event of this log is.
-fn schema(config: &Config, table: &Table, cleaned: &Cleaned, parts: &[Part]) -> Result<Schema> {
+fn schema(config: &Config, labelled: &Labelled<'_>) -> Result<Schema> {
+    let Labelled { table, cleaned, parts, .. } = *labelled;
     let training = cleaned.rows.iter().zip(parts).filter(|(_, part)| **part == Part::Train);
     let times = training.map(|(&row, _)| table.time(row as usize));
     let (hour, weekday) = calendar::parts(config.sequence.calendar, times);
@@ -173,20 +181,31 @@ fn schema(config: &Config, table: &Table, cleaned: &Cleaned, parts: &[Part]) -> 
         weekday,
         filter_seen: config.evaluate.filter_seen,
         fields: encode::fields(&config.fields, &table.fields, &cleaned.rows, parts),
-        tasks: vec![Task::NextItem],
+        tasks: if config.predicts_items() { vec![Task::NextItem] } else { vec![] },
+        heads: labelled.heads()?,
     };
     schema.validate()?;
     Ok(schema)
 }
 
 /// The items that are left, and the new ones.
-fn vocab(table: &Table, cleaned: &Cleaned, new: &HashSet<&str>, report: &CleaningReport) -> Result<Vocab> {
+fn vocab(
+    config: &Config,
+    table: &Table,
+    cleaned: &Cleaned,
+    new: &HashSet<&str>,
+    report: &CleaningReport,
+) -> Result<Vocab> {
+    // What an event without an item is told by, in the page as well.
+    if config.item.column.is_none() {
+        return Ok(Vocab::from_keys([""])?);
+    }
     let mut used = vec![false; table.items.names.len()];
     cleaned.rows.iter().for_each(|&row| used[table.items.ids[row as usize] as usize] = true);
     let used = table.items.names.iter().zip(used).filter(|(_, used)| *used).map(|(name, _)| name);
     let vocab = Vocab::from_keys(used.chain(new.iter().copied()))?;
     ensure!(
-        vocab.len() > 1,
+        vocab.len() > 1 || !config.predicts_items(),
         "one item only, {:?}: there is nothing to rank; is [item] column the right one, min_count too high?\n{report}",
         vocab.key(0).unwrap_or_default()
     );

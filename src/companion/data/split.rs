@@ -36,7 +36,7 @@ pub fn parts(config: &SplitConfig, cleaned: &Cleaned, store: &Store) -> Result<C
 }
 
 fn parts_by_place(config: &SplitConfig, cleaned: &Cleaned, store: &Store) -> Result<Column<Part>> {
-    match (config.kind, config.validation_from, config.test_from) {
+    match (config.kind(), config.validation_from, config.test_from) {
         (SplitKind::Time, Some(validation), Some(test)) => {
             let part = |&begun: &i64| match begun {
                 begun if begun >= test.milliseconds => Part::Test,
@@ -44,6 +44,19 @@ fn parts_by_place(config: &SplitConfig, cleaned: &Cleaned, store: &Store) -> Res
                 _ => Part::Train,
             };
             Column::collect(store, cleaned.begun.iter().map(part))
+        }
+        (SplitKind::Sequence, ..) => {
+            let [validation, test] = config.shares();
+            let part = |(number, pair): (usize, &[u64])| {
+                let drawn = draw(config.seed, cleaned.keys.get(number));
+                let part = match drawn {
+                    drawn if drawn < test => Part::Test,
+                    drawn if drawn < test + validation => Part::Validation,
+                    _ => Part::Train,
+                };
+                (pair[0]..pair[1]).map(move |_| part)
+            };
+            Column::collect(store, cleaned.offsets.windows(2).enumerate().flat_map(part))
         }
         _ => Column::collect(store, cleaned.offsets.windows(2).flat_map(|pair| leave_one_out(pair[1] - pair[0]))),
     }
@@ -58,14 +71,24 @@ pub fn check(config: &SplitConfig, parts: &[Part]) -> Result<()> {
         ensure!(
             parts.contains(&part),
             "[split] leaves no event for {name}: {}",
-            match config.kind {
+            match config.kind() {
                 SplitKind::Time =>
                     "move validation_from and test_from into the log's time (`foreclick check` shows it)",
+                SplitKind::Sequence => "there are too few sequences; raise its share or name another seed",
                 SplitKind::LeaveOneOut => "no sequence has 3 events, which leave_one_out needs",
             }
         );
     }
     Ok(())
+}
+
+/// A number from 0 to below 1 that a seed and a sequence's key give: FNV-1a, mixed as in SplitMix64 (Steele et al. 2014).
+fn draw(seed: u64, key: &str) -> f64 {
+    let hash = |hash: u64, byte: &u8| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
+    let bits = key.as_bytes().iter().chain(&seed.to_le_bytes()).fold(0xcbf2_9ce4_8422_2325, hash);
+    let bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    ((bits ^ (bits >> 31)) >> 11) as f64 / (1_u64 << 53) as f64
 }
 
 /// The parts of a sequence of so many events.

@@ -1,6 +1,7 @@
 //! A log's rows: columns of numbers, with each name stored once.
 
 use super::column::{Column, Spool, Store};
+use super::labels;
 use super::names::{MISSING, Names};
 use super::read::{Cell, Row, Source};
 use super::report::Rule;
@@ -30,7 +31,12 @@ pub struct Table {
     pub times: Option<Column<i64>>,
     /// The further fields, in the schema's order.
     pub fields: Vec<FieldColumn>,
+    /// The tasks' columns, in their order; `None` for one whose labels are made.
+    pub labels: Vec<Option<FieldColumn>>,
 }
+
+/// Stands for the item where events have none.
+pub const NO_ITEM: &str = "event";
 
 /// A column of keys.
 #[derive(Debug, Default)]
@@ -162,24 +168,36 @@ pub fn read(config: &Config, source: &Source, sides: &[Side], store: &Store) -> 
     let mut ons: Vec<GrowingKeys> =
         sides.iter().filter(|side| side.on.is_some()).map(|_| GrowingKeys::new(store)).collect();
 
-    let mut wanted: Vec<&str> = vec![&config.item.column];
+    let choices = config.tasks.iter().map(labels::choice);
+    let mut own_labels: Vec<Option<GrowingField>> =
+        choices.map(|choice| choice.map(|kind| GrowingField::new(kind, store))).collect();
+
+    let has_item = config.item.column.is_some();
+    let mut wanted: Vec<&str> = config.item.column.iter().map(String::as_str).collect();
     wanted.extend(sequence.key.as_deref());
     wanted.extend(sequence.group.as_deref());
     wanted.extend(sequence.time.as_deref());
     wanted.extend(config.fields.iter().filter(|field| joined(field).is_none()).map(|field| field.name.as_str()));
     wanted.extend(sides.iter().filter_map(|side| side.on.as_deref()));
+    wanted.extend(config.tasks.iter().filter_map(|task| task.column.as_deref()));
 
     let (mut rows, mut broken, mut first_broken) = (0, 0, None);
     let mut push = |cells: &[Cell<'_>]| -> Result<()> {
         rows += 1;
         let mut cells = cells.iter();
         let mut next = || cells.next().unwrap_or(&Cell::Missing);
-        items.push(next())?;
-        sequences.push(if sequence.key.is_some() { next() } else { &Cell::Text("log") })?;
+        items.push(if has_item { next() } else { &Cell::Text(NO_ITEM) })?;
+        let number = Cell::Integer(rows as i128);
+        sequences.push(match (&sequence.key, sequence.each_row) {
+            (Some(_), _) => next(),
+            (None, true) => &number,
+            (None, false) => &Cell::Text("log"),
+        })?;
         groups.iter_mut().try_for_each(|groups| groups.push(next()))?;
         times.iter_mut().try_for_each(|times| times.push(next()))?;
         own.iter_mut().try_for_each(|field| field.push(next()))?;
-        ons.iter_mut().try_for_each(|on| on.push(next()))
+        ons.iter_mut().try_for_each(|on| on.push(next()))?;
+        own_labels.iter_mut().flatten().try_for_each(|labels| labels.push(next()))
     };
     let mut pushed = Ok(());
     source.read(&wanted, &mut |row| {
@@ -216,7 +234,9 @@ pub fn read(config: &Config, source: &Source, sides: &[Side], store: &Store) -> 
     }
     let groups = groups.map(Keys::finish).transpose()?;
     let times = times.map(|times| times.finish(store)).transpose()?;
-    Ok(Table { rows, broken, first_broken, sequences, items, groups, times, fields })
+    let finish = |labels: Option<GrowingField>| labels.map(FieldColumn::finish).transpose();
+    let labels = own_labels.into_iter().map(finish).collect::<Result<_>>()?;
+    Ok(Table { rows, broken, first_broken, sequences, items, groups, times, fields, labels })
 }
 
 impl Table {

@@ -1,5 +1,6 @@
 //! Measures a scorer on a data set: every sequence is streamed, every candidate is ranked.
 
+mod answers;
 pub mod baselines;
 mod bootstrap;
 mod engine;
@@ -9,9 +10,11 @@ mod scorer;
 mod seeds;
 mod slices;
 mod stream;
+mod tasks;
 #[cfg(test)]
 pub(crate) mod testing;
 
+pub use answers::{Answered, answer, labelled, predictions, score};
 pub use bootstrap::{Difference, paired};
 pub use engine::EngineScorer;
 pub use outcome::{Detail, Outcome, TOP, top_overlap};
@@ -20,3 +23,4 @@ pub use scorer::Scorer;
 pub use seeds::{Seeds, Spread};
 pub use slices::{AtTen, Slice, Slices};
 pub use stream::{evaluate, places, sample};
+pub use tasks::{TaskResult, TaskResults, measure_tasks};

@@ -85,7 +85,7 @@ pub(super) fn sequence_at(sequences: &Sequences, place: usize) -> usize {
 }
 
 /// Cuts ascending places into runs of one sequence each; sequences without a target are left out.
-fn by_sequence<'a>(dataset: &Dataset, mut places: &'a [usize]) -> Vec<(usize, &'a [usize])> {
+pub fn by_sequence<'a>(dataset: &Dataset, mut places: &'a [usize]) -> Vec<(usize, &'a [usize])> {
     let mut work = Vec::new();
     while let Some(&first) = places.first() {
         let sequence = sequence_at(&dataset.sequences, first);

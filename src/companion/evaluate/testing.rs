@@ -49,6 +49,7 @@ pub fn dataset(items: usize, filter_seen: FilterSeen, has_group: bool, sequences
             filter_seen,
             fields: vec![],
             tasks: vec![Task::NextItem],
+            heads: vec![],
         },
         vocab: Vocab::from_keys((0..items).map(|item| format!("{item:04}"))).unwrap(),
         sequences: Sequences {
@@ -58,6 +59,7 @@ pub fn dataset(items: usize, filter_seen: FilterSeen, has_group: bool, sequences
             times: events.iter().map(|event| event.time).collect::<Vec<_>>().into(),
             groups: events.iter().map(|event| event.group).collect::<Vec<_>>().into(),
             fields: vec![].into(),
+            labels: vec![].into(),
             parts: events.iter().map(|event| event.part).collect::<Vec<_>>().into(),
         },
         split: SplitKind::Time,

@@ -11,7 +11,7 @@ pub struct Curves {
     pub learning_rate: Vec<(f64, f64)>,
     /// (step, the gradient's norm)
     pub gradient_norm: Vec<(f64, f64)>,
-    /// (epoch, NDCG@10 on the validation part)
+    /// (epoch, NDCG@10, or the score with tasks, on the validation part)
     pub validation: Vec<(f64, f64)>,
     /// Lines that hold no record: a run that was killed may leave half a line.
     pub unreadable: usize,
@@ -30,7 +30,7 @@ struct Line {
 
 #[derive(Deserialize)]
 struct Validation {
-    #[serde(rename = "ndcg@10")]
+    #[serde(rename = "ndcg@10", alias = "score")]
     ndcg: f64,
 }
 

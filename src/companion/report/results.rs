@@ -165,11 +165,26 @@ pub fn protocol(protocol: &Protocol) -> String {
 }
 
 fn split_text(split: &SplitConfig) -> String {
-    let SplitConfig { kind, validation_from, test_from, train_from, held_out_sequences, max_training_events, seed: _ } =
-        split;
-    let mut text = match kind {
+    let SplitConfig {
+        kind: _,
+        validation_from,
+        test_from,
+        train_from,
+        validation_share: _,
+        test_share: _,
+        held_out_sequences,
+        max_training_events,
+        seed,
+    } = split;
+    let mut text = match split.kind() {
         SplitKind::LeaveOneOut => "leave one out: the last event is for the test, the one before for validation".into(),
         SplitKind::Time => String::from("by time"),
+        SplitKind::Sequence => {
+            let [validation, test] = split.shares();
+            format!(
+                "whole sequences, drawn by key and seed {seed}: {validation} of them for validation, {test} for the test"
+            )
+        }
     };
     for (name, moment) in [("training", train_from), ("validation", validation_from), ("test", test_from)] {
         if let Some(moment) = moment {

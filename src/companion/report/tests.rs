@@ -60,7 +60,7 @@ fn evaluation() -> Evaluation {
     let predictions: Vec<(f32, bool)> = (0..1000).map(|n| (n as f32 / 4000.0, n % 9 == 0 && n > 200)).collect();
     Evaluation {
         protocol: Protocol {
-            split: SplitConfig { kind: SplitKind::Time, ..SplitConfig::default() },
+            split: SplitConfig { kind: Some(SplitKind::Time), ..SplitConfig::default() },
             log: None,
             part: "test",
             candidates: "all 13343 items, but those already in the open group".into(),
@@ -121,6 +121,7 @@ fn journal() -> String {
 fn page(evaluation: &Evaluation, journal: &str) -> String {
     let config = Config::parse("log = { path = \"<log>.csv\" }\nitem = { column = \"sku\" }", Path::new("")).unwrap();
     let gate = Gate {
+        measure: "ndcg@10",
         bits: 8,
         trained: 0.11,
         exported: 0.1,

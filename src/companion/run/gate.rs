@@ -9,11 +9,13 @@ use std::path::Path;
 pub struct Gate {
     /// Bits of a weight in the file.
     pub bits: u8,
-    /// NDCG@10 of the trained model.
+    /// What both are judged by: "ndcg@10", or "score" with tasks.
+    pub measure: &'static str,
+    /// That of the trained model.
     pub trained: f64,
-    /// NDCG@10 of the exported one.
+    /// That of the exported one.
     pub exported: f64,
-    /// The share of NDCG@10 that is lost, negative when it is gained; `None` when there was none to lose.
+    /// The share of it that is lost, negative when it is gained; `None` when there was none to lose.
     pub loss: Option<f64>,
     /// The most that may be lost.
     pub max_loss: f64,
@@ -68,7 +70,7 @@ impl Gate {
 
 impl fmt::Display for Gate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { bits, trained, exported, loss, max_loss, overlap, bytes, is_private } = self;
+        let Self { bits, measure, trained, exported, loss, max_loss, overlap, bytes, is_private } = self;
         let verdict = match (self.loses_too_much(), self.differs_too_much()) {
             _ if *is_private => "written, as a private model is whatever it loses",
             (false, false) => "written",
@@ -78,7 +80,7 @@ impl fmt::Display for Gate {
         };
         write!(
             f,
-            "export {verdict}: {bits} bits, {bytes} bytes; validation ndcg@10 {trained:.5} -> {exported:.5} ({}, may \
+            "export {verdict}: {bits} bits, {bytes} bytes; validation {measure} {trained:.5} -> {exported:.5} ({}, may \
              lose {:.2}%), top-10 overlap {:.1}% (at least {:.0}%)",
             change(*loss),
             100.0 * max_loss,
@@ -95,6 +97,7 @@ mod tests {
     fn gate(bits: u8, loss: f64, overlap: f64) -> Gate {
         Gate {
             bits,
+            measure: "ndcg@10",
             trained: 0.1,
             exported: 0.1,
             loss: Some(loss),

@@ -1,11 +1,12 @@
 //! Trains a run in its folder.
 
-use super::{RunFolder, fingerprint};
+use super::{RunFolder, calibrate_tasks, fingerprint};
 use crate::companion::config::Config;
 use crate::companion::data::{CleaningReport, Dataset, Part};
-use crate::companion::evaluate::{Detail, EngineScorer, evaluate, places, sample};
-use crate::companion::train::{Device, Effort, Outcome, Run, check_resume, train};
+use crate::companion::evaluate::{Detail, EngineScorer, answer, evaluate, labelled, places, sample, score};
+use crate::companion::train::{Device, Effort, Outcome, Run, check_resume, train, write_whole};
 use anyhow::Result;
+use std::sync::Arc;
 
 /// Validation events by which starts are told apart.
 const QUICK_EVENTS: usize = 5000;
@@ -71,12 +72,35 @@ impl RunFolder {
             resume,
             stop: *stop,
             provenance: self.provenance(config, dataset)?,
+            task_weights: config.tasks.iter().map(|task| task.weight).collect(),
             fingerprint,
         };
-        train(&run, |model, effort| {
+        let labels = labelled(dataset, Part::Validation, &config.evaluate, config.split.seed);
+        let outcome = train(&run, |model, effort| {
             let places = if effort == Effort::Quick { &few } else { &validation };
-            let outcome = evaluate(dataset, places, Detail::Ranks, || EngineScorer::new(model))?;
-            Ok(outcome.metrics().ndcg_at_10())
-        })
+            let rank = || evaluate(dataset, places, Detail::Ranks, || EngineScorer::new(model));
+            let ndcg =
+                dataset.schema.predicts_items().then(rank).transpose()?.map(|ranked| ranked.metrics().ndcg_at_10());
+            // Starts differ in what ranks items alone.
+            if effort == Effort::Quick { Ok(ndcg.unwrap_or_default()) } else { score(dataset, &labels, model, ndcg) }
+        })?;
+        if !outcome.interrupted && !dataset.schema.heads.is_empty() {
+            self.calibrate_tasks(dataset, &labels)?;
+        }
+        Ok(outcome)
+    }
+
+    /// Fits the best model's heads to the validation part: see `calibrate_tasks.rs`.
+    fn calibrate_tasks(&self, dataset: &Dataset, labels: &[usize]) -> Result<()> {
+        let mut best = self.best()?;
+        let answered = answer(dataset, labels, &best)?;
+        let model = Arc::make_mut(&mut best);
+        for ((head, weights), answered) in dataset.schema.heads.iter().zip(&mut model.weights.heads).zip(&answered) {
+            if let Some(line) = calibrate_tasks::fit(dataset, head, answered) {
+                eprintln!("task {}: outputs calibrated by {:.3} x {:+.3}", head.name, line.stretch, line.shift);
+                calibrate_tasks::apply(weights, line);
+            }
+        }
+        write_whole(&self.path().join("checkpoints/best.safetensors"), &best.to_bytes()?)
     }
 }

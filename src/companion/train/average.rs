@@ -130,6 +130,7 @@ mod tests {
             filter_seen,
             fields: vec![],
             tasks: vec![Task::NextItem],
+            heads: vec![],
         };
         let architecture = TrainConfig::default().architecture(&schema);
         let mut weights = initial(&architecture, &schema, &[1; 6], Neighbours::default(), 1);

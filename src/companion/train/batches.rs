@@ -32,10 +32,12 @@ impl Batches {
     pub fn of_epoch(dataset: &Dataset, len: usize, batch_events: usize, seed: u64, epoch: u64) -> Self {
         let mut rng = stream(seed, Purpose::Windows, epoch, 0);
         let mut windows = Vec::new();
+        // Tasks are answered after the last event too.
+        let after = usize::from(!dataset.schema.heads.is_empty());
         for sequence in 0..dataset.sequences.len() {
             let range = dataset.sequences.range(sequence);
             let trained = dataset.sequences.parts[range].iter().rposition(|&part| part == Part::Train);
-            let inputs = trained.map_or(0, |last| last + 1);
+            let inputs = trained.map_or(0, |last| last + 1 + after);
             let offset = if inputs > len { rng.random_range(0..len) } else { len };
             let mut start = 0;
             while start < inputs {

@@ -55,7 +55,8 @@ impl<'a> Calibration<'a> {
         shipped: &'a HeldOut,
         worker: &'a mut Worker,
     ) -> Self {
-        let plan = Plan { dataset, config, dropout: 0.0, popularity, held_out: shipped, part: Part::Validation };
+        let plan =
+            Plan { dataset, config, dropout: 0.0, popularity, held_out: shipped, part: Part::Validation, tasks: &[] };
         Self { plan, worker }
     }
 

@@ -76,6 +76,9 @@ pub struct TrainConfig {
     pub threads: usize,
     /// Seeds all that training draws: first weights, windows, dropout, negatives. Default 1.
     pub seed: u64,
+    /// How the tasks' losses are weighed: "fixed", by each `[[task]]`'s weight, or "uncertainty", by that and by how much noise
+    /// training finds in its labels. Default "fixed".
+    pub task_weights: TaskWeights,
     /// What changes in the windows that are learned from. Default: nothing.
     pub augment: Augment,
 }
@@ -90,6 +93,16 @@ pub enum Loss {
     Gbce,
     /// Bayesian personalised ranking (Rendle et al. 2009, arXiv 1205.2618).
     Bpr,
+}
+
+/// How the tasks' losses are weighed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum TaskWeights {
+    /// As given.
+    Fixed,
+    /// By the tasks' noise too (Kendall et al. 2018, arXiv 1705.07115): see `heads.rs`.
+    Uncertainty,
 }
 
 /// How negatives are drawn.
@@ -138,6 +151,7 @@ impl Default for TrainConfig {
             neighbour_epsilon: 0.003,
             threads: 0,
             seed: 1,
+            task_weights: TaskWeights::Fixed,
             augment: Augment::default(),
         }
     }

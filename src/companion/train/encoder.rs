@@ -134,6 +134,7 @@ mod tests {
             filter_seen,
             fields: vec![],
             tasks: vec![Task::NextItem],
+            heads: vec![],
         };
         let config =
             TrainConfig { hidden: 24, heads: 3, feed_forward: 20, blocks: 3, max_len: 9, ..Default::default() };

@@ -3,6 +3,7 @@
 use super::augment::Augment;
 use super::buffer::Buffer;
 use super::head::Position;
+use super::heads::LabelAt;
 use super::row_gradients::RowGradients;
 use super::vector::add_scaled;
 use super::worker::Plan;
@@ -59,6 +60,8 @@ pub struct Shard {
     pub positions: Vec<Position>,
     /// Own candidates of all positions.
     pub candidates: Vec<Candidate>,
+    /// Events of which tasks' labels are known.
+    pub labels: Vec<LabelAt>,
 }
 
 impl Input {
@@ -100,8 +103,10 @@ impl Shard {
         self.inputs.clear();
         self.positions.clear();
         self.candidates.clear();
+        self.labels.clear();
+        let predicts_items = dataset.schema.predicts_items();
         for (number, window) in windows.iter().enumerate() {
-            let first_event = dataset.sequences.range(window.sequence).start;
+            let Range { start: first_event, end } = dataset.sequences.range(window.sequence);
             let begin = window.inputs.start + augment.begin(window.inputs.len(), rng);
             history.reset();
             for place in first_event..first_event + begin {
@@ -110,16 +115,23 @@ impl Shard {
             let first_row = number * self.len;
             for input in begin..window.inputs.end {
                 let place = first_event + input;
-                let neighbours = held_out.table(window.sequence, dataset.sequences.times[place]);
                 if input == begin || !augment.drops(rng) {
                     self.inputs.push(Input::of(dataset, history, first_event, input));
                 }
-                if dataset.sequences.parts[place] == part {
+                if input > 0 && dataset.sequences.parts[place - 1] == part {
+                    self.label(dataset, place - 1);
+                }
+                if place == end {
+                    break;
+                }
+                if predicts_items && dataset.sequences.parts[place] == part {
+                    let neighbours = held_out.table(window.sequence, dataset.sequences.times[place]);
                     self.predict(dataset, place, self.inputs.len() - 1, history, neighbours);
                 }
                 history.observe(dataset.sequences.event(place));
             }
-            let neighbours = held_out.table(window.sequence, dataset.sequences.times[first_event + begin]);
+            let begun = (first_event + begin).min(end - 1);
+            let neighbours = held_out.table(window.sequence, dataset.sequences.times[begun]);
             augment.change(&mut self.inputs[first_row..], neighbours, rng);
             self.inputs.resize(first_row + self.len, Input::Padding);
         }
@@ -181,6 +193,14 @@ impl Shard {
                     });
                 }
             }
+        }
+    }
+
+    /// Notes the labels of the event at a place, which the latest input is.
+    fn label(&mut self, dataset: &Dataset, place: usize) {
+        let sequences = &dataset.sequences;
+        if sequences.items[place] != UNKNOWN_ITEM && sequences.labels(place).iter().any(|label| !label.is_nan()) {
+            self.labels.push(LabelAt { row: self.inputs.len() - 1, place });
         }
     }
 

@@ -8,6 +8,7 @@ use super::config::TrainConfig;
 use super::encoder::Encoder;
 use super::examples::Window;
 use super::features::Features;
+use super::heads;
 use super::held_out::HeldOut;
 use super::journal::Journal;
 use super::meter::Meter;
@@ -50,6 +51,8 @@ pub struct Run<'a> {
     pub stop: &'a (dyn Fn() -> bool + Sync),
     /// Goes into the model file: log, split, seed.
     pub provenance: BTreeMap<String, String>,
+    /// What each task's loss counts, `[heads]`.
+    pub task_weights: Vec<f32>,
     /// What names the log and the configuration, so that no other run is resumed.
     pub fingerprint: String,
 }
@@ -88,7 +91,8 @@ pub fn train(run: &Run<'_>, mut validate: impl FnMut(&Arc<Model>, Effort) -> Res
     let start = pick_start(run, &mut journal, &mut validate)?;
     let mut state = State::new(run, start)?;
     let mut meter = Meter::new(run.config.epochs as u64 * state.steps_per_epoch, state.progress.step);
-    if neighbours::kept(run.dataset, run.config).most < run.config.neighbours {
+    let schema = &run.dataset.schema;
+    if schema.predicts_items() && neighbours::kept(run.dataset, run.config).most < run.config.neighbours {
         meter.say(&format!("fewer than {FOLDS} sequences: the model trains and ships without neighbours"));
     }
     while state.progress.epoch < run.config.epochs as u64 && state.progress.waited < run.config.patience as u64 {
@@ -103,19 +107,24 @@ pub fn train(run: &Run<'_>, mut validate: impl FnMut(&Arc<Model>, Effort) -> Res
         state.judge(run, ndcg, &model)?;
         let Progress { step, epoch, best, best_epoch, .. } = state.progress;
         let best = best.unwrap_or(ndcg);
-        let fields = json!({"epoch": epoch, "validation": {"ndcg@10": ndcg, "best": best}});
+        let name = heads::judged_by(schema);
+        let fields = json!({"epoch": epoch, "validation": {name: ndcg, "best": best}});
         journal.write(step, fields)?;
         let best_epoch = best_epoch + 1;
-        meter.say(&format!("epoch {epoch}: validation ndcg@10 {ndcg:.5} (best {best:.5} in epoch {best_epoch})"));
+        meter.say(&format!("epoch {epoch}: validation {name} {ndcg:.5} (best {best:.5} in epoch {best_epoch})"));
         state.save(run)?;
     }
-    state.calibrate(run, &mut journal, &mut meter, &mut validate)?;
+    if run.dataset.schema.predicts_items() {
+        state.calibrate(run, &mut journal, &mut meter, &mut validate)?;
+    }
     meter.finish("done");
     Ok(state.outcome(false))
 }
 
 /// A model of the run.
-pub fn assemble(run: &Run<'_>, architecture: &Architecture, weights: Weights) -> Model {
+pub fn assemble(run: &Run<'_>, architecture: &Architecture, mut weights: Weights) -> Model {
+    // Only training needs them.
+    weights.heads.iter_mut().for_each(|head| head.log_variance = 0.0);
     let metadata = Metadata {
         format_version: FORMAT_VERSION,
         schema: run.dataset.schema.clone(),
@@ -137,6 +146,8 @@ struct State {
     held_out: HeldOut,
     popularity: Popularity,
     dropout: f32,
+    /// What each task's summed loss is multiplied with.
+    tasks: Vec<f32>,
     progress: Progress,
     steps_per_epoch: u64,
 }
@@ -156,6 +167,7 @@ impl State {
         let mut weights = initial(&architecture, &dataset.schema, &counts, shipped, config.seed);
         let mut features = Features::begin(&mut weights, &dataset.item_features, &counts);
         start.apply(&mut weights);
+        heads::begin(&mut weights, dataset);
         let mut optimizer = Optimizer::new(&weights);
         let batches = Batches::of_epoch(dataset, config.max_len, config.batch_events, config.seed, 0);
         let steps_per_epoch = batches.len() as u64;
@@ -194,6 +206,7 @@ impl State {
             held_out,
             popularity: Popularity::of(dataset, config),
             dropout,
+            tasks: heads::factors(dataset, &run.task_weights),
             progress,
             steps_per_epoch,
         })
@@ -238,6 +251,7 @@ impl State {
             popularity: &self.popularity,
             held_out: &self.held_out,
             part: Part::Train,
+            tasks: &self.tasks,
         };
         let step = self.progress.step;
         let shards = shards(batch, self.workers.len());
@@ -299,7 +313,7 @@ impl State {
             self.progress.best_epoch = self.progress.epoch - 1;
             self.progress.waited = 0;
             let mut best = model.clone();
-            best.metadata.metrics.insert("validation.ndcg@10", ndcg);
+            best.metadata.metrics.insert(&format!("validation.{}", heads::judged_by(&run.dataset.schema)), ndcg);
             checkpoint::write_whole(&run.folder.join("checkpoints/best.safetensors"), &best.to_bytes()?)
         } else {
             self.progress.waited += 1;

@@ -60,7 +60,7 @@ pub struct Kept {
 /// Which neighbours are kept: none where there are too few sequences to count each one's table on the others. A model must not
 /// learn without the table that it ships with.
 pub fn kept(dataset: &Dataset, config: &TrainConfig) -> Kept {
-    let most = if dataset.sequences.len() < FOLDS { 0 } else { config.neighbours };
+    let most = if dataset.sequences.len() < FOLDS || !dataset.schema.predicts_items() { 0 } else { config.neighbours };
     Kept { most, min_sequences: config.neighbours_min_sequences }
 }
 

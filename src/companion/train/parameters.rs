@@ -5,8 +5,8 @@ use super::optimizer::SCALE_RATE;
 use super::random::{Purpose, stream};
 use super::vector::dot;
 use crate::format::{
-    Architecture, Block, EncoderKind, FieldWeights, GAP_BUCKETS, HOURS, ItemTable, Matrix, Neighbours, OPEN_BUCKETS,
-    REPEAT_BUCKETS, REPEAT_COUNTS, REPEAT_LASTS, TERMS, WEEKDAYS, Weights,
+    Architecture, Block, EncoderKind, FieldWeights, GAP_BUCKETS, HOURS, HeadWeights, ItemTable, Matrix, Neighbours,
+    OPEN_BUCKETS, REPEAT_BUCKETS, REPEAT_COUNTS, REPEAT_LASTS, TERMS, WEEKDAYS, Weights,
 };
 use crate::schema::{FieldKind, NumberEncoding, Schema};
 use rand::{Rng, RngExt};
@@ -60,8 +60,14 @@ pub fn initial(
         gate_open: Matrix::zeros(OPEN_BUCKETS, TERMS),
         log_scale: FIRST_SCALE.ln(),
         repeat: Matrix { columns: REPEAT_COUNTS, values: vec![FIRST_REPEAT; REPEAT_LASTS * REPEAT_COUNTS] },
+        heads: schema.heads.iter().map(|head| initial_head(head.outputs(), hidden)).collect(),
         neighbours,
     }
+}
+
+/// A head that says nothing.
+fn initial_head(outputs: usize, hidden: usize) -> HeadWeights {
+    HeadWeights { weight: Matrix::zeros(outputs, hidden), bias: vec![0.0; outputs], log_variance: 0.0 }
 }
 
 /// The logarithm of each item's popularity over the mean of `others`, and what an item met before loses by it.
@@ -152,6 +158,7 @@ pub fn dense_mut(weights: &mut Weights) -> Vec<Dense<'_>> {
         gate_open,
         log_scale,
         repeat,
+        heads,
     } = weights;
     let keep = |values| Dense { values, decays: false, rate: 1.0 };
     let mut all = vec![
@@ -167,6 +174,11 @@ pub fn dense_mut(weights: &mut Weights) -> Vec<Dense<'_>> {
         Dense { values: std::slice::from_mut(log_scale), decays: false, rate: SCALE_RATE },
         keep(&mut repeat.values),
     ];
+    for HeadWeights { weight, bias, log_variance } in heads {
+        all.push(Dense { values: &mut weight.values, decays: true, rate: 1.0 });
+        all.push(keep(bias));
+        all.push(Dense { values: std::slice::from_mut(log_variance), decays: false, rate: SCALE_RATE });
+    }
     all.extend(fields.iter_mut().map(|field| keep(&mut field.rows.values)));
     for block in blocks {
         let parts = block.parts_mut().into_iter().map(|(_, matrix)| matrix);

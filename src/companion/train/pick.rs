@@ -81,6 +81,12 @@ pub fn pick_start(
     let architecture = config.architecture(&dataset.schema);
     architecture.validate()?;
     let context = architecture.counting.context;
+    if !dataset.schema.predicts_items() {
+        // No item is ranked, so that no start is better.
+        let rule = Rule { lift: 0.0, backward: 0.0, fades: false };
+        let popularity_gate = FIRST_POPULARITY_GATE;
+        return Ok(Start { rule, popularity_gate, counting: Counting::Product, scale: FIRST_SCALE });
+    }
     let counts = dataset.training_counts();
     let mut try_starts = |rule: Rule, starts: &[Start], best: Option<Tried>| {
         let table = neighbours::count(dataset, context, rule, neighbours::kept(dataset, config), Counted::All);

@@ -116,6 +116,7 @@ fn learn(
         popularity: &Popularity::of(run.dataset, &config),
         held_out: &HeldOut::same(weights.neighbours.clone()),
         part: Part::Train,
+        tasks: &[],
     };
     let rules = Rules::new(architecture, &run.dataset.schema, run.dataset.vocab.len());
     let encoder = Encoder::new(run.device.clone(), architecture.clone());
@@ -310,6 +311,7 @@ mod tests {
             popularity: &Popularity::of(dataset, &config),
             held_out: &HeldOut::same(weights.neighbours.clone()),
             part: Part::Train,
+            tasks: &[],
         };
         let rules = Rules::new(&architecture, &dataset.schema, ITEMS as usize);
         let encoder = Encoder::new(Device::flex(), architecture);

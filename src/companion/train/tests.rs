@@ -77,6 +77,7 @@ fn dataset(has_group: bool, filter_seen: FilterSeen) -> Dataset {
             filter_seen,
             fields,
             tasks: vec![Task::NextItem],
+            heads: vec![],
         },
         vocab: Vocab::from_keys((0..ITEMS).map(|item| format!("{item:02}"))).unwrap(),
         sequences,
@@ -139,7 +140,7 @@ fn plan<'a>(
     popularity: &'a Popularity,
     held_out: &'a HeldOut,
 ) -> Plan<'a> {
-    Plan { dataset, config, dropout: 0.0, popularity, held_out, part: Part::Train }
+    Plan { dataset, config, dropout: 0.0, popularity, held_out, part: Part::Train, tasks: &[] }
 }
 
 fn whole_sequences(dataset: &Dataset) -> Vec<Window> {

@@ -5,6 +5,7 @@ use super::config::{NegativesDrawn, TrainConfig};
 use super::encoder::{Encoder, Inputs, Pass};
 use super::examples::{Shard, Window};
 use super::head::{Examples, Head};
+use super::heads::Labelled;
 use super::held_out::HeldOut;
 use super::negatives::{Negatives, Popularity};
 
@@ -29,6 +30,8 @@ pub struct Plan<'a> {
     pub held_out: &'a HeldOut,
     /// The events that are predicted.
     pub part: Part,
+    /// What each task's loss is multiplied with; empty where tasks are not learned.
+    pub tasks: &'a [f32],
 }
 
 /// What a thread keeps from step to step, and its gradients.
@@ -45,7 +48,7 @@ pub struct Worker {
     pub rows: RowGradients,
     /// The positions' losses, summed.
     pub loss: f64,
-    /// The number of positions.
+    /// The number of positions or, where there is none, of events with labels.
     pub examples: usize,
 }
 
@@ -71,9 +74,10 @@ impl Worker {
         self.clear();
         let seed = plan.config.seed;
         self.shard.gather(plan, windows, &mut self.history, &mut stream(seed, Purpose::Augment, step, part));
-        self.examples = self.shard.positions.len();
+        let Shard { positions, labels, .. } = &self.shard;
+        self.examples = if positions.is_empty() { labels.len() } else { positions.len() };
         self.rng = stream(seed, Purpose::Step, step, part);
-        if self.examples > 0 {
+        if !positions.is_empty() {
             self.draw_negatives(plan);
         } else {
             self.negatives.items.clear();
@@ -136,6 +140,9 @@ impl Worker {
             states,
         };
         self.loss = self.head.run(weights, &examples, &mut states_gradient, &mut self.gradient, &mut self.rows);
+        let Plan { dataset, config, tasks, .. } = *plan;
+        let labelled = Labelled { dataset, config, factors: tasks, labels: &self.shard.labels, states };
+        self.loss += labelled.run(weights, &mut states_gradient, &mut self.gradient);
         states_gradient
     }
 

@@ -8,7 +8,7 @@ mod transformer;
 
 use super::super::ops::Step;
 use super::Lanes;
-use crate::format::{Architecture, Block, TERMS, Weights};
+use crate::format::{Architecture, Block, HeadWeights, TERMS, Weights};
 
 /// Keeps the norm of a zero vector from dividing by zero.
 pub const RMS_EPSILON: f32 = 1e-6;
@@ -91,6 +91,14 @@ pub fn finish<L: Lanes>(weights: &Weights, scratch: &mut Scratch, query: &mut [f
     for (value, normed) in query.iter_mut().zip(&scratch.normed) {
         *value = factor * normed;
     }
+}
+
+/// What a head says of the state that [`finish`] left, `[outputs]`.
+pub fn head<L: Lanes>(head: &HeadWeights, scratch: &Scratch) -> Vec<f32> {
+    let mut outputs = vec![0.0; head.bias.len()];
+    L::multiply(&head.weight.values, &scratch.normed, &mut outputs);
+    add(&mut outputs, &head.bias);
+    outputs
 }
 
 /// RMS norm, Zhang and Sennrich 2019 (arXiv 1910.07467).

@@ -109,6 +109,11 @@ impl<L: Lanes> Cpu<L> {
         top
     }
 
+    /// What each of the schema's heads says after the last event, `[heads][outputs]`: see [`crate::schema::Head::outputs`].
+    pub fn heads(&self) -> impl Iterator<Item = Vec<f32>> {
+        self.model.weights.heads.iter().map(|head| encode::head::<L>(head, &self.scratch))
+    }
+
     /// The query that the last `encode` left, `[hidden]`, and the gates of the last `score`, `[TERMS]`.
     pub fn state(&self) -> (&[f32], &[f32; TERMS]) {
         (&self.query, &self.gates)

@@ -98,6 +98,7 @@ fn run_in(folder: &std::path::Path, dataset: &Dataset, resume: bool, stop_after:
         resume,
         stop: &stop,
         provenance: BTreeMap::new(),
+        task_weights: vec![],
         fingerprint: "test".into(),
     };
     let outcome = train(&run, |model, _| Ok(f64::from(model.weights.gate_bias[1]))).unwrap();
@@ -161,6 +162,7 @@ fn new_hit_rate(dataset: &Dataset) -> f64 {
         resume: false,
         stop: &|| false,
         provenance: BTreeMap::new(),
+        task_weights: vec![],
         fingerprint: String::new(),
     };
     let measure = |model: &Model, part: Part| {

@@ -67,6 +67,7 @@ fn run<'a>(
         resume,
         stop,
         provenance: BTreeMap::new(),
+        task_weights: vec![],
         fingerprint: "test".into(),
     }
 }

@@ -1,0 +1,127 @@
+//! `[[task]]`: what else is answered of a sequence.
+
+use super::Config;
+use crate::format::EncoderKind;
+use anyhow::{Result, ensure};
+use serde::{Deserialize, Serialize};
+
+/// `[[task]]`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TaskConfig {
+    /// The answer's name.
+    pub name: String,
+    /// What an answer is.
+    pub kind: TaskKind,
+    /// The log's column of labels: at an event, the answer as of after that event; blank where there is none. Not for
+    /// "direction".
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub column: Option<String>,
+    /// "direction" only: the field, a number, that rises or not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub of: Option<String>,
+    /// "direction" only: how many events later. Default 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub steps: Option<usize>,
+    /// Which events' labels count. Default "every".
+    #[serde(default)]
+    pub at: LabelsAt,
+    /// What its loss counts, beside 1 for the next item's. Default 1.
+    #[serde(default = "one")]
+    pub weight: f32,
+    /// Answers of yes and no: what a false yes costs. Default 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cost_false_positive: Option<f32>,
+    /// Answers of yes and no: what a false no costs. Default 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cost_false_negative: Option<f32>,
+}
+
+/// What an answer is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum TaskKind {
+    /// Yes or no.
+    Binary,
+    /// One of the names in the column.
+    Classes,
+    /// A number.
+    Number,
+    /// Whether a field's number will be higher: yes or no, its labels made from the log.
+    Direction,
+}
+
+/// Which events' labels count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LabelsAt {
+    /// Every event's.
+    #[default]
+    Every,
+    /// A sequence's last event's: the label is one of the whole sequence.
+    Last,
+}
+
+fn one() -> f32 {
+    1.0
+}
+
+impl TaskConfig {
+    /// The probability from which on the answer is yes: there a false yes and a false no are to be expected to cost alike
+    /// (Elkan 2001).
+    pub fn threshold(&self) -> f32 {
+        let (false_yes, false_no) = self.costs();
+        false_yes / (false_yes + false_no)
+    }
+
+    /// What a false yes and a false no cost.
+    pub fn costs(&self) -> (f32, f32) {
+        (self.cost_false_positive.unwrap_or(1.0), self.cost_false_negative.unwrap_or(1.0))
+    }
+
+    /// Checks the section against the whole file.
+    ///
+    /// # Errors
+    /// Names the task, what was expected and the fix.
+    pub fn validate(&self, config: &Config) -> Result<()> {
+        let Self { name, kind, column, of, steps, at: _, weight, cost_false_positive, cost_false_negative } = self;
+        ensure!(!name.is_empty(), "[[task]] name is empty, expected the answer's name");
+        if *kind == TaskKind::Direction {
+            let of = of.as_deref().unwrap_or_default();
+            let is_number = config.fields.iter().any(|f| f.name == of && f.kind == super::FieldChoice::Number);
+            ensure!(is_number, "[[task]] {name:?}: of is {of:?}, expected a [[field]] of kind = \"number\"");
+            ensure!(column.is_none(), "[[task]] {name:?}: a direction's labels are made; remove column");
+            ensure!(*steps != Some(0), "[[task]] {name:?}: steps is 0, expected 1 or more");
+        } else {
+            ensure!(column.is_some(), "[[task]] {name:?}: name the log's column of labels in column");
+            ensure!(
+                of.is_none() && steps.is_none(),
+                "[[task]] {name:?}: of and steps are for kind = \"direction\"; remove them"
+            );
+        }
+        if let Some(column) = column {
+            let is_input =
+                config.fields.iter().any(|field| &field.name == column) || config.item.column.as_ref() == Some(column);
+            ensure!(
+                !is_input,
+                "[[task]] {name:?}: {column:?} is part of the event, and the answer would be known; remove the [[field]]"
+            );
+        }
+        ensure!(
+            weight.is_finite() && *weight > 0.0,
+            "[[task]] {name:?}: weight is {weight}, expected above 0; remove the task to leave it out"
+        );
+        for cost in [cost_false_positive, cost_false_negative].into_iter().flatten() {
+            ensure!(
+                matches!(kind, TaskKind::Binary | TaskKind::Direction),
+                "[[task]] {name:?}: costs are for yes and no; remove them"
+            );
+            ensure!(cost.is_finite() && *cost > 0.0, "[[task]] {name:?}: a cost is {cost}, expected above 0");
+        }
+        ensure!(
+            config.train.encoder != EncoderKind::Counting,
+            "[[task]] {name:?} is answered from an encoder's state; set another [train] encoder than \"counting\""
+        );
+        Ok(())
+    }
+}

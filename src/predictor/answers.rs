@@ -1,0 +1,116 @@
+//! What the tasks' heads answer.
+
+use crate::format::Model;
+use crate::schema::{Head, HeadKind};
+use serde::{Serialize, Serializer};
+
+/// The answers to a model's tasks, by name.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Answers(pub Vec<(String, Answer)>);
+
+/// The answer to one task.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(untagged)]
+pub enum Answer {
+    /// Yes or no.
+    Binary {
+        /// Of yes, in 0 to 1.
+        probability: f32,
+        /// From which probability on the answer is yes.
+        threshold: f32,
+        /// The answer.
+        yes: bool,
+    },
+    /// One of several.
+    Classes {
+        /// The likeliest one.
+        class: String,
+        /// All, in the model's order.
+        classes: Vec<Class>,
+    },
+    /// A number, in the log's own unit.
+    Number {
+        /// The number that is to be expected.
+        value: f32,
+    },
+}
+
+/// One of a task's classes.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Class {
+    /// Its name.
+    pub class: String,
+    /// In 0 to 1; a task's sum to 1.
+    pub probability: f32,
+}
+
+impl Answers {
+    /// What the heads' outputs, `[heads][outputs]`, mean.
+    pub fn of(model: &Model, outputs: impl Iterator<Item = Vec<f32>>) -> Self {
+        let heads = model.metadata.schema.heads.iter().zip(outputs);
+        Self(heads.map(|(head, outputs)| (head.name.clone(), Answer::of(head, &outputs))).collect())
+    }
+
+    /// Whether the model has no tasks.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+/// As an object.
+impl Serialize for Answers {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().map(|(name, answer)| (name, answer)))
+    }
+}
+
+impl Answer {
+    /// What a head's outputs, `[outputs]`, mean.
+    pub fn of(head: &Head, outputs: &[f32]) -> Self {
+        match &head.kind {
+            HeadKind::Binary { threshold } => {
+                let probability = 1.0 / (1.0 + (-outputs[0]).exp());
+                Self::Binary { probability, threshold: *threshold, yes: probability >= *threshold }
+            }
+            HeadKind::Classes { names } => {
+                let largest = outputs.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+                let shares: Vec<f32> = outputs.iter().map(|output| (output - largest).exp()).collect();
+                let sum: f32 = shares.iter().sum();
+                let best = outputs.iter().position(|&output| output == largest).unwrap_or(0);
+                let class = |(class, share): (&String, f32)| Class { class: class.clone(), probability: share / sum };
+                Self::Classes { class: names[best].clone(), classes: names.iter().zip(shares).map(class).collect() }
+            }
+            HeadKind::Number { mean, std } => Self::Number { value: mean + std * outputs[0] },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answer(kind: HeadKind, outputs: &[f32]) -> String {
+        serde_json::to_string(&Answer::of(&Head { name: "a".into(), kind }, outputs)).unwrap()
+    }
+
+    #[test]
+    fn answers_are_written_as_a_page_reads_them() {
+        let binary = |logit| answer(HeadKind::Binary { threshold: 0.5 }, &[logit]);
+        assert_eq!(binary(0.0), r#"{"probability":0.5,"threshold":0.5,"yes":true}"#);
+        assert!(binary(-0.1).ends_with(r#""yes":false}"#));
+        let classes = HeadKind::Classes { names: vec!["low".into(), "high".into()] };
+        let expected =
+            r#"{"class":"high","classes":[{"class":"low","probability":0.25},{"class":"high","probability":0.75}]}"#;
+        assert_eq!(
+            answer(classes, &[100.0, 100.0 + 3f32.ln()]).replace("0.24999999", "0.25").replace("0.75000006", "0.75"),
+            expected
+        );
+        assert_eq!(answer(HeadKind::Number { mean: 2.0, std: 3.0 }, &[0.5]), r#"{"value":3.5}"#);
+    }
+
+    #[test]
+    fn answers_are_an_object() {
+        let answers = Answers(vec![("spend".into(), Answer::Number { value: 1.5 })]);
+        assert_eq!(serde_json::to_string(&answers).unwrap(), r#"{"spend":{"value":1.5}}"#);
+    }
+}

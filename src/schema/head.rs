@@ -1,0 +1,106 @@
+//! What is answered beside the next item.
+
+use crate::error::{Error, Result};
+use crate::json::{FromJson, Json, read_object};
+use serde::Serialize;
+
+/// One question about a sequence so far, answered anew after each event.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Head {
+    /// The answer's name in the page.
+    pub name: String,
+    /// What an answer is.
+    pub kind: HeadKind,
+}
+
+/// What an answer is.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum HeadKind {
+    /// Yes or no: a probability.
+    Binary {
+        /// The answer is yes from this probability on, above 0 and below 1: what a false yes costs over what both errors cost
+        /// (Elkan 2001).
+        threshold: f32,
+    },
+    /// One of several: a probability of each.
+    Classes {
+        /// Their names, two or more.
+        names: Vec<String>,
+    },
+    /// A number.
+    Number {
+        /// The mean over the training labels.
+        mean: f32,
+        /// The standard deviation over the training labels; positive.
+        std: f32,
+    },
+}
+
+read_object!(Head { name, kind });
+
+/// The contents of [`HeadKind::Binary`], as read.
+struct Binary {
+    threshold: f32,
+}
+
+/// The contents of [`HeadKind::Classes`], as read.
+struct Classes {
+    names: Vec<String>,
+}
+
+/// The contents of [`HeadKind::Number`], as read.
+struct Number {
+    mean: f32,
+    std: f32,
+}
+
+read_object!(Binary { threshold });
+read_object!(Classes { names });
+read_object!(Number { mean, std });
+
+impl FromJson for HeadKind {
+    fn from_json(json: &mut Json<'_>) -> Result<Self> {
+        let mut found = None;
+        json.object(&mut |json, key| {
+            let kind = match key {
+                "binary" => Binary::from_json(json).map(|Binary { threshold }| Self::Binary { threshold })?,
+                "classes" => Classes::from_json(json).map(|Classes { names }| Self::Classes { names })?,
+                "number" => Number::from_json(json).map(|Number { mean, std }| Self::Number { mean, std })?,
+                _ => return Err(json.unknown(key)),
+            };
+            found = Some(kind);
+            Ok(())
+        })?;
+        json.required(found, "binary, classes or number")
+    }
+}
+
+impl Head {
+    /// Numbers that the head computes from the encoder's state: a logit, one for each class, or a standardised number.
+    pub fn outputs(&self) -> usize {
+        match &self.kind {
+            HeadKind::Binary { .. } | HeadKind::Number { .. } => 1,
+            HeadKind::Classes { names } => names.len(),
+        }
+    }
+
+    /// Checks what types do not show.
+    ///
+    /// # Errors
+    /// [`Error::Schema`] names the task.
+    pub fn validate(&self) -> Result<()> {
+        let sound = match &self.kind {
+            HeadKind::Binary { threshold } => *threshold > 0.0 && *threshold < 1.0,
+            HeadKind::Classes { names } => names.len() > 1,
+            HeadKind::Number { mean, std } => mean.is_finite() && std.is_finite() && *std > 0.0,
+        };
+        if sound {
+            return Ok(());
+        }
+        Err(Error::Schema(format!(
+            "task \"{}\": expected a threshold between 0 and 1, two classes or more, or a finite mean and a std above 0",
+            self.name
+        )))
+    }
+}

@@ -1,0 +1,236 @@
+//! Tasks from a log to an answer: what is learned beats what needs no model, and what is wrong is told.
+#![cfg(feature = "companion")]
+#![expect(clippy::unwrap_used, reason = "helpers of tests may panic as tests do")]
+
+#[path = "common/companion.rs"]
+mod companion;
+
+use companion::{failure, foreclick, output};
+use foreclick::format::Model;
+use foreclick::schema::HeadKind;
+use serde_json::Value;
+use std::fmt::Write;
+use std::path::Path;
+
+/// Visits that buy, mostly, if they have seen pages 3 and 5; whose mood is the last page's; and that spend as many coins as they
+/// have pages.
+fn write_visits(at: &Path) {
+    let mut log = String::from("visit,page,bought,mood,spend,gone\n");
+    let mut draw = 1_u32;
+    let mut next = |below: u32| {
+        draw = draw.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (draw >> 16) % below
+    };
+    for visit in 0..900 {
+        let pages: Vec<u32> = (0..2 + next(6)).map(|_| next(8)).collect();
+        let surprise = next(20) == 0;
+        let buys = (pages.contains(&3) && pages.contains(&5)) != surprise;
+        for (place, page) in pages.iter().enumerate() {
+            let mood = ["calm", "glad", "sad"][*page as usize % 3];
+            let last = place + 1 == pages.len();
+            let spend = if last { pages.len().to_string() } else { String::new() };
+            writeln!(log, "v{visit},p{page},{},{mood},{spend},no", if buys { "yes" } else { "no" }).unwrap();
+        }
+    }
+    std::fs::write(at.join("visits.csv"), log).unwrap();
+}
+
+const TASKS: &str = r#"
+[log]
+path = "visits.csv"
+[sequence]
+key = "visit"
+[item]
+column = "page"
+[[task]]
+name = "buy"
+kind = "binary"
+column = "bought"
+at = "last"
+cost_false_negative = 3
+[[task]]
+name = "mood"
+kind = "classes"
+column = "mood"
+[[task]]
+name = "spend"
+kind = "number"
+column = "spend"
+[split]
+kind = "sequence"
+[train]
+hidden = 32
+heads = 2
+blocks = 1
+epochs = 12
+patience = 12
+learning_rate = 0.01
+dropout = 0.0
+batch_events = 256
+threads = 1
+"#;
+
+fn figure(results: &Value, task: &str, row: &str, name: &str) -> f64 {
+    let task = results["tasks"].as_array().unwrap().iter().find(|result| result["task"] == task).unwrap();
+    let row = task["rows"].as_array().unwrap().iter().find(|pair| pair[0] == row).unwrap();
+    row[1][name].as_f64().unwrap()
+}
+
+fn json(at: &Path, file: &str) -> Value {
+    serde_json::from_str(&std::fs::read_to_string(at.join(file)).unwrap()).unwrap()
+}
+
+fn check_all_three(at: &Path, run: &str) {
+    let results = json(at, &format!("runs/{run}/tasks.json"));
+    let f = |task, row, name| figure(&results, task, row, name);
+    assert!(f("buy", "exported", "AUROC") > 0.8 && f("buy", "base rate", "AUROC") == 0.5, "{results}");
+    assert!(f("buy", "exported", "log loss") < 0.8 * f("buy", "base rate", "log loss"), "{results}");
+    assert!(f("buy", "exported", "cost") < f("buy", "base rate", "cost"), "{results}");
+    assert!(f("mood", "exported", "macro-F1") > 0.95, "{results}");
+    assert!(f("mood", "label before", "macro-F1") < 0.6, "{results}");
+    assert!(f("spend", "exported", "RMSE") < 0.4 * f("spend", "mean", "RMSE"), "{results}");
+}
+
+#[test]
+fn all_kinds_beside_the_next_item_beat_what_needs_no_model() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    write_visits(at);
+    std::fs::write(at.join("foreclick.toml"), TASKS).unwrap();
+    foreclick(at).args(["train", "--name", "all"]).assert().success();
+    check_all_three(at, "all");
+    assert!(json(at, "runs/all/result.json")["metrics"]["exported"]["ndcg@10"].as_f64().unwrap() > 0.0);
+
+    let model = "runs/all/model.safetensors";
+    std::fs::write(
+        at.join("visits.jsonl"),
+        "{\"events\":[{\"item\":\"p3\"},{\"item\":\"p5\"},{\"item\":\"p4\"}]}\n{\"events\":[]}\n",
+    )
+    .unwrap();
+    let answers = output(foreclick(at).args(["predict", model, "visits.jsonl"]));
+    let lines: Vec<Value> = answers.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let tasks = &lines[0]["tasks"];
+    assert!(tasks["buy"]["probability"].as_f64().unwrap() > 0.5 && tasks["buy"]["threshold"] == 0.25, "{tasks}");
+    assert!(tasks["buy"]["yes"] == true && tasks["mood"]["class"] == "glad", "{tasks}");
+    assert!((tasks["spend"]["value"].as_f64().unwrap() - 3.0).abs() < 0.7, "{tasks}");
+    assert_eq!(tasks["mood"]["classes"].as_array().unwrap().len(), 3);
+    assert!(lines[1]["tasks"]["buy"]["yes"].is_boolean(), "an empty session has an answer too");
+
+    // The same figures from the file alone, and from the run with another weighing of losses.
+    let again: Value =
+        serde_json::from_str(&output(foreclick(at).args(["evaluate", model, "--config", "foreclick.toml", "--json"])))
+            .unwrap();
+    let results = json(at, "runs/all/tasks.json");
+    let auroc = |results| figure(results, "buy", "exported", "AUROC");
+    assert_eq!(auroc(&again["tasks"]), auroc(&results));
+    assert!(again["next_item"]["metrics"].is_object());
+}
+
+#[test]
+fn tasks_alone_ship_neither_neighbours_nor_a_ranking() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    write_visits(at);
+    let alone = TASKS.replace("column = \"page\"", "column = \"page\"\npredict = false");
+    std::fs::write(at.join("foreclick.toml"), alone + "task_weights = \"uncertainty\"\n").unwrap();
+    foreclick(at).args(["train", "--name", "alone"]).assert().success();
+    check_all_three(at, "alone");
+    let model = Model::from_bytes(&std::fs::read(at.join("runs/alone/model.safetensors")).unwrap()).unwrap();
+    assert!(model.weights.neighbours.items.is_empty() && !model.metadata.schema.predicts_items());
+    std::fs::write(at.join("visits.jsonl"), "{\"events\":[{\"item\":\"p3\"}]}\n").unwrap();
+    let answer = output(foreclick(at).args(["predict", "runs/alone/model.safetensors", "visits.jsonl"]));
+    assert!(answer.starts_with(r#"{"items":[],"backend":"cpu","tasks":{"buy":{"#), "{answer}");
+}
+
+/// The classic recurrent network: embedding, LSTM, logistic function.
+#[test]
+fn five_lines_train_an_lstm() {
+    let example = include_str!("../examples/lstm.toml");
+    assert_eq!(example.lines().count(), 5);
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    write_visits(at);
+    std::fs::write(at.join("foreclick.toml"), example).unwrap();
+    foreclick(at).args(["train", "--name", "lstm"]).assert().success();
+    let results = json(at, "runs/lstm/tasks.json");
+    assert!(figure(&results, "buy", "exported", "AUROC") > 0.65, "{results}");
+}
+
+/// A row is a whole session: no item, no sequence, fields alone.
+#[test]
+fn a_row_may_be_a_sequence_and_have_no_item() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    let mut log = String::from("seconds,kind,bought\n");
+    for row in 0..1500_u32 {
+        let (seconds, kind) = (row.wrapping_mul(2_654_435_761) >> 24, ["new", "old"][row as usize % 2]);
+        writeln!(log, "{seconds},{kind},{}", if (seconds > 100) == (kind == "old") { "TRUE" } else { "FALSE" })
+            .unwrap();
+    }
+    std::fs::write(at.join("rows.csv"), log).unwrap();
+    let config = r#"
+        log = { path = "rows.csv" }
+        sequence = { each_row = true }
+        field = [{ name = "seconds", kind = "number" }, { name = "kind", kind = "category" }]
+        task = [{ name = "buy", kind = "binary", column = "bought" }]
+        train = { hidden = 16, blocks = 2, epochs = 15, learning_rate = 0.01, dropout = 0.0, batch_events = 128, threads = 1 }
+    "#;
+    std::fs::write(at.join("foreclick.toml"), config).unwrap();
+    foreclick(at).args(["train", "--name", "rows"]).assert().success();
+    let results = json(at, "runs/rows/tasks.json");
+    assert!(figure(&results, "buy", "exported", "AUROC") > 0.95, "{results}");
+    std::fs::write(at.join("rows.jsonl"), "{\"events\":[{\"fields\":{\"seconds\":200,\"kind\":\"old\"}}]}\n").unwrap();
+    let answer: Value =
+        serde_json::from_str(&output(foreclick(at).args(["predict", "runs/rows/model.safetensors", "rows.jsonl"])))
+            .unwrap();
+    assert!(answer["tasks"]["buy"]["probability"].as_f64().unwrap() > 0.5, "{answer}");
+}
+
+#[test]
+fn what_is_wrong_with_labels_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    write_visits(at);
+    for (old, new, expected) in [
+        ("column = \"bought\"", "column = \"sold\"", "no column \"sold\""),
+        ("column = \"bought\"", "column = \"gone\"", "all labels of training events are alike"),
+        ("column = \"bought\"", "column = \"mood\"", "is neither yes nor no"),
+        ("column = \"spend\"", "column = \"mood\"", "is no finite number"),
+        ("kind = \"sequence\"", "kind = \"leave_one_out\"", "no validation event has a label"),
+        ("name = \"mood\"", "name = \"buy\"", "two tasks are called \"buy\""),
+    ] {
+        assert!(TASKS.contains(old), "{old}");
+        std::fs::write(at.join("foreclick.toml"), TASKS.replacen(old, new, 1)).unwrap();
+        let told = failure(foreclick(at).arg("check"));
+        assert!(told.contains(expected), "no {expected:?} in: {told}");
+    }
+}
+
+/// A direction's labels are made of a field of later events.
+#[test]
+fn the_direction_of_a_series_is_learned() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    let mut log = String::from("stock,price\n");
+    // A wave: what has risen from a low rises on.
+    for stock in 0..40 {
+        for day in 0..40 {
+            writeln!(log, "s{stock},{}", ((stock * 7 + day) % 10).min(10 - (stock * 7 + day) % 10)).unwrap();
+        }
+    }
+    std::fs::write(at.join("prices.csv"), log).unwrap();
+    let config = r#"
+        log = { path = "prices.csv" }
+        sequence = { key = "stock" }
+        field = [{ name = "price", kind = "number" }]
+        task = [{ name = "up", kind = "direction", of = "price", steps = 2 }]
+        train = { encoder = "gru", hidden = 16, blocks = 1, epochs = 10, learning_rate = 0.01, dropout = 0.0, batch_events = 128, threads = 1 }
+    "#;
+    std::fs::write(at.join("foreclick.toml"), config).unwrap();
+    foreclick(at).args(["train", "--name", "up"]).assert().success();
+    let results = json(at, "runs/up/tasks.json");
+    assert!(figure(&results, "up", "exported", "AUROC") > 0.95, "{results}");
+    assert!(figure(&results, "up", "base rate", "AUROC") == 0.5, "{results}");
+    let model = Model::from_bytes(&std::fs::read(at.join("runs/up/model.safetensors")).unwrap()).unwrap();
+    assert_eq!(model.metadata.schema.heads[0].kind, HeadKind::Binary { threshold: 0.5 });
+}
