@@ -78,11 +78,11 @@ impl Config {
 impl Config {
     /// What a private model cannot be told, or is not yet.
     fn validate_private(&self) -> Result<()> {
-        let Self { sequence, item, fields, train, .. } = self;
+        let Self { sequence, item, fields, tasks, train, .. } = self;
         ensure!(
-            fields.is_empty() && item.features.is_empty() && !item.include_new,
-            "a private model only counts, and [[field]], [item] features and include_new are for encoders; remove them, or train \
-             without --dp"
+            fields.is_empty() && tasks.is_empty() && item.features.is_empty() && !item.include_new,
+            "a private model only counts, and [[field]], [[task]], [item] features and include_new are for encoders; remove \
+             them, or train without --dp"
         );
         ensure!(
             train.encoder == EncoderKind::Counting && matches!(sequence.calendar, Calendar::None),
