@@ -47,7 +47,7 @@ fn an_ordinary_model_tells_who_was_there_and_a_private_one_does_not() {
     let folder = tempfile::tempdir().unwrap();
     let at = folder.path();
     write_log(at);
-    write_config(at, "clicks.toml", "[split]\nheld_out_sequences = 0.5\n[privacy]\nsteps = 10\n");
+    write_config(at, "clicks.toml", "[split]\nheld_out_sequences = 0.5\n[privacy]\nsteps = 10\nepsilon = 1.0\n");
     let train =
         |arguments: &[&str]| foreclick(at).args([&["train", "clicks.toml"], arguments].concat()).assert().success();
     train(&["--name", "open"]);
@@ -64,7 +64,7 @@ fn an_ordinary_model_tells_who_was_there_and_a_private_one_does_not() {
     let (found, aurocs) = audit(at, &["runs/private"]);
     // 200 of each: the deviation of a guess is .03.
     assert!(aurocs.iter().all(|auroc| (auroc - 0.5).abs() < 0.13), "{aurocs:?}");
-    assert!(found["promised"].as_str().unwrap().contains("epsilon 8.000"), "{found}");
+    assert!(found["promised"].as_str().unwrap().contains("epsilon 1.000"), "{found}");
     assert_eq!(found["exposure"]["single_neighbours"], 0);
 
     let shown = output(foreclick(at).args(["inspect", "runs/private/model.safetensors", "--json"]));

@@ -6,13 +6,15 @@
 
 mod habits;
 mod logarithm;
+mod rules;
 
 use crate::event::EventView;
-use crate::format::{Architecture, Context, Counting, FEATURES, Model, Neighbours, REPEAT_COUNTS, REPEAT_LASTS};
-use crate::schema::{FilterSeen, Schema};
+use crate::format::{Context, Counting, FEATURES, Neighbours, REPEAT_COUNTS, REPEAT_LASTS};
+use crate::schema::FilterSeen;
 use crate::vocab::ItemId;
 use habits::{Habits, NONE};
 use logarithm::ln_1p;
+pub use rules::Rules;
 
 /// The feature that tells how lately and often the item was met: the sum of decay^(groups ago).
 pub const RECENCY: usize = 0;
@@ -40,36 +42,6 @@ const LAST_STARTS: [u32; REPEAT_LASTS - 1] = [1, 2, 3, 4, 5, 7, 10, 15, 22, 36, 
 const COUNT_STARTS: [u32; REPEAT_COUNTS - 1] = [2, 3, 4, 6, 9, 14, 22];
 
 const NO_SLOT: u32 = u32::MAX;
-
-/// The rules that [`History`] counts by.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Rules {
-    /// Decay, epsilons and context.
-    pub counting: Counting,
-    /// Whether events belong to groups; without, each event is a group of its own.
-    pub has_group: bool,
-    /// Which candidates are out.
-    pub filter_seen: FilterSeen,
-    /// The number of items.
-    pub items: usize,
-}
-
-impl Rules {
-    /// The rules of a model.
-    pub fn of(model: &Model) -> Self {
-        Self::new(&model.metadata.architecture, &model.metadata.schema, model.vocab.len())
-    }
-
-    /// The rules of a model of these sizes.
-    pub fn new(architecture: &Architecture, schema: &Schema, items: usize) -> Self {
-        Self {
-            counting: architecture.counting.clone(),
-            has_group: schema.has_group,
-            filter_seen: schema.filter_seen,
-            items,
-        }
-    }
-}
 
 /// A candidate about which counting has something to say; all others have only their popularity.
 #[derive(Debug, Clone, Copy, PartialEq)]

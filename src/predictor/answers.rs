@@ -99,11 +99,12 @@ mod tests {
         assert_eq!(binary(0.0), r#"{"probability":0.5,"threshold":0.5,"yes":true}"#);
         assert!(binary(-0.1).ends_with(r#""yes":false}"#));
         let classes = HeadKind::Classes { names: vec!["low".into(), "high".into()] };
-        let expected =
-            r#"{"class":"high","classes":[{"class":"low","probability":0.25},{"class":"high","probability":0.75}]}"#;
-        assert_eq!(
-            answer(classes, &[100.0, 100.0 + 3f32.ln()]).replace("0.24999999", "0.25").replace("0.75000006", "0.75"),
-            expected
+        let alike =
+            r#"{"class":"low","classes":[{"class":"low","probability":0.5},{"class":"high","probability":0.5}]}"#;
+        assert_eq!(answer(classes.clone(), &[100.0, 100.0]), alike);
+        assert!(
+            answer(classes, &[100.0, 101.0])
+                .starts_with(r#"{"class":"high","classes":[{"class":"low","probability":0.26"#)
         );
         assert_eq!(answer(HeadKind::Number { mean: 2.0, std: 3.0 }, &[0.5]), r#"{"value":3.5}"#);
     }

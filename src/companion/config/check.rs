@@ -2,13 +2,12 @@
 
 use super::{
     Calendar, Config, ExportConfig, FieldChoice, ItemConfig, LogConfig, LogFormat, SequenceConfig, SideConfig,
-    SplitConfig, SplitKind,
 };
 use crate::companion::train::Augment;
 use crate::format::EncoderKind;
 use crate::quant::BLOCK;
 use crate::schema::FilterSeen;
-use anyhow::{Result, bail, ensure};
+use anyhow::{Result, ensure};
 
 impl Config {
     /// Checks what no single key shows.
@@ -46,7 +45,7 @@ impl Config {
                 side.path.display()
             );
         }
-        validate_split(split, sequence.time.is_some())?;
+        split.validate(sequence.time.is_some())?;
         ensure!(
             evaluate.filter_seen != FilterSeen::Group || sequence.group.is_some(),
             "[evaluate] filter_seen = \"group\" needs [sequence] group; name its column or use \"none\" or \"all\""
@@ -178,54 +177,6 @@ fn validate_item(item: &ItemConfig, sides: &[SideConfig]) -> Result<()> {
         "[item] include_new needs features to rank new items by; name a side table's columns in [item] features"
     );
     Ok(())
-}
-
-fn validate_split(split: &SplitConfig, has_time: bool) -> Result<()> {
-    let SplitConfig {
-        kind: _,
-        validation_from,
-        test_from,
-        train_from,
-        validation_share,
-        test_share,
-        held_out_sequences,
-        max_training_events,
-        seed: _,
-    } = split;
-    ensure!(
-        (0.0..1.0).contains(held_out_sequences),
-        "[split] held_out_sequences is {held_out_sequences}, expected a share, at least 0 and below 1"
-    );
-    ensure!(*max_training_events != Some(0), "[split] max_training_events is 0, expected 1 or more");
-    let kind = split.kind();
-    ensure!(
-        kind == SplitKind::Sequence || (validation_share.is_none() && test_share.is_none()),
-        "[split] validation_share and test_share are for kind = \"sequence\"; remove them or change the kind"
-    );
-    let [validation, test] = split.shares();
-    ensure!(
-        validation > 0.0 && test > 0.0 && validation + test < 1.0,
-        "[split] validation_share is {validation} and test_share {test}, expected above 0 and below 1 together"
-    );
-    ensure!(train_from.is_none() || has_time, "[split] train_from needs the column of times: set [sequence] time");
-    match (kind, validation_from, test_from) {
-        (SplitKind::LeaveOneOut | SplitKind::Sequence, None, None) => Ok(()),
-        (SplitKind::LeaveOneOut | SplitKind::Sequence, ..) => {
-            bail!("[split] validation_from and test_from are for kind = \"time\"; remove them or change the kind")
-        }
-        (SplitKind::Time, Some(validation), Some(test)) => {
-            ensure!(has_time, "[split] kind = \"time\" needs the column of times: set [sequence] time");
-            ensure!(validation < test, "[split] validation_from is {validation}, expected before test_from, {test}");
-            ensure!(
-                train_from.is_none_or(|train| train < *validation),
-                "[split] train_from is not before validation_from, {validation}"
-            );
-            Ok(())
-        }
-        (SplitKind::Time, ..) => {
-            bail!("[split] kind = \"time\" needs validation_from and test_from, such as \"2024-06-01\"")
-        }
-    }
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! The `[split]` section.
 
 use super::Moment;
+use anyhow::{Result, bail, ensure};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -57,6 +58,61 @@ impl Default for SplitConfig {
 }
 
 impl SplitConfig {
+    /// Checks the section; `has_time` says whether events have times.
+    ///
+    /// # Errors
+    /// Names the keys that contradict each other, and the fix.
+    pub fn validate(&self, has_time: bool) -> Result<()> {
+        let SplitConfig {
+            kind: _,
+            validation_from,
+            test_from,
+            train_from,
+            validation_share,
+            test_share,
+            held_out_sequences,
+            max_training_events,
+            seed: _,
+        } = self;
+        ensure!(
+            (0.0..1.0).contains(held_out_sequences),
+            "[split] held_out_sequences is {held_out_sequences}, expected a share, at least 0 and below 1"
+        );
+        ensure!(*max_training_events != Some(0), "[split] max_training_events is 0, expected 1 or more");
+        let kind = self.kind();
+        ensure!(
+            kind == SplitKind::Sequence || (validation_share.is_none() && test_share.is_none()),
+            "[split] validation_share and test_share are for kind = \"sequence\"; remove them or change the kind"
+        );
+        let [validation, test] = self.shares();
+        ensure!(
+            validation > 0.0 && test > 0.0 && validation + test < 1.0,
+            "[split] validation_share is {validation} and test_share {test}, expected above 0 and below 1 together"
+        );
+        ensure!(train_from.is_none() || has_time, "[split] train_from needs the column of times: set [sequence] time");
+        match (kind, validation_from, test_from) {
+            (SplitKind::LeaveOneOut | SplitKind::Sequence, None, None) => Ok(()),
+            (SplitKind::LeaveOneOut | SplitKind::Sequence, ..) => {
+                bail!("[split] validation_from and test_from are for kind = \"time\"; remove them or change the kind")
+            }
+            (SplitKind::Time, Some(validation), Some(test)) => {
+                ensure!(has_time, "[split] kind = \"time\" needs the column of times: set [sequence] time");
+                ensure!(
+                    validation < test,
+                    "[split] validation_from is {validation}, expected before test_from, {test}"
+                );
+                ensure!(
+                    train_from.is_none_or(|train| train < *validation),
+                    "[split] train_from is not before validation_from, {validation}"
+                );
+                Ok(())
+            }
+            (SplitKind::Time, ..) => {
+                bail!("[split] kind = \"time\" needs validation_from and test_from, such as \"2024-06-01\"")
+            }
+        }
+    }
+
     /// How events are split.
     pub fn kind(&self) -> SplitKind {
         self.kind.unwrap_or(SplitKind::LeaveOneOut)

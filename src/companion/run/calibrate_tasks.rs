@@ -13,6 +13,9 @@ const FEWEST_LABELS: usize = 100;
 /// Newton's steps; a few are enough.
 const STEPS: usize = 30;
 
+/// Halvings of a step, at most.
+const HALVINGS: i32 = 20;
+
 /// What keeps a step finite where outputs are all alike.
 const RIDGE: f64 = 1e-6;
 
@@ -58,9 +61,9 @@ fn target(head: &Head, label: f32) -> f64 {
     }
 }
 
-/// Newton's method on the mean loss, from no change on.
+/// Newton's method on the mean loss, from no change on; a step that goes too far is halved.
 fn line(head: &Head, told: &[Told<'_>]) -> Line {
-    let mut line = SAME;
+    let (mut line, mut least) = (SAME, loss(head, told, SAME));
     for _ in 0..STEPS {
         // The gradient by stretch and shift, and the second derivatives.
         let ([mut by_stretch, mut by_shift], [mut aa, mut ab, mut bb]) = ([0.0; 2], [RIDGE, 0.0, RIDGE]);
@@ -90,8 +93,14 @@ fn line(head: &Head, told: &[Told<'_>]) -> Line {
             bb += curve;
         }
         let determinant = aa * bb - ab * ab;
-        line.stretch -= (bb * by_stretch - ab * by_shift) / determinant;
-        line.shift -= (aa * by_shift - ab * by_stretch) / determinant;
+        let step = [(bb * by_stretch - ab * by_shift) / determinant, (aa * by_shift - ab * by_stretch) / determinant];
+        let shorter = (0..HALVINGS).map(|halvings| 0.5f64.powi(halvings)).find_map(|part| {
+            let next = Line { stretch: line.stretch - part * step[0], shift: line.shift - part * step[1] };
+            let loss = loss(head, told, next);
+            (loss < least).then_some((next, loss))
+        });
+        let Some(next) = shorter else { break };
+        (line, least) = next;
     }
     // A line that falls, or none, is no calibration.
     if line.stretch > 0.0 && line.stretch.is_finite() && line.shift.is_finite() { line } else { SAME }

@@ -17,7 +17,7 @@ use super::neighbours::{self, Counted, FOLDS};
 use super::optimizer::{Optimizer, Update, learning_rate};
 use super::parameters::initial;
 use super::pick::{Effort, Start, pick_start};
-use super::worker::{Plan, Worker};
+use super::worker::{Plan, Worker, in_parallel};
 use crate::companion::data::{Dataset, Part};
 use crate::engine::counting::Rules;
 use crate::format::{Architecture, FORMAT_VERSION, ItemTable, Metadata, Model, Weights};
@@ -376,21 +376,6 @@ impl State {
     fn outcome(&self, interrupted: bool) -> Outcome {
         Outcome { best: self.progress.best, best_epoch: self.progress.best_epoch, interrupted }
     }
-}
-
-/// Runs each worker on its shard, in a thread of its own.
-fn in_parallel<'a>(
-    workers: &mut [Worker],
-    shards: &[&'a [Window]],
-    work: impl Fn(&mut Worker, &'a [Window], u64) + Sync,
-) {
-    let work = &work;
-    // Threads of their own would end with each step, and with them the memory that they keep for the next.
-    rayon::scope(|scope| {
-        for (part, (worker, windows)) in (0..).zip(workers.iter_mut().zip(shards.iter().copied())) {
-            scope.spawn(move |_| work(worker, windows, part));
-        }
-    });
 }
 
 struct Step {

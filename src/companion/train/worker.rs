@@ -182,3 +182,18 @@ impl Worker {
         }
     }
 }
+
+/// Runs each worker on its shard, in a thread of its own.
+pub fn in_parallel<'a>(
+    workers: &mut [Worker],
+    shards: &[&'a [Window]],
+    work: impl Fn(&mut Worker, &'a [Window], u64) + Sync,
+) {
+    let work = &work;
+    // Threads of their own would end with each step, and with them the memory that they keep for the next.
+    rayon::scope(|scope| {
+        for (part, (worker, windows)) in (0..).zip(workers.iter_mut().zip(shards.iter().copied())) {
+            scope.spawn(move |_| work(worker, windows, part));
+        }
+    });
+}
