@@ -162,8 +162,8 @@ export interface Progress {
 
 /** One thing that the visitor did. */
 export interface VisitorEvent {
-  /** The site's own key of the item. */
-  item: string;
+  /** The site's own key of the item. Left out only for a model that was trained without items. */
+  item?: string;
   /**
    * When, in milliseconds since 1970 (`Date.now()`). Left out: not known. Passed over by a model that was trained
    * without times.
@@ -206,12 +206,44 @@ export interface PredictManyOptions extends PredictOptions {
 
 /** The candidates for the next event. */
 export interface Prediction {
-  /** Best first, at most `k`. */
+  /** Best first, at most `k`; none where the model only answers tasks. */
   items: PredictedItem[];
-  /** What computed it. */
+  /** What computed the items. */
   backend: "cpu" | "gpu";
+  /**
+   * What the model's tasks (`[[task]]` in the schema file) answer after the last event, by name; the CPU computes them.
+   * Left out where the model has none.
+   */
+  tasks?: Record<string, TaskAnswer>;
   /** How long it took, from the call to the answer, in milliseconds. */
   milliseconds: number;
+}
+
+/** The answer to one task: of `kind = "binary"` and `"direction"`, `"classes"` or `"number"`. */
+export type TaskAnswer = BinaryAnswer | ClassAnswer | NumberAnswer;
+
+/** Yes or no. */
+export interface BinaryAnswer {
+  /** Of yes: 0 to 1. */
+  probability: number;
+  /** From which probability on the answer is yes: by what errors cost, 0.5 where both cost the same. */
+  threshold: number;
+  /** The answer. */
+  yes: boolean;
+}
+
+/** One of several. */
+export interface ClassAnswer {
+  /** The likeliest. */
+  class: string;
+  /** All of them, in the order of their names; the probabilities sum to 1. */
+  classes: { class: string; probability: number }[];
+}
+
+/** A number. */
+export interface NumberAnswer {
+  /** What is to be expected, in the log's unit. */
+  value: number;
 }
 
 /** One candidate. */

@@ -98,8 +98,8 @@ impl Event {
     /// Translates the event; `group` is the number that the caller gave to the event's group.
     ///
     /// # Errors
-    /// [`Error::Event`] for an event without an item where the model knows items, a field that the schema does not have, text where a number belongs, a fraction where a
-    /// category belongs, or a time that is no number.
+    /// [`Error::Event`] for an event without an item where the model knows items, a field that the schema does not have, text
+    /// where a number belongs, a fraction where a category belongs, or a time that is no number.
     pub fn encode(&self, schema: &Schema, vocab: &Vocab, group: u32) -> Result<EncodedEvent> {
         let item = vocab.id(&self.item).unwrap_or(UNKNOWN_ITEM);
         if self.item.is_empty() && item == UNKNOWN_ITEM {

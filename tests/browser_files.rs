@@ -58,7 +58,7 @@ fn sessions(model: &Model, count: u64) -> Vec<Json> {
         let Started::Done(prediction) = predictor.start(&PredictOptions::default()).unwrap() else {
             panic!("there is no GPU here")
         };
-        json!({ "events": events.iter().map(page_event).collect::<Vec<_>>(), "items": prediction.items })
+        json!({ "events": events.iter().map(page_event).collect::<Vec<_>>(), "items": prediction.items, "tasks": prediction.tasks })
     };
     (0..count).map(session).collect()
 }

@@ -119,6 +119,7 @@ need_foresight() {
     mark_made foresight "$PREFETCH/package-lock.json"
   fi
   say "ForesightJS: as locked"
+}
 
 # The demo's settings with and without a promise of privacy: accuracy, and attacks on models of halves of the households.
 bench_privacy() {

@@ -25,12 +25,27 @@ for (const [encoder, sessions] of Object.entries(ENCODERS)) {
         // What only counts leaves a GPU nothing to do.
         const used = encoder === "counting" ? "cpu" : backend;
         if (used !== backend) assert.match(diagnostics.reason, /the model only counts/);
-        sessions.forEach(({ items }, place) => {
+        sessions.forEach(({ items, tasks }, place) => {
           assert.equal(predictions[place].backend, used, diagnostics.reason);
           assertSameRanking(predictions[place].items, items, `session ${place}`);
+          assertSameAnswers(predictions[place].tasks ?? {}, tasks, `session ${place}`);
         });
       }));
   }
+}
+
+/** A task of each kind, where there is a state to answer from. */
+function assertSameAnswers(answers, expected, what) {
+  assert.deepEqual(Object.keys(answers), Object.keys(expected), what);
+  if (!expected.buys) return;
+  const near = (a, b) => assert.ok(Math.abs(a - b) < 1e-3 * (1 + Math.abs(b)), `${what}: ${a}, expected ${b}`);
+  near(answers.buys.probability, expected.buys.probability);
+  assert.equal(answers.buys.threshold, expected.buys.threshold);
+  assert.equal(answers.buys.yes, answers.buys.probability >= answers.buys.threshold);
+  assert.deepEqual(answers.mood.classes.map((one) => one.class), ["calm", "glad", "sad"]);
+  answers.mood.classes.forEach((one, place) => near(one.probability, expected.mood.classes[place].probability));
+  assert.equal(answers.mood.class, answers.mood.classes.toSorted((a, b) => b.probability - a.probability)[0].class);
+  near(answers.spend.value, expected.spend.value);
 }
 
 async function predictAll({ encoder, backend, sessions }) {

@@ -10,12 +10,13 @@ export function logs() {
   // Who looks at soap buys half of the time, others one time in ten.
   const outcomes = visits((random) => {
     const products = walk(PRODUCTS, random);
-    return [...products, random() < (products.includes("soap") ? 0.5 : 0.1) ? "(bought)" : "(left)"];
+    const bought = random() < (products.includes("soap") ? 0.5 : 0.1) ? "yes" : "no";
+    return products.map((product) => `${product},${bought}`);
   });
   return {
     "clicks.csv": table("visitor,product,time", shopping),
     "pages.csv": table("visitor,page,time", pages.map((visit) => [...visit, "(left)"])),
-    "visits.csv": table("visitor,step,time", outcomes),
+    "visits.csv": table("visit,product,bought,time", outcomes),
     "decisions.csv": decisions(9),
     "later.csv": decisions(10),
   };

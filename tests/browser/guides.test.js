@@ -37,11 +37,13 @@ const GUIDE = {
     assert.equal(new URL(open[0].url).pathname, "/products/soy-milk");
   },
   "purchase-intent": async (page) => {
-    const [intent, other] = await page.evaluate(async () => {
-      const [{ items }] = await predictor.predictMany([[{ item: "tea" }, { item: "honey" }]], { candidates: ["(bought)", "(left)"] });
-      return [intent, items.find(({ item }) => item === "(bought)").probability];
+    const [found, acts, other] = await page.evaluate(async () => {
+      const [{ tasks }] = await predictor.predictMany([[{ item: "tea" }, { item: "honey" }]]);
+      return [probability, yes, tasks.buys];
     });
-    assert.ok(intent > other && other > 0, `${intent} after soap, ${other} without`);
+    assert.ok(found > other.probability && other.probability > 0, `${found} after soap, ${other.probability} without`);
+    assert.ok(Math.abs(other.threshold - 0.2) < 1e-6);
+    assert.equal(acts, found >= other.threshold);
   },
   personalise: async (page) => {
     assert.ok(["none", "discount", "free-shipping"].includes(await page.evaluate(() => document.body.dataset.offer)));

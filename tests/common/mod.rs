@@ -2,11 +2,11 @@
 
 use foreclick::event::{EncodedEvent, NO_TIME};
 use foreclick::format::{
-    Architecture, Block, Context, Counting, EncoderKind, FORMAT_VERSION, FieldWeights, GAP_BUCKETS, HOURS, ItemTable,
-    Matrix, Metadata, Model, Neighbours, OPEN_BUCKETS, REPEAT_BUCKETS, REPEAT_COUNTS, REPEAT_LASTS, TERMS, WEEKDAYS,
-    Weights,
+    Architecture, Block, Context, Counting, EncoderKind, FORMAT_VERSION, FieldWeights, GAP_BUCKETS, HOURS, HeadWeights,
+    ItemTable, Matrix, Metadata, Model, Neighbours, OPEN_BUCKETS, REPEAT_BUCKETS, REPEAT_COUNTS, REPEAT_LASTS, TERMS,
+    WEEKDAYS, Weights,
 };
-use foreclick::schema::{Field, FieldKind, FilterSeen, Number, NumberEncoding, Schema, Task};
+use foreclick::schema::{Field, FieldKind, FilterSeen, Head, HeadKind, Number, NumberEncoding, Schema, Task};
 use foreclick::vocab::{UNKNOWN_ITEM, Vocab};
 use std::convert::Infallible;
 
@@ -91,7 +91,7 @@ pub fn unquantized_model_of(encoder: EncoderKind, shape: ModelShape, seed: u64) 
         filter_seen,
         fields: if has_fields { fields() } else { vec![] },
         tasks: vec![Task::NextItem],
-        heads: vec![],
+        heads: if has_fields && hidden > 0 { answered() } else { vec![] },
     };
     schema.validate().unwrap();
     let table = |random: &mut Random, rows| if has_fields { random.matrix(rows, hidden) } else { Matrix::default() };
@@ -112,7 +112,7 @@ pub fn unquantized_model_of(encoder: EncoderKind, shape: ModelShape, seed: u64) 
         gate_open: random.matrix(OPEN_BUCKETS, TERMS),
         log_scale: 2.5,
         repeat: random.matrix(REPEAT_LASTS, REPEAT_COUNTS),
-        heads: vec![],
+        heads: schema.heads.iter().map(|head| head_weights(random, head, hidden)).collect(),
         neighbours: neighbours(random, items),
     };
     let metadata = Metadata {
@@ -125,6 +125,22 @@ pub fn unquantized_model_of(encoder: EncoderKind, shape: ModelShape, seed: u64) 
     };
     let vocab = Vocab::from_keys((0..items).map(|item| format!("{item:07}"))).unwrap();
     Model { metadata, vocab, weights }
+}
+
+/// A task of each kind.
+fn answered() -> Vec<Head> {
+    let names = ["calm", "glad", "sad"].map(str::to_owned).to_vec();
+    let kinds = [
+        ("buys", HeadKind::Binary { threshold: 0.25 }),
+        ("mood", HeadKind::Classes { names }),
+        ("spend", HeadKind::Number { mean: 20.0, std: 4.0 }),
+    ];
+    kinds.map(|(name, kind)| Head { name: name.into(), kind }).to_vec()
+}
+
+fn head_weights(random: &mut Random, head: &Head, hidden: usize) -> HeadWeights {
+    let outputs = head.outputs();
+    HeadWeights { weight: random.matrix(outputs, hidden), bias: random.vector(outputs, 1.0), log_variance: 0.0 }
 }
 
 fn fields() -> Vec<Field> {
