@@ -2,7 +2,7 @@
 import { init, Predictor } from "../../../pkg/index.js";
 import { ModelCache } from "../../../pkg/cache.js";
 import { Predictor as Threaded } from "../../../pkg/worker.js";
-import type { Diagnostics, Explanation, ForeclickError, Prediction, VisitorEvent } from "../../../pkg/index.js";
+import type { Diagnostics, Explanation, ForeclickError, Prediction, TaskAnswer, VisitorEvent } from "../../../pkg/index.js";
 
 await init();
 await init({ wasm: new URL("foreclick_bg.wasm", "https://example.org") });
@@ -71,5 +71,10 @@ new Predictor();
 await Predictor.load(5);
 // @ts-expect-error: a wrong name
 (await Predictor.load("")).predict({ exlude: [] });
-// @ts-expect-error: an event has an item
-(await Predictor.load("")).observe({ time: 1 });
+// @ts-expect-error: an event's item is a key
+(await Predictor.load("")).observe({ item: 1 });
+const { tasks } = await (await Predictor.load("")).predict();
+const answer: TaskAnswer | undefined = tasks?.["buys"];
+if (answer && "yes" in answer) console.log(answer.probability > answer.threshold);
+if (answer && "classes" in answer) console.log(answer.class, answer.classes[0]?.probability);
+if (answer && "value" in answer) console.log(answer.value);
