@@ -116,6 +116,7 @@ fn wrong_calls_are_refused() {
     };
     refused("", &["--dp", "--resume"], "cannot be used with");
     refused("", &["--dp", "--seeds", "3"], "cannot be used with");
+    refused("[privacy]\ndp = true\n", &["--seeds", "3"], "would spend its budget 3 times");
     refused("", &["--compare", "runs/none"], "--compare takes the folder of a finished run");
     refused("[[field]]\nname = \"price\"\nkind = \"number\"\n", &["--dp"], "a private model only counts");
     refused("[privacy]\nepsilon = 0\n", &["--dp"], "[privacy] epsilon is 0, expected above 0");

@@ -8,7 +8,7 @@ use crate::companion::evaluate::{Evaluation, Models, Seeds, change, measure, mea
 use crate::companion::report;
 use crate::companion::run::{Gate, RunFolder};
 use crate::companion::train::write_whole;
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use clap::Args;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
@@ -48,6 +48,10 @@ impl Train {
         config.train.seed = seed.unwrap_or(config.train.seed);
         if dp || config.privacy.dp {
             config = config.made_private();
+            ensure!(
+                seeds == 1,
+                "{seeds} private models of one log would spend its budget {seeds} times; train one, without --seeds"
+            );
         }
         config.validate()?;
         let other = compare.as_deref().map(Other::read).transpose()?;

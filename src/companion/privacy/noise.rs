@@ -56,6 +56,11 @@ impl Noise {
         self.rng.random_range(0..end)
     }
 
+    /// A seed for what need not be a secret.
+    pub fn seed(&mut self) -> u64 {
+        self.rng.random()
+    }
+
     /// Adds normal numbers of this standard deviation.
     pub fn add_to(&mut self, sums: &mut [f64], deviation: f64) {
         sums.iter_mut().for_each(|sum| *sum += deviation * self.normal());

@@ -52,6 +52,13 @@ struct Member {
     events: usize,
 }
 
+/// What a step learns from one sequence.
+struct Drawn {
+    window: Window,
+    /// Of its negatives. By the sequence's number instead, one sequence more or less would change those of all after it.
+    seed: u64,
+}
+
 /// Trains for the configured steps; `None` when it was stopped, with the budget spent and nothing to show for it.
 ///
 /// # Errors
@@ -62,6 +69,13 @@ pub fn train_privately(run: &PrivateRun<'_>, noise: &mut Noise) -> Result<Option
     ensure!(
         !members.is_empty(),
         "no training event: all fall into validation and test; move [split] or use a longer log"
+    );
+    let (delta, most) = (run.privacy.delta, 1.0 / members.len() as f64);
+    ensure!(
+        delta < most,
+        "[privacy] delta is {delta}, expected below {most:.1e}, one over the {} sequences that are learned from: a larger one \
+         would let the file tell all of one of them; set a smaller delta",
+        members.len()
     );
     let architecture = run.config.architecture(&run.dataset.schema);
     let counts = noised::popularity(run.dataset, &budget.popularity, noise);
@@ -131,14 +145,14 @@ fn learn(
         if (run.stop)() {
             return None;
         }
-        let mut windows = Vec::new();
+        let mut drawn = Vec::new();
         for member in members {
             if noise.chance(sampling_rate) {
-                windows.push(member.window(max_events, noise));
+                drawn.push(member.draw(max_events, noise));
             }
         }
         let Sums { mut gradient, loss, examples } =
-            clipped_sums(&mut workers, &plan, &weights, &windows, clip, step, count);
+            clipped_sums(&mut workers, &plan, &weights, &drawn, clip, step, count);
         noise.add_to(&mut gradient, budget.steps.noise * clip);
         // The optimiser knows no scale: how many sequences there are need not be told.
         let mut change: Vec<f32> = gradient.iter().map(|sum| (sum / (budget.steps.noise * clip)) as f32).collect();
@@ -177,9 +191,10 @@ fn set_learned(weights: &mut Weights, values: &[f32]) {
 
 impl Member {
     /// A stretch of its events.
-    fn window(&self, most: usize, noise: &mut Noise) -> Window {
+    fn draw(&self, most: usize, noise: &mut Noise) -> Drawn {
         let start = if self.events > most { noise.below(self.events - most + 1) } else { 0 };
-        Window { sequence: self.sequence, inputs: start..self.events.min(start + most) }
+        let window = Window { sequence: self.sequence, inputs: start..self.events.min(start + most) };
+        Drawn { window, seed: noise.seed() }
     }
 }
 
@@ -199,21 +214,21 @@ fn own_popularity_gradient(worker: &Worker, weights: &Weights) -> f64 {
     worker.rows.rows().map(of_item).sum()
 }
 
-/// Each window is one sequence's; no two are of the same.
+/// No two are of the same sequence.
 fn clipped_sums(
     workers: &mut [Worker],
     plan: &Plan<'_>,
     weights: &Weights,
-    windows: &[Window],
+    drawn: &[Drawn],
     clip: f64,
     step: usize,
     count: usize,
 ) -> Sums {
-    let size = windows.len().div_ceil(workers.len()).max(1);
+    let size = drawn.len().div_ceil(workers.len()).max(1);
     let mut parts: Vec<Option<Sums>> = workers.iter().map(|_| None).collect();
     rayon::scope(|scope| {
-        for ((worker, windows), part) in workers.iter_mut().zip(windows.chunks(size)).zip(&mut parts) {
-            scope.spawn(move |_| *part = Some(clipped_sum(worker, plan, weights, windows, clip, step as u64)));
+        for ((worker, drawn), part) in workers.iter_mut().zip(drawn.chunks(size)).zip(&mut parts) {
+            scope.spawn(move |_| *part = Some(clipped_sum(worker, plan, weights, drawn, clip, step as u64)));
         }
     });
     let mut total = Sums { gradient: vec![0.0; count], loss: 0.0, examples: 0 };
@@ -225,18 +240,11 @@ fn clipped_sums(
     total
 }
 
-fn clipped_sum(
-    worker: &mut Worker,
-    plan: &Plan<'_>,
-    weights: &Weights,
-    windows: &[Window],
-    clip: f64,
-    step: u64,
-) -> Sums {
+fn clipped_sum(worker: &mut Worker, plan: &Plan<'_>, weights: &Weights, drawn: &[Drawn], clip: f64, step: u64) -> Sums {
     let mut sums = Sums { gradient: Vec::new(), loss: 0.0, examples: 0 };
-    for window in windows {
+    for Drawn { window, seed } in drawn {
         let one = std::slice::from_ref(window);
-        worker.gather(plan, one, step, window.sequence as u64);
+        worker.gather(plan, one, step, *seed);
         worker.learn(plan, weights, one);
         if worker.examples == 0 {
             continue;
@@ -318,9 +326,9 @@ mod tests {
         let mut workers: Vec<Worker> = (0..2).map(|_| Worker::new(encoder.clone(), rules.clone(), &weights)).collect();
         let mut noise = Noise::of([1; 32]);
         let all = members(dataset).into_iter().filter(|member| Some(member.sequence) != left_out);
-        let windows: Vec<Window> = all.map(|member| member.window(64, &mut noise)).collect();
+        let drawn: Vec<Drawn> = all.map(|member| member.draw(64, &mut noise)).collect();
         let count = learned(&mut weights).len();
-        clipped_sums(&mut workers, &plan, &weights, &windows, clip, 0, count).gradient
+        clipped_sums(&mut workers, &plan, &weights, &drawn, clip, 0, count).gradient
     }
 
     fn distance(a: &[f64], b: &[f64]) -> f64 {
@@ -366,10 +374,13 @@ mod tests {
     }
 
     #[test]
-    fn stopping_leaves_nothing_and_no_training_event_is_an_error() {
+    fn stopping_leaves_nothing_and_a_promise_of_nothing_is_refused() {
         let mut log = log(40);
         let privacy = PrivacyConfig::default();
         assert!(run(&log, &privacy, true, |run| train_privately(run, &mut Noise::of([1; 32]))).unwrap().is_none());
+        let large = PrivacyConfig { delta: 0.1, ..PrivacyConfig::default() };
+        let error = run(&log, &large, false, |run| train_privately(run, &mut Noise::of([1; 32]))).unwrap_err();
+        assert!(error.to_string().contains("one over the 40 sequences"), "{error}");
         log.sequences.parts.to_mut().fill(Part::HeldOut);
         let error = run(&log, &privacy, false, |run| train_privately(run, &mut Noise::of([1; 32]))).unwrap_err();
         assert!(error.to_string().contains("no training event"), "{error}");
