@@ -8,7 +8,7 @@ use crate::engine::gpu::{DEADLINE, Gpu, GpuContext, GpuModel};
 use crate::error::{Error, Result};
 use crate::predictor::patience::race;
 use crate::predictor::trial::{self, Trial};
-use crate::predictor::{Predictor, Preference, Started};
+use crate::predictor::{Predictor, Preference, Started, fingerprint};
 use crate::promise::{Task, sleep};
 use serde::Serialize;
 use serde_wasm_bindgen::Serializer;
@@ -28,9 +28,9 @@ fn now() -> f64 {
     PERFORMANCE.with(web_sys::Performance::now)
 }
 
-/// A predictor, shared with its own tasks under way.
+/// A predictor, shared with its own tasks under way, and its file's fingerprint.
 #[wasm_bindgen]
-pub struct WebPredictor(Shared);
+pub struct WebPredictor(Shared, [u32; 2]);
 
 #[derive(Clone)]
 struct Shared(Rc<RefCell<Predictor<Gpu>>>);
@@ -41,13 +41,18 @@ impl WebPredictor {
     #[wasm_bindgen(constructor)]
     pub fn new(bytes: &[u8], reason: &str) -> Result<Self, JsValue> {
         let predictor = Predictor::from_bytes(bytes, reason).map_err(to_js)?;
-        Ok(Self(Shared(Rc::new(RefCell::new(predictor)))))
+        Ok(Self(Shared(Rc::new(RefCell::new(predictor))), fingerprint(bytes)))
+    }
+
+    /// A half of the file's fingerprint, 0 or 1.
+    pub fn fingerprint(&self, half: usize) -> u32 {
+        self.1.get(half).copied().unwrap_or_default()
     }
 
     /// Another session with the same model, on the CPU.
     pub fn fork(&self) -> Result<Self, JsValue> {
         let other = self.0.borrow()?.fork().map_err(to_js)?;
-        Ok(Self(Shared(Rc::new(RefCell::new(other)))))
+        Ok(Self(Shared(Rc::new(RefCell::new(other))), self.1))
     }
 
     /// Takes one event; if it is counted only, `encode_counted` must follow before the next prediction.

@@ -116,7 +116,6 @@ fn wrong_calls_are_refused() {
     };
     refused("", &["--dp", "--resume"], "cannot be used with");
     refused("", &["--dp", "--seeds", "3"], "cannot be used with");
-    refused("[privacy]\ndp = true\n", &["--seeds", "3"], "would spend its budget 3 times");
     refused("", &["--compare", "runs/none"], "--compare takes the folder of a finished run");
     refused("[[field]]\nname = \"price\"\nkind = \"number\"\n", &["--dp"], "a private model only counts");
     refused("[privacy]\nepsilon = 0\n", &["--dp"], "[privacy] epsilon is 0, expected above 0");
@@ -125,6 +124,11 @@ fn wrong_calls_are_refused() {
     refused("[privacy]\nsampling_rate = 2\n", &["--dp"], "sampling_rate is 2, expected above 0 and at most 1");
     refused("[privacy]\nepsilon = 1e-9\ndelta = 1e-12\n", &["--dp"], "no noise is enough for epsilon");
     refused("[split]\nheld_out_sequences = -1\n", &[], "held_out_sequences is -1");
+    write_config(at, "wrong.toml", "encoder = \"counting\"\n[privacy]\ndp = true\n");
+    let toml = std::fs::read_to_string(at.join("wrong.toml")).unwrap();
+    std::fs::write(at.join("wrong.toml"), toml.replace("[sequence]\n", "[sequence]\ncalendar = \"none\"\n")).unwrap();
+    let error = failure(foreclick(at).args(["train", "wrong.toml", "--seeds", "3"]));
+    assert!(error.contains("would spend its budget 3 times"), "{error}");
     let error = failure(foreclick(at).args(["audit", "runs/none"]));
     assert!(error.contains("is no run's folder"), "{error}");
 }

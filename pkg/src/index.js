@@ -51,7 +51,6 @@ export class Predictor {
     signal?.throwIfAborted();
     const { memory } = await instance;
     const predictor = new Predictor(bytes, backend, memory, decisions);
-    predictor.#model = fingerprint(bytes);
     predictor.#load = { from, milliseconds: performance.now() - start };
     if (backend === "gpu") await predictor.settled;
     return predictor;
@@ -70,6 +69,7 @@ export class Predictor {
     this.#memory = memory;
     this.#decisions = backend === "auto" ? decisions : undefined;
     this.#inner = enter(() => new WebPredictor(bytes, reason));
+    this.#model = [0, 1].map((half) => this.#inner.fingerprint(half).toString(16).padStart(8, "0")).join("");
     this.#settled = hasGpu && backend !== "cpu" ? this.#tryGpu() : Promise.resolve();
   }
 
@@ -228,21 +228,6 @@ function note(cost, start) {
   cost.count++;
   cost.milliseconds += (milliseconds - cost.milliseconds) / Math.min(cost.count, 50);
   return milliseconds;
-}
-
-// Tells one model file from another: FNV-1a by words of four bytes, folded so that all their bits count, from two starts.
-function fingerprint({ buffer, byteOffset, length }) {
-  const view = new DataView(buffer, byteOffset, length);
-  let a = length;
-  let b = ~length;
-  for (let place = 0; place < length; place += 4) {
-    const word = view.getUint32(Math.min(place, length - 4), true);
-    a = Math.imul(a ^ word, 0x01000193);
-    b = Math.imul(b ^ word, 0x85ebca6b);
-    a ^= a >>> 15;
-    b ^= b >>> 13;
-  }
-  return [a, b].map((half) => (half >>> 0).toString(16).padStart(8, "0")).join("");
 }
 
 // Drives a task of WebAssembly's to its end. It waits for promises and for milliseconds, and goes on with what they give.
