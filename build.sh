@@ -27,6 +27,7 @@ usage: ./build.sh COMMAND
                  PART large [EVENTS]: time and memory for a made-up log of 10 million events, or so many.
                  PART prefetch: hits and waste beside hover, viewport and ForesightJS, in replayed visits.
                  PART privacy: the demo's settings with and without a promise of privacy, and attacks on both.
+                 PART tasks: purchases of UCI's Online Shoppers, beside scikit-learn where PYTHON has it.
                  Tables on stdout; JSON and SVG in build/
   clean [--all]  remove build outputs; --all removes the caches too (downloads, tools, compiled code)
   help           this text

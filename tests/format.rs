@@ -6,7 +6,7 @@ mod common;
 
 use common::{ModelShape, Random, random_model, unquantized_model, unquantized_model_of};
 use foreclick::format::{Container, EncoderKind, FORMAT_VERSION, Model, Neighbours};
-use foreclick::schema::FilterSeen;
+use foreclick::schema::{FilterSeen, Head, HeadKind};
 use foreclick::vocab::Vocab;
 use proptest::prelude::*;
 
@@ -192,6 +192,36 @@ fn nan_in_a_tensor_is_refused() {
     let mut model = random_model(shape(5), 1);
     model.weights.start[3] = f32::NAN;
     assert!(Model::from_bytes(&model.to_bytes().unwrap()).unwrap_err().to_string().contains("\"start\""));
+}
+
+#[test]
+fn heads_that_their_tensors_contradict_are_refused() {
+    let refused = |expected: &str, change: &dyn Fn(&mut Model)| {
+        let mut model = random_model(shape(5), 1);
+        change(&mut model);
+        let error = Model::from_bytes(&model.to_bytes().unwrap()).unwrap_err();
+        assert!(error.to_string().contains(expected), "expected {expected}: {error}");
+    };
+    let kind =
+        |place: usize, kind: HeadKind| move |model: &mut Model| model.metadata.schema.heads[place].kind = kind.clone();
+    let names = |count: usize| HeadKind::Classes { names: (0..count).map(|name| name.to_string()).collect() };
+    refused("\"heads.0\" holds NaN", &|model| model.weights.heads[0].weight.values[1] = f32::NAN);
+    refused("\"heads.2.bias\" holds NaN", &|model| model.weights.heads[2].bias[0] = f32::INFINITY);
+    refused("\"heads.1", &kind(1, names(1000)));
+    refused("\"heads.1", &kind(1, HeadKind::Binary { threshold: 0.5 }));
+    refused("\"heads.0", &|model| model.weights.heads[0].weight.columns = 8);
+    refused("two classes or more", &kind(1, names(1)));
+    refused("threshold between 0 and 1", &kind(0, HeadKind::Binary { threshold: 1.0 }));
+    refused("std above 0", &kind(2, HeadKind::Number { mean: 1.0, std: 0.0 }));
+    refused("two tasks are called \"buys\"", &|model| model.metadata.schema.heads[1].name = "buys".into());
+    refused("\"heads.3", &|model| {
+        let other = Head { name: "other".into(), ..model.metadata.schema.heads[0].clone() };
+        model.metadata.schema.heads.push(other);
+    });
+    refused("no task", &|model| {
+        model.metadata.schema.tasks.clear();
+        model.metadata.schema.heads.clear();
+    });
 }
 
 /// Millions of rows of nothing take no byte in a file, but room in memory.

@@ -8,7 +8,7 @@ PEER_SOURCES=(src benches/models.rs tests/common Cargo.lock)
 PREFETCH="benches/prefetch" # package.json and lock file of ForesightJS
 
 # run_bench [engine|peers]: one part, or both. run_bench accuracy [SET...]: all sets, or these. run_bench training.
-# run_bench large [EVENTS]. run_bench prefetch. run_bench privacy.
+# run_bench large [EVENTS]. run_bench prefetch. run_bench privacy. run_bench tasks.
 run_bench() {
   local part=${1:-}
   case "$part" in
@@ -39,7 +39,12 @@ run_bench() {
       bench_privacy
       return
       ;;
-    *) die "bench: unknown part '$part', expected engine, peers, accuracy, training, large, prefetch, privacy or nothing" ;;
+    tasks)
+      need_companion
+      bench_tasks
+      return
+      ;;
+    *) die "bench: unknown part '$part', expected engine, peers, accuracy, training, large, prefetch, privacy, tasks or nothing" ;;
   esac
   need_web_tools
   build_web >&2
@@ -128,4 +133,17 @@ bench_privacy() {
   "$FORECLICK" audit runs/bench-open --retrain
   "$FORECLICK" train www/demo.toml --name bench-private --replace --dp --compare runs/bench-open
   "$FORECLICK" audit runs/bench-private --retrain
+}
+
+# Purchases of sessions that are a row each, beside scikit-learn (PYTHON names a Python that has it).
+bench_tasks() {
+  local python=${PYTHON:-python3}
+  if [ ! -d ../shared/data/online-shoppers ]; then
+    say "skipped: no ../shared/data/online-shoppers"
+  elif ! "$python" -c "import sklearn" 2>/dev/null; then
+    say "skipped: $python has no scikit-learn; name one that has in PYTHON"
+  else
+    say "bench: tasks (some minutes)"
+    "$python" benches/tasks/shoppers.py "$FORECLICK"
+  fi
 }

@@ -145,6 +145,7 @@ test("descriptions that contradict the tensors or themselves are refused", async
       change("a class more", ({ schema }) => schema.heads[1].kind.classes.names.push("mad")),
       change("one class", ({ schema }) => (schema.heads[1].kind.classes.names = ["calm"])),
       change("a number that never differs", ({ schema }) => (schema.heads[2].kind.number.std = 0)),
+      change("another head", ({ schema }) => schema.heads.push({ ...schema.heads[0], name: "other" })),
       change("another field", ({ schema }) => schema.fields.push(schema.fields[0])),
       change("a list for a number", ({ schema }) => (schema.fields[1].kind.number.std = [])),
       change("std 0", ({ schema }) => (schema.fields[1].kind.number.std = 0)),

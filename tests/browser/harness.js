@@ -10,7 +10,7 @@ const at = (path) => fileURLToPath(new URL(path, import.meta.url));
 export const PACKAGE = at("../../pkg/");
 export const MODEL = at("../../build/test/model.safetensors");
 
-/** The sessions that the native CPU predicted: `{ events, items }`. `cargo test` writes them. */
+/** The sessions that the native CPU predicted: `{ events, items, tasks }`. `cargo test` writes them. */
 export function nativeSessions() {
   return JSON.parse(readFileSync(at("../../build/test/sessions.json"), "utf8"));
 }
@@ -98,4 +98,18 @@ export function assertSameRanking(got, expected, what) {
     const tied = Math.abs(own.score - score) <= TIE;
     assert.ok(tied, `${what}: ${other.item} at rank ${rank + 1}, expected ${item}`);
   });
+}
+
+/** Fails unless the answers to the test models' tasks are the same: one of each kind, or none of a model that only counts. */
+export function assertSameAnswers(answers = {}, expected, what) {
+  assert.deepEqual(Object.keys(answers), Object.keys(expected), what);
+  if (!expected.buys) return;
+  const near = (a, b) => assert.ok(Math.abs(a - b) < 1e-3 * (1 + Math.abs(b)), `${what}: ${a}, expected ${b}`);
+  near(answers.buys.probability, expected.buys.probability);
+  assert.equal(answers.buys.threshold, expected.buys.threshold);
+  assert.equal(answers.buys.yes, answers.buys.probability >= answers.buys.threshold);
+  assert.deepEqual(answers.mood.classes.map((one) => one.class), ["calm", "glad", "sad"]);
+  answers.mood.classes.forEach((one, place) => near(one.probability, expected.mood.classes[place].probability));
+  assert.equal(answers.mood.class, answers.mood.classes.toSorted((a, b) => b.probability - a.probability)[0].class);
+  near(answers.spend.value, expected.spend.value);
 }

@@ -1,4 +1,4 @@
-// The code that the package's README shows of the state, run as it stands there.
+// The code that the package's README shows of the state and of tasks, run as it stands there.
 import assert from "node:assert/strict";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -41,5 +41,17 @@ test("what the README says of the session and of what is stored", async () => {
     const [rows] = await Promise.all(tables[0].args().map((argument) => argument.jsonValue()));
     assert.deepEqual(rows.map(({ name, where, count }) => [name, where, count]), [["Session events", "IndexedDB, foreclick.default", 1]]);
     assert.deepEqual(await kept(page), NOTHING);
+  });
+});
+
+test("what the README says of tasks", async () => {
+  await onPage(site, async (page) => {
+    await run(page, "Yes or no, classes and numbers", { results: ["tasks", "probability", "yes", "mood", "classes", "value"] });
+    const found = await page.evaluate(() => ({ tasks, probability, yes, mood, classes, value }));
+    const { buys, mood, spend } = found.tasks;
+    assert.ok(found.probability > 0 && found.probability < 1);
+    assert.deepEqual([found.probability, found.yes, found.value], [buys.probability, buys.yes, spend.value]);
+    assert.deepEqual([found.mood, found.classes], [mood.class, mood.classes]);
+    assert.ok(Math.abs(found.classes.reduce((sum, { probability }) => sum + probability, 0) - 1) < 1e-5);
   });
 });

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { after, before, test } from "node:test";
-import { assertSameRanking, MODEL, nativeSessions, onPage, start } from "./harness.js";
+import { assertSameAnswers, assertSameRanking, MODEL, nativeSessions, onPage, start } from "./harness.js";
 
 let site;
 before(async () => {
@@ -44,7 +44,10 @@ for (const backend of ["cpu", "gpu"]) {
       );
       assert.equal(predictions[0].backend, backend);
       assert.equal(report.backend, backend);
-      sessions.forEach(({ items }, place) => assertSameRanking(predictions[place].items, items, `session ${place}`));
+      sessions.forEach(({ items, tasks }, place) => {
+        assertSameRanking(predictions[place].items, items, `session ${place}`);
+        assertSameAnswers(predictions[place].tasks, tasks, `session ${place}`);
+      });
       assertSameRanking([explained], [sessions.at(-1).items[0]], "the explained item");
       assert.equal(page.workers().length, 1);
       await page.evaluate(() => predictor.free());

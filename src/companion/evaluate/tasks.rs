@@ -14,9 +14,6 @@ use std::fmt;
 /// Bins of equal count of the calibration error.
 const BINS: usize = 10;
 
-/// A baseline that knows the label before needs at least so many of them to know what follows.
-const FEWEST: f32 = 1.0;
-
 /// Figures by name.
 pub type Figures = BTreeMap<&'static str, f64>;
 
@@ -110,12 +107,12 @@ fn after_the_last(learned: &Dataset, dataset: &Dataset, place: usize, answered: 
         }
         let counts = &counts[last as usize];
         let all: f32 = counts.iter().sum();
-        match &head.kind {
-            _ if all < FEWEST => base.clone(),
-            HeadKind::Binary { .. } => vec![counts[1] / all],
-            // A class that never followed is not impossible.
-            _ => counts.iter().zip(&base).map(|(count, base)| (count + base) / (all + 1.0)).collect(),
+        // What never followed is not impossible.
+        let share = |(count, base): (&f32, &f32)| (count + base) / (all + 1.0);
+        if matches!(head.kind, HeadKind::Binary { .. }) {
+            return vec![share((&counts[1], &base[0]))];
         }
+        counts.iter().zip(&base).map(share).collect()
     };
     Some(answered.places.iter().flat_map(predict).collect())
 }

@@ -1,6 +1,7 @@
 //! Gradients against finite differences, and every encoder in training against the engine.
 
 mod features;
+mod heads;
 mod runs;
 
 use super::augment::Augment;
@@ -240,45 +241,49 @@ fn gradients_equal_finite_differences() {
     let augmented = TrainConfig { augment, ..config(0) };
     for config in every_loss().into_iter().chain(encoders).chain([augmented]) {
         let dataset = dataset(true, FilterSeen::Group);
-        let mut weights = weights(&dataset, &config);
-        let held_out = HeldOut::same(weights.neighbours.clone());
-        let popularity = Popularity::of(&dataset, &config);
-        let plan = plan(&dataset, &config, &popularity, &held_out);
-        let windows = whole_sequences(&dataset);
-        let mut worker = worker(&dataset, &config, &weights);
-        let loss = |weights: &Weights, worker: &mut Worker| {
-            worker.gather(&plan, &windows, 0, 0);
-            worker.learn(&plan, weights, &windows);
-            worker.loss
-        };
-        loss(&weights, &mut worker);
-        let mut gradient = worker.gradient.clone();
-        let analytic: Vec<Vec<f32>> = dense_mut(&mut gradient).iter().map(|part| part.values.to_vec()).collect();
-        let mut checked = 0;
-        for (part, expected) in analytic.iter().enumerate() {
-            let Some(place) = (0..expected.len()).max_by(|&a, &b| expected[a].abs().total_cmp(&expected[b].abs()))
-            else {
-                continue;
-            };
-            let before = dense_mut(&mut weights)[part].values[place];
-            let mut at = |value: f32| {
-                dense_mut(&mut weights)[part].values[place] = value;
-                loss(&weights, &mut worker)
-            };
-            let measured = (at(before + 1e-2) - at(before - 1e-2)) / 2e-2;
-            at(before);
-            let expected = f64::from(expected[place]);
-            assert!(
-                (measured - expected).abs() < 0.02 * expected.abs() + 0.05,
-                "{:?}, {:?}, part {part}: {measured} against {expected}",
-                config.encoder,
-                config.loss
-            );
-            checked += usize::from(expected.abs() > 0.5);
-        }
+        let checked = dense_gradients(&dataset, &config, &whole_sequences(&dataset), &[]);
         let least = if config.encoder == EncoderKind::Counting { 3 } else { 15 };
         assert!(checked >= least, "only {checked} parameters of {:?} have a gradient worth checking", config.encoder);
     }
+}
+
+/// Checks the steepest parameter of each part that is not an item row; gives how many were steep.
+fn dense_gradients(dataset: &Dataset, config: &TrainConfig, windows: &[Window], tasks: &[f32]) -> usize {
+    let mut weights = weights(dataset, config);
+    let held_out = HeldOut::same(weights.neighbours.clone());
+    let popularity = Popularity::of(dataset, config);
+    let plan = Plan { tasks, ..plan(dataset, config, &popularity, &held_out) };
+    let mut worker = worker(dataset, config, &weights);
+    let loss = |weights: &Weights, worker: &mut Worker| {
+        worker.gather(&plan, windows, 0, 0);
+        worker.learn(&plan, weights, windows);
+        worker.loss
+    };
+    loss(&weights, &mut worker);
+    let mut gradient = worker.gradient.clone();
+    let analytic: Vec<Vec<f32>> = dense_mut(&mut gradient).iter().map(|part| part.values.to_vec()).collect();
+    let mut checked = 0;
+    for (part, expected) in analytic.iter().enumerate() {
+        let Some(place) = (0..expected.len()).max_by(|&a, &b| expected[a].abs().total_cmp(&expected[b].abs())) else {
+            continue;
+        };
+        let before = dense_mut(&mut weights)[part].values[place];
+        let mut at = |value: f32| {
+            dense_mut(&mut weights)[part].values[place] = value;
+            loss(&weights, &mut worker)
+        };
+        let measured = (at(before + 1e-2) - at(before - 1e-2)) / 2e-2;
+        at(before);
+        let expected = f64::from(expected[place]);
+        assert!(
+            (measured - expected).abs() < 0.02 * expected.abs() + 0.05,
+            "{:?}, {:?}, part {part}: {measured} against {expected}",
+            config.encoder,
+            config.loss
+        );
+        checked += usize::from(expected.abs() > 0.5);
+    }
+    checked
 }
 
 #[test]
