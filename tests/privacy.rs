@@ -47,7 +47,7 @@ fn an_ordinary_model_tells_who_was_there_and_a_private_one_does_not() {
     let folder = tempfile::tempdir().unwrap();
     let at = folder.path();
     write_log(at);
-    write_config(at, "clicks.toml", "[split]\nheld_out_sequences = 0.5\n[privacy]\nsteps = 10\nepsilon = 1.0\n");
+    write_config(at, "clicks.toml", "[split]\nheld_out_sequences = 0.5\n[privacy]\nsteps = 10\n");
     let train =
         |arguments: &[&str]| foreclick(at).args([&["train", "clicks.toml"], arguments].concat()).assert().success();
     train(&["--name", "open"]);

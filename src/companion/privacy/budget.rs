@@ -76,12 +76,12 @@ mod tests {
     fn the_parts_share_the_budget() {
         let config = PrivacyConfig::default();
         let budget = Budget::of(&config).unwrap();
-        assert!(budget.epsilon <= 8.0 && budget.epsilon > 7.99, "{budget}");
+        assert!(budget.epsilon <= 1.0 && budget.epsilon > 0.999, "{budget}");
         let without = Budget::of(&PrivacyConfig { neighbours: 0.0, ..config.clone() }).unwrap();
         assert!(without.neighbours.is_none() && without.steps.noise < budget.steps.noise);
         let larger = Budget::of(&PrivacyConfig { popularity: 0.6, ..config.clone() }).unwrap();
         assert!(larger.popularity.noise < budget.popularity.noise && larger.steps.noise > budget.steps.noise);
-        let stricter = Budget::of(&PrivacyConfig { epsilon: 1.0, ..config }).unwrap();
+        let stricter = Budget::of(&PrivacyConfig { epsilon: 0.1, ..config }).unwrap();
         assert!(stricter.popularity.noise > 4.0 * budget.popularity.noise, "{stricter}");
         let said = stricter.to_string();
         assert!(said.contains("delta 1e-5") && said.contains("public: the list of items"), "{said}");

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 pub struct PrivacyConfig {
     /// Whether it is: `--dp` sets it. Default false.
     pub dp: bool,
-    /// How much an outcome's probability may change, as a logarithm, with one sequence more or less. Default 8.
+    /// How much an outcome's probability may change, as a logarithm, with one sequence more or less. Default 1.
     pub epsilon: f64,
     /// The chance that it changes more; it should be far below one over the number of sequences. Default 1e-5.
     pub delta: f64,
@@ -34,7 +34,7 @@ impl Default for PrivacyConfig {
     fn default() -> Self {
         Self {
             dp: false,
-            epsilon: 8.0,
+            epsilon: 1.0,
             delta: 1e-5,
             popularity: 0.4,
             neighbours: 0.1,
