@@ -81,15 +81,8 @@ bench_peers() {
   node "$PEERS/run.js" "$PWD/$PEER_MODELS"
 }
 
-# ONNX Runtime Web and TensorFlow.js, as locked.
-need_peers() {
-  if ! made peers "$PEERS/node_modules/onnxruntime-web/package.json" "$PEERS/package-lock.json"; then
-    say "other runtimes: npm ci in $PEERS"
-    npm ci --prefix "$PEERS" --prefer-offline --no-audit --no-fund --loglevel=error >&2
-    mark_made peers "$PEERS/package-lock.json"
-  fi
-  say "other runtimes: as locked"
-}
+# ONNX Runtime Web and TensorFlow.js.
+need_peers() { npm_packages peers "other runtimes" "$PEERS" onnxruntime-web/package.json; }
 
 # bench_accuracy [SET...]: trains and measures; hours for all sets and seeds.
 bench_accuracy() {
@@ -116,15 +109,7 @@ bench_prefetch() {
   node "$PREFETCH/run.js" "$FORECLICK"
 }
 
-# ForesightJS, as locked.
-need_foresight() {
-  if ! made foresight "$PREFETCH/node_modules/js.foresight/package.json" "$PREFETCH/package-lock.json"; then
-    say "ForesightJS: npm ci in $PREFETCH"
-    npm ci --prefix "$PREFETCH" --prefer-offline --no-audit --no-fund --loglevel=error >&2
-    mark_made foresight "$PREFETCH/package-lock.json"
-  fi
-  say "ForesightJS: as locked"
-}
+need_foresight() { npm_packages foresight ForesightJS "$PREFETCH" js.foresight/package.json; }
 
 # The demo's settings with and without a promise of privacy: accuracy, and attacks on models of halves of the households.
 bench_privacy() {

@@ -48,25 +48,23 @@ need_node() {
   say "node: $version"
 }
 
-# The development packages (wasm-opt, Vite, Playwright), exactly as locked.
-need_dev_packages() {
-  if ! made dev-packages "$DEV/node_modules/.bin/wasm-opt" "$DEV/package-lock.json"; then
-    say "development packages: npm ci in $DEV"
-    npm ci --prefix "$DEV" --prefer-offline --no-audit --no-fund --loglevel=error >&2
-    mark_made dev-packages "$DEV/package-lock.json"
+# npm_packages STAMP WHAT FOLDER FILE: a folder's packages, exactly as locked; FILE of node_modules is there once they are. Fails
+# where npm does.
+npm_packages() {
+  local stamp=$1 what=$2 folder=$3 file=$4
+  if ! made "$stamp" "$folder/node_modules/$file" "$folder/package-lock.json"; then
+    say "$what: npm ci in $folder"
+    npm ci --prefix "$folder" --prefer-offline --no-audit --no-fund --loglevel=error >&2 || return 1
+    mark_made "$stamp" "$folder/package-lock.json"
   fi
-  say "development packages: as locked"
+  say "$what: as locked"
 }
 
-# What the example apps are built with (Next.js, Vite and its plugins), exactly as locked; fails where npm does.
-install_app_packages() {
-  if ! made app-packages "$APPS/node_modules/next/package.json" "$APPS/package-lock.json"; then
-    say "packages of the example apps: npm ci in $APPS"
-    npm ci --prefix "$APPS" --prefer-offline --no-audit --no-fund --loglevel=error >&2 || return 1
-    mark_made app-packages "$APPS/package-lock.json"
-  fi
-  say "packages of the example apps: as locked"
-}
+# wasm-opt, Vite, Playwright.
+need_dev_packages() { npm_packages dev-packages "development packages" "$DEV" .bin/wasm-opt; }
+
+# What the example apps are built with: Next.js, Vite and its plugins.
+install_app_packages() { npm_packages app-packages "packages of the example apps" "$APPS" next/package.json; }
 
 # cargo_tool PROGRAM CRATE VERSION: our own copy, so that no other project's version is replaced.
 cargo_tool() {

@@ -97,12 +97,12 @@ export class Prefetcher {
     const likely = this.#likely(this.#waiting);
     this.#waiting = undefined;
     const probable = new Map(likely.map(({ url, probability }) => [url.href, probability]));
-    for (const [address, hint] of this.#open()) if (hint.isPredicted) hint.probability = probable.get(address) ?? 0;
+    for (const [address, hint] of this.#open()) if (isPredicted(hint)) hint.probability = probable.get(address) ?? 0;
     const best = this.#best(likely);
     for (const { url, probability } of best) {
       if (this.#hints.has(url.href)) continue;
       this.#makeRoom(best);
-      this.#hint(url, { probability, isPredicted: true });
+      this.#hint(url, probability);
     }
   }
 
@@ -135,16 +135,16 @@ export class Prefetcher {
   }
 
   #makeRoom(best) {
-    const open = this.#open().filter(([, { isPredicted }]) => isPredicted);
+    const open = this.#open().filter(([, hint]) => isPredicted(hint));
     if (open.length < this.#options.limit) return;
     const wanted = new Set(best.map(({ url }) => url.href));
     const others = open.filter(([address]) => !wanted.has(address)).sort(([, a], [, b]) => a.probability - b.probability);
     drop(others[0][1]);
   }
 
-  #hint(url, { probability, isPredicted }) {
+  #hint(url, probability) {
     const { prerender = Infinity, nonce, load } = this.#options;
-    const hint = { state: "open", probability, isPredicted, since: performance.now(), remove() {} };
+    const hint = { state: "open", probability, since: performance.now(), remove() {} };
     this.#hints.set(url.href, hint);
     this.#counters.add({ hints: 1 });
     const byLink = () => {
@@ -153,7 +153,7 @@ export class Prefetcher {
     if (this.#method === "load") load(url.href);
     else if (this.#method === "links") byLink();
     else {
-      const isRendered = isPredicted && probability >= prerender && url.origin === location.origin;
+      const isRendered = isPredicted(hint) && probability >= prerender && url.origin === location.origin;
       const onRefused = () => {
         this.#method = "links";
         if (hint.state === "open") byLink();
@@ -205,7 +205,7 @@ export class Prefetcher {
   #hintRestedOn({ href }) {
     if (!this.#mayLoad() || !URL.canParse(href)) return;
     const url = readAddress(href);
-    if (!this.#hints.has(url.href) && this.#safety.isSafe(url)) this.#hint(url, { probability: null, isPredicted: false });
+    if (!this.#hints.has(url.href) && this.#safety.isSafe(url)) this.#hint(url, null);
   }
 
   // Where browsers have no Navigation API.
@@ -213,6 +213,11 @@ export class Prefetcher {
     const link = target.closest?.("a[href]");
     if (link && button === 0 && !(defaultPrevented || ctrlKey || metaKey || shiftKey)) this.visited(link.href);
   }
+}
+
+// What the pointer rested on has no probability.
+function isPredicted({ probability }) {
+  return probability !== null;
 }
 
 function drop(hint) {

@@ -211,7 +211,6 @@ pub struct ItemConfig {
     /// Items with fewer events in the cleaned log are dropped. Default 5.
     pub min_count: usize,
     /// Items of fewer sequence keys are dropped too: what few visitors have, tells of them. Default 1.
-    #[serde(default = "one")]
     pub min_sequences: usize,
     /// Columns of side tables from which an item's row is learned, beside a part of its own: categories, texts or numbers,
     /// by name, or `{ column, kind }` where what the values seem to be is wrong. Default: none.
@@ -309,10 +308,6 @@ impl Default for ExportConfig {
     fn default() -> Self {
         Self { bits: 8, max_loss: 0.01 }
     }
-}
-
-fn one() -> usize {
-    1
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over references")]

@@ -2,7 +2,7 @@
 
 /// The area under the ROC curve: the share of pairs of a yes and a no in which the yes has the higher score, equal scores being
 /// half a pair (Mann and Whitney 1947). One half where either is missing.
-pub fn auroc(scored: &[(f32, bool)]) -> f64 {
+pub fn auroc(scored: &[(impl Copy + Into<f64>, bool)]) -> f64 {
     let sorted = by_falling_score(scored);
     let (mut yes, mut no, mut pairs) = (0.0, 0.0, 0.0);
     for same in sorted.chunk_by(|a, b| a.0 == b.0) {
@@ -17,7 +17,7 @@ pub fn auroc(scored: &[(f32, bool)]) -> f64 {
 
 /// The area under the curve of precision over recall, as average precision: the sum of the steps of recall times the precision
 /// there. 0 where there is no yes.
-pub fn average_precision(scored: &[(f32, bool)]) -> f64 {
+pub fn average_precision(scored: &[(impl Copy + Into<f64>, bool)]) -> f64 {
     let all = scored.iter().filter(|pair| pair.1).count() as f64;
     let (mut yes, mut met, mut area) = (0.0, 0.0, 0.0);
     for same in by_falling_score(scored).chunk_by(|a, b| a.0 == b.0) {
@@ -29,8 +29,8 @@ pub fn average_precision(scored: &[(f32, bool)]) -> f64 {
     if all > 0.0 { area / all } else { 0.0 }
 }
 
-fn by_falling_score(scored: &[(f32, bool)]) -> Vec<(f32, bool)> {
-    let mut sorted = scored.to_vec();
+fn by_falling_score(scored: &[(impl Copy + Into<f64>, bool)]) -> Vec<(f64, bool)> {
+    let mut sorted: Vec<(f64, bool)> = scored.iter().map(|&(score, truth)| (score.into(), truth)).collect();
     sorted.sort_by(|a, b| b.0.total_cmp(&a.0));
     sorted
 }

@@ -48,7 +48,7 @@ impl Answers {
     /// What the heads' outputs, `[heads][outputs]`, mean.
     pub fn of(model: &Model, outputs: impl Iterator<Item = Vec<f32>>) -> Self {
         let heads = model.metadata.schema.heads.iter().zip(outputs);
-        Self(heads.map(|(head, outputs)| (head.name.clone(), Answer::of(head, &outputs))).collect())
+        Self(heads.map(|(head, outputs)| (head.name.clone(), Answer::of(head, outputs))).collect())
     }
 
     /// Whether the model has no tasks.
@@ -66,21 +66,20 @@ impl Serialize for Answers {
 
 impl Answer {
     /// What a head's outputs, `[outputs]`, mean.
-    pub fn of(head: &Head, outputs: &[f32]) -> Self {
+    pub fn of(head: &Head, mut outputs: Vec<f32>) -> Self {
+        let largest = outputs.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+        let best = outputs.iter().position(|&output| output == largest).unwrap_or(0);
+        head.predict(&mut outputs);
         match &head.kind {
             HeadKind::Binary { threshold } => {
-                let probability = 1.0 / (1.0 + (-outputs[0]).exp());
+                let probability = outputs[0];
                 Self::Binary { probability, threshold: *threshold, yes: probability >= *threshold }
             }
             HeadKind::Classes { names } => {
-                let largest = outputs.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-                let shares: Vec<f32> = outputs.iter().map(|output| (output - largest).exp()).collect();
-                let sum: f32 = shares.iter().sum();
-                let best = outputs.iter().position(|&output| output == largest).unwrap_or(0);
-                let class = |(class, share): (&String, f32)| Class { class: class.clone(), probability: share / sum };
-                Self::Classes { class: names[best].clone(), classes: names.iter().zip(shares).map(class).collect() }
+                let class = |(class, probability): (&String, f32)| Class { class: class.clone(), probability };
+                Self::Classes { class: names[best].clone(), classes: names.iter().zip(outputs).map(class).collect() }
             }
-            HeadKind::Number { mean, std } => Self::Number { value: mean + std * outputs[0] },
+            HeadKind::Number { .. } => Self::Number { value: outputs[0] },
         }
     }
 }
@@ -90,7 +89,7 @@ mod tests {
     use super::*;
 
     fn answer(kind: HeadKind, outputs: &[f32]) -> String {
-        serde_json::to_string(&Answer::of(&Head { name: "a".into(), kind }, outputs)).unwrap()
+        serde_json::to_string(&Answer::of(&Head { name: "a".into(), kind }, outputs.to_vec())).unwrap()
     }
 
     #[test]

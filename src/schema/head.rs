@@ -85,6 +85,20 @@ impl Head {
         }
     }
 
+    /// Puts in the place of outputs, `[outputs]`, what they predict: the probability of yes, that of each class, or a number.
+    pub fn predict(&self, outputs: &mut [f32]) {
+        match &self.kind {
+            HeadKind::Binary { .. } => outputs[0] = 1.0 / (1.0 + (-outputs[0]).exp()),
+            HeadKind::Classes { .. } => {
+                let largest = outputs.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+                outputs.iter_mut().for_each(|output| *output = (*output - largest).exp());
+                let sum: f32 = outputs.iter().sum();
+                outputs.iter_mut().for_each(|output| *output /= sum);
+            }
+            HeadKind::Number { mean, std } => outputs[0] = mean + std * outputs[0],
+        }
+    }
+
     /// Checks what types do not show.
     ///
     /// # Errors

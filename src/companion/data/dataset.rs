@@ -36,6 +36,20 @@ impl Dataset {
         }
         counts
     }
+
+    /// The places of a sequence's training events of known items.
+    pub fn training_events(&self, sequence: usize) -> impl Iterator<Item = usize> {
+        let Sequences { parts, items, .. } = &self.sequences;
+        let counts = |place: &usize| parts[*place] == Part::Train && items[*place] != UNKNOWN_ITEM;
+        self.sequences.range(sequence).filter(counts)
+    }
+
+    /// What the log tells a head, by its place, of the training events.
+    pub fn training_labels(&self, head: usize) -> impl Iterator<Item = f32> {
+        let labels = self.sequences.labels.chunks_exact(self.schema.heads.len()).map(move |labels| labels[head]);
+        let training = labels.zip(self.sequences.parts.iter()).filter(|(_, part)| **part == Part::Train);
+        training.map(|(label, _)| label).filter(|label| !label.is_nan())
+    }
 }
 
 /// Events in columns, ordered by sequence and by time within one; ties are already shuffled by the seed. Long columns lie

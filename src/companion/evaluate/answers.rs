@@ -37,7 +37,10 @@ pub fn labelled(dataset: &Dataset, part: Part, config: &EvaluateConfig, seed: u6
     };
     let all: Vec<usize> = (0..sequences.items.len()).filter(has_label).collect();
     let most = if part == Part::Test { config.max_test_events } else { Some(config.max_validation_events) };
-    most.map_or(all.clone(), |most| sample(&all, most, seed))
+    match most {
+        Some(most) => sample(&all, most, seed),
+        None => all,
+    }
 }
 
 /// What each head says after the events at these places, `[heads]`.
@@ -92,18 +95,7 @@ impl Answered {
 /// What outputs, `[labels, outputs]`, predict: the probability of yes, of each class, or a number; of the same shape.
 pub fn predictions(head: &Head, outputs: &[f32]) -> Vec<f32> {
     let mut predictions = outputs.to_vec();
-    match &head.kind {
-        HeadKind::Binary { .. } => predictions.iter_mut().for_each(|logit| *logit = 1.0 / (1.0 + (-*logit).exp())),
-        HeadKind::Classes { names } => {
-            for outputs in predictions.chunks_exact_mut(names.len()) {
-                let largest = outputs.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-                outputs.iter_mut().for_each(|output| *output = (*output - largest).exp());
-                let sum: f32 = outputs.iter().sum();
-                outputs.iter_mut().for_each(|output| *output /= sum);
-            }
-        }
-        HeadKind::Number { mean, std } => predictions.iter_mut().for_each(|output| *output = mean + std * *output),
-    }
+    predictions.chunks_exact_mut(head.outputs()).for_each(|outputs| head.predict(outputs));
     predictions
 }
 
@@ -128,18 +120,17 @@ pub fn loss(head: &Head, labels: &[f32], predictions: &[f32]) -> f64 {
 /// What is predicted of a task without looking at the sequence, `[outputs]`: how often yes or each class comes in training, or
 /// the mean.
 pub fn base_rate(dataset: &Dataset, place: usize) -> Vec<f32> {
-    let (sequences, heads) = (&dataset.sequences, &dataset.schema.heads);
-    let labels = sequences.labels.chunks_exact(heads.len()).map(|labels| labels[place]);
-    let training: Vec<f32> = labels
-        .zip(sequences.parts.iter())
-        .filter(|(l, part)| **part == Part::Train && !l.is_nan())
-        .map(|(l, _)| l)
-        .collect();
-    let count = training.len().max(1) as f32;
-    let share = |class: usize| training.iter().filter(|&&label| label as usize == class).count() as f32 / count;
-    match &heads[place].kind {
-        HeadKind::Binary { .. } => vec![share(1)],
-        HeadKind::Classes { names } => (0..names.len()).map(share).collect(),
+    let shares = |classes: usize| -> Vec<f32> {
+        let (mut counts, mut all) = (vec![0_u32; classes], 0_u32);
+        for label in dataset.training_labels(place) {
+            counts[label as usize] += 1;
+            all += 1;
+        }
+        counts.into_iter().map(|count| count as f32 / all.max(1) as f32).collect()
+    };
+    match &dataset.schema.heads[place].kind {
+        HeadKind::Binary { .. } => vec![shares(2)[1]],
+        HeadKind::Classes { names } => shares(names.len()),
         HeadKind::Number { mean, .. } => vec![*mean],
     }
 }

@@ -1,5 +1,6 @@
 //! How well scores tell members from others.
 
+use crate::metrics::auroc;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use serde::Serialize;
@@ -42,16 +43,16 @@ impl Success {
         let mut resampled: Vec<f64> = (0..RESAMPLES)
             .map(|_| {
                 let drawn: Vec<usize> = (0..sequences).map(|_| random.random_range(0..sequences)).collect();
-                mean(models, |scores| scores.curve(&drawn).0)
+                mean(models, |scores| scores.area(&drawn))
             })
             .collect();
         resampled.sort_unstable_by(f64::total_cmp);
         let percentile = |share: f64| resampled[((RESAMPLES - 1) as f64 * share).round() as usize];
         Self {
-            auroc: mean(models, |scores| scores.curve(&all).0),
+            auroc: mean(models, |scores| scores.area(&all)),
             low: percentile(0.025),
             high: percentile(0.975),
-            found_at_1_percent: mean(models, |scores| scores.curve(&all).1),
+            found_at_1_percent: mean(models, Scores::found),
         }
     }
 }
@@ -61,26 +62,31 @@ fn mean(models: &[Scores], of: impl Fn(&Scores) -> f64) -> f64 {
 }
 
 impl Scores {
-    /// The area under the curve of hits over false alarms (Hanley and McNeil 1982: equal scores count half), and the hits at
-    /// [`FALSE_ALARMS`], of the sequences at these places; a half and nothing where one kind is missing.
-    fn curve(&self, places: &[usize]) -> (f64, f64) {
-        let mut order = places.to_vec();
-        order.sort_unstable_by(|&a, &b| self.scores[b].total_cmp(&self.scores[a]));
-        let members = places.iter().filter(|&&place| self.is_member[place]).count();
-        let others = places.len() - members;
+    /// The area under the curve of hits over false alarms of the sequences at these places; a half where one kind is missing.
+    fn area(&self, places: &[usize]) -> f64 {
+        let scored: Vec<(f64, bool)> =
+            places.iter().map(|&place| (self.scores[place], self.is_member[place])).collect();
+        auroc(&scored)
+    }
+
+    /// The share of members that are found at [`FALSE_ALARMS`]; 0 where one kind is missing.
+    fn found(&self) -> f64 {
+        let mut scored: Vec<(f64, bool)> = self.scores.iter().copied().zip(self.is_member.iter().copied()).collect();
+        scored.sort_unstable_by(|a, b| b.0.total_cmp(&a.0));
+        let members = scored.iter().filter(|one| one.1).count();
+        let others = scored.len() - members;
         if members == 0 || others == 0 {
-            return (0.5, 0.0);
+            return 0.0;
         }
-        let (mut hits, mut alarms, mut area, mut found) = (0, 0, 0.0, 0);
-        for equal in order.chunk_by(|&a, &b| self.scores[a] == self.scores[b]) {
-            let more = equal.iter().filter(|&&place| self.is_member[place]).count();
-            area += (equal.len() - more) as f64 * (hits as f64 + more as f64 / 2.0);
+        let (mut hits, mut alarms, mut found) = (0, 0, 0);
+        for equal in scored.chunk_by(|a, b| a.0 == b.0) {
+            let more = equal.iter().filter(|one| one.1).count();
             (hits, alarms) = (hits + more, alarms + equal.len() - more);
             if alarms as f64 <= FALSE_ALARMS * others as f64 {
                 found = hits;
             }
         }
-        (area / (members as f64 * others as f64), found as f64 / members as f64)
+        found as f64 / members as f64
     }
 }
 
@@ -97,10 +103,11 @@ mod tests {
     fn the_area_is_the_share_of_pairs_in_order() {
         let scores = scores(&[3.0, 2.0, 2.0], &[2.0, 1.0]);
         // Of six pairs four are in order, two are equal.
-        let (area, found) = scores.curve(&[0, 1, 2, 3, 4]);
+        let (area, found) = (scores.area(&[0, 1, 2, 3, 4]), scores.found());
         assert!((area - 5.0 / 6.0).abs() < 1e-12 && (found - 1.0 / 3.0).abs() < 1e-12);
-        assert_eq!(scores.curve(&[0, 0, 4]).0, 1.0);
-        assert_eq!(scores.curve(&[4, 4]), (0.5, 0.0), "no member");
+        assert_eq!(scores.area(&[0, 0, 4]), 1.0);
+        assert_eq!(scores.area(&[4, 4]), 0.5, "no member");
+        assert_eq!(self::scores(&[], &[1.0, 1.0]).found(), 0.0, "no member");
     }
 
     #[test]

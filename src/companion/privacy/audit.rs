@@ -7,11 +7,10 @@
 
 use super::attack::{Scores, Success};
 use super::exposure::Exposure;
-use crate::companion::data::{Dataset, Part};
+use crate::companion::data::Dataset;
 use crate::companion::evaluate::{Detail, EngineScorer, evaluate};
 use crate::format::Model;
 use crate::metrics::MISS;
-use crate::vocab::UNKNOWN_ITEM;
 use anyhow::{Result, ensure};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
@@ -107,17 +106,14 @@ pub fn audit(dataset: &Dataset, targets: &[Target], events: usize, exposure: Exp
 
 /// The training events that are looked at, each with its sequence, ascending.
 fn looked_at(dataset: &Dataset, most: usize, seed: u64) -> Vec<(usize, usize)> {
-    let sequences = &dataset.sequences;
     let mut random = ChaCha8Rng::seed_from_u64(seed);
     let of_sequence = |sequence| {
-        let is_training =
-            |place: &usize| sequences.parts[*place] == Part::Train && sequences.items[*place] != UNKNOWN_ITEM;
-        let all: Vec<usize> = sequences.range(sequence).filter(is_training).collect();
+        let all: Vec<usize> = dataset.training_events(sequence).collect();
         let mut drawn = rand::seq::index::sample(&mut random, all.len(), most.min(all.len())).into_vec();
         drawn.sort_unstable();
         drawn.into_iter().map(move |place| (sequence, all[place])).collect::<Vec<_>>()
     };
-    (0..sequences.len()).flat_map(of_sequence).collect()
+    (0..dataset.sequences.len()).flat_map(of_sequence).collect()
 }
 
 type BySequence = BTreeMap<usize, f64>;

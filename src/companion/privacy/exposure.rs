@@ -1,16 +1,14 @@
 //! What of a file stems from few sequences, whatever attacks find.
 
-use crate::companion::data::{Dataset, Part};
+use crate::companion::data::Dataset;
+use crate::companion::train::REACH;
 use crate::format::{Context, Model};
-use crate::vocab::{ItemId, UNKNOWN_ITEM};
+use crate::vocab::ItemId;
 use serde::Serialize;
 use std::collections::HashMap;
 
 /// Rare items that are named.
 const NAMED: usize = 10;
-
-/// Events less than this far apart count as met together, where there are no groups: as training counts.
-const REACH: usize = 10;
 
 /// Items and neighbours of a file that few sequences stand behind.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -38,13 +36,8 @@ impl Exposure {
         let mut of_item = vec![0; dataset.vocab.len()];
         let mut pairs = Pairs::of(model);
         for sequence in 0..sequences.len() {
-            let is_counted =
-                |place: &usize| sequences.parts[*place] == Part::Train && sequences.items[*place] != UNKNOWN_ITEM;
-            let events: Vec<(u32, ItemId)> = sequences
-                .range(sequence)
-                .filter(is_counted)
-                .map(|place| (sequences.groups[place], sequences.items[place]))
-                .collect();
+            let event = |place: usize| (sequences.groups[place], sequences.items[place]);
+            let events: Vec<(u32, ItemId)> = dataset.training_events(sequence).map(event).collect();
             let mut items: Vec<ItemId> = events.iter().map(|&(_, item)| item).collect();
             items.sort_unstable();
             items.dedup();

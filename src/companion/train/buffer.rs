@@ -46,6 +46,9 @@ impl Buffer {
 impl Drop for Buffer {
     fn drop(&mut self) {
         let values = std::mem::take(&mut self.values);
+        if values.is_empty() {
+            return;
+        }
         // A thread that ends has let go of its spare memory already.
         let _ = SPARE.try_with(|spare| spare.borrow_mut().push(values));
     }

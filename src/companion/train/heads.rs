@@ -35,7 +35,7 @@ pub fn judged_by(schema: &Schema) -> &'static str {
 
 /// What each head's summed loss is multiplied with, `[heads]`, for tasks of these weights.
 pub fn factors(dataset: &Dataset, weights: &[f32]) -> Vec<f32> {
-    let counts: Vec<usize> = (0..weights.len()).map(|head| training_labels(dataset, head).count()).collect();
+    let counts: Vec<usize> = (0..weights.len()).map(|head| dataset.training_labels(head).count()).collect();
     let training = dataset.sequences.parts.iter().filter(|&&part| part == Part::Train).count();
     let examples = if dataset.schema.predicts_items() { training } else { counts.iter().sum() };
     weights.iter().zip(counts).map(|(weight, count)| weight * examples as f32 / count.max(1) as f32).collect()
@@ -44,7 +44,7 @@ pub fn factors(dataset: &Dataset, weights: &[f32]) -> Vec<f32> {
 /// Lets each head answer what its training labels are on average, whatever the state.
 pub fn begin(weights: &mut Weights, dataset: &Dataset) {
     for (place, (head, HeadWeights { bias, .. })) in dataset.schema.heads.iter().zip(&mut weights.heads).enumerate() {
-        let labels = || training_labels(dataset, place);
+        let labels = || dataset.training_labels(place);
         let count = labels().count() as f32;
         match &head.kind {
             HeadKind::Binary { .. } => {
@@ -59,16 +59,6 @@ pub fn begin(weights: &mut Weights, dataset: &Dataset) {
             HeadKind::Number { .. } => {}
         }
     }
-}
-
-/// The labels of the training events that a head has.
-fn training_labels(dataset: &Dataset, head: usize) -> impl Iterator<Item = f32> {
-    let (sequences, heads) = (&dataset.sequences, dataset.schema.heads.len());
-    let labels = sequences.labels.chunks_exact(heads).map(move |labels| labels[head]);
-    labels
-        .zip(sequences.parts.iter())
-        .filter(|(label, part)| **part == Part::Train && !label.is_nan())
-        .map(|(label, _)| label)
 }
 
 /// What the heads learn from in one shard.

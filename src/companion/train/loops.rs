@@ -102,7 +102,7 @@ pub fn train(run: &Run<'_>, mut validate: impl FnMut(&Arc<Model>, Effort) -> Res
             return Ok(state.outcome(true));
         }
         let mean = state.mean();
-        let model = Arc::new(assemble(run, &state.architecture, mean));
+        let model = Arc::new(assemble(run.dataset, &run.provenance, &state.architecture, mean));
         let ndcg = validate(&model, Effort::Full)?;
         state.judge(run, ndcg, &model)?;
         let Progress { step, epoch, best, best_epoch, .. } = state.progress;
@@ -121,19 +121,24 @@ pub fn train(run: &Run<'_>, mut validate: impl FnMut(&Arc<Model>, Effort) -> Res
     Ok(state.outcome(false))
 }
 
-/// A model of the run.
-pub fn assemble(run: &Run<'_>, architecture: &Architecture, mut weights: Weights) -> Model {
+/// A model of a data set.
+pub fn assemble(
+    dataset: &Dataset,
+    provenance: &BTreeMap<String, String>,
+    architecture: &Architecture,
+    mut weights: Weights,
+) -> Model {
     // Only training needs them.
     weights.heads.iter_mut().for_each(|head| head.log_variance = 0.0);
     let metadata = Metadata {
         format_version: FORMAT_VERSION,
-        schema: run.dataset.schema.clone(),
+        schema: dataset.schema.clone(),
         architecture: architecture.clone(),
         bits: 32,
-        provenance: run.provenance.clone().into_iter().collect(),
+        provenance: provenance.clone().into_iter().collect(),
         metrics: Default::default(),
     };
-    Model { metadata, vocab: run.dataset.vocab.clone(), weights }
+    Model { metadata, vocab: dataset.vocab.clone(), weights }
 }
 
 struct State {

@@ -44,6 +44,7 @@ pub use heads::judged_by;
 pub use journal::Journal;
 pub use loops::{Diverged, Outcome, Run, train};
 pub use meter::duration;
+pub use neighbours::REACH;
 pub use pick::Effort;
 pub use private::{PrivateRun, train_privately};
 pub use random::{Purpose, stream};

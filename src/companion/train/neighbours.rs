@@ -12,7 +12,7 @@ use std::ops::Range;
 pub const FOLDS: usize = 5;
 
 /// Events less than this far apart count as met together, where there are no groups.
-const REACH: usize = 10;
+pub const REACH: usize = 10;
 
 /// Occurrences of items that are held at once, of twelve bytes; of more, the events are gone through again.
 const HELD: usize = 1 << 23;

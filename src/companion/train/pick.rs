@@ -100,7 +100,8 @@ pub fn pick_start(
         for &start in starts {
             let mut weights = first.clone();
             start.apply(&mut weights);
-            let ndcg = validate(&Arc::new(assemble(run, &architecture, weights)), Effort::Quick)?;
+            let ndcg =
+                validate(&Arc::new(assemble(run.dataset, &run.provenance, &architecture, weights)), Effort::Quick)?;
             journal.write(0, json!({"start": start, "validation": {"ndcg@10": ndcg}}))?;
             if best.is_none_or(|best| ndcg > best.ndcg) {
                 best = Some(Tried { start, ndcg });

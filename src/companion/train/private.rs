@@ -12,6 +12,7 @@ use super::config::{NegativesDrawn, TrainConfig};
 use super::encoder::Encoder;
 use super::examples::Window;
 use super::held_out::HeldOut;
+use super::loops::assemble;
 use super::meter::Meter;
 use super::negatives::Popularity;
 use super::optimizer::{BETAS, adam};
@@ -20,7 +21,7 @@ use super::worker::{Plan, Worker};
 use crate::companion::data::{Dataset, Part};
 use crate::companion::privacy::{Budget, Noise, PrivacyConfig};
 use crate::engine::counting::Rules;
-use crate::format::{Architecture, FORMAT_VERSION, Metadata, Model, Weights};
+use crate::format::{Architecture, Model, Weights};
 use crate::vocab::ItemId;
 use anyhow::{Result, ensure};
 use burn::tensor::Device;
@@ -88,15 +89,7 @@ pub fn train_privately(run: &PrivateRun<'_>, noise: &mut Noise) -> Result<Option
     let Some(weights) = learn(run, &budget, &architecture, weights, &members, noise) else { return Ok(None) };
     let mut provenance = run.provenance.clone();
     provenance.insert("privacy".into(), budget.to_string());
-    let metadata = Metadata {
-        format_version: FORMAT_VERSION,
-        schema: run.dataset.schema.clone(),
-        architecture,
-        bits: 32,
-        provenance: provenance.into_iter().collect(),
-        metrics: Default::default(),
-    };
-    Ok(Some(Model { metadata, vocab: run.dataset.vocab.clone(), weights }))
+    Ok(Some(assemble(run.dataset, &provenance, &architecture, weights)))
 }
 
 fn members(dataset: &Dataset) -> Vec<Member> {

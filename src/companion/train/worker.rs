@@ -8,7 +8,6 @@ use super::head::{Examples, Head};
 use super::heads::Labelled;
 use super::held_out::HeldOut;
 use super::negatives::{Negatives, Popularity};
-
 use super::parameters::{dense_mut, zeros_like};
 use super::random::{Purpose, stream};
 use super::row_gradients::RowGradients;

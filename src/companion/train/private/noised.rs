@@ -3,11 +3,11 @@
 //! Each sequence adds numbers that are scaled to a norm of 1, so that long ones count no more than others and the noise is
 //! known.
 
-use crate::companion::data::{Dataset, Part};
+use crate::companion::data::Dataset;
 use crate::companion::privacy::{Noise, Release};
-use crate::companion::train::neighbours::pack;
+use crate::companion::train::neighbours::{REACH, pack};
 use crate::format::{Context, Neighbours};
-use crate::vocab::{ItemId, UNKNOWN_ITEM};
+use crate::vocab::ItemId;
 use std::ops::Range;
 
 /// The most items among which pairs are counted: all pairs are noised, also those that nobody has.
@@ -15,9 +15,6 @@ const PAIRED_ITEMS: usize = 1500;
 
 /// Items and pairs that stand out of the noise by fewer of its standard deviations are not told from it.
 const STANDS_OUT: f64 = 4.0;
-
-/// Events less than this far apart are met together, where there are no groups.
-const REACH: usize = 10;
 
 /// How strongly a neighbour's popularity counts against it where there are groups; without, not at all.
 const LIFT: f64 = 0.5;
@@ -35,20 +32,13 @@ fn popularity_sums(dataset: &Dataset) -> Vec<f64> {
     let sequences = &dataset.sequences;
     let mut sums = vec![0.0; dataset.vocab.len()];
     for sequence in 0..sequences.len() {
-        let mut items: Vec<ItemId> = training(dataset, sequence).map(|place| sequences.items[place]).collect();
+        let mut items: Vec<ItemId> = dataset.training_events(sequence).map(|place| sequences.items[place]).collect();
         items.sort_unstable();
         items.dedup();
         let share = 1.0 / (items.len() as f64).sqrt();
         items.iter().for_each(|&item| sums[item as usize] += share);
     }
     sums
-}
-
-/// A sequence's training events of known items.
-fn training(dataset: &Dataset, sequence: usize) -> impl Iterator<Item = usize> {
-    let sequences = &dataset.sequences;
-    let counts = |place: &usize| sequences.parts[*place] == Part::Train && sequences.items[*place] != UNKNOWN_ITEM;
-    sequences.range(sequence).filter(counts)
 }
 
 /// A table without an entry.
@@ -123,7 +113,8 @@ impl Pairs {
 
     fn count(&self, dataset: &Dataset, sequence: usize, add: &mut impl FnMut(usize, f64)) {
         let sequences = &dataset.sequences;
-        let met: Vec<(u32, usize)> = training(dataset, sequence)
+        let met: Vec<(u32, usize)> = dataset
+            .training_events(sequence)
             .filter_map(|place| Some((sequences.groups[place], self.places[sequences.items[place] as usize]?)))
             .collect();
         match self.context {
@@ -177,6 +168,7 @@ impl Pairs {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
+    use crate::companion::data::Part;
     use crate::companion::evaluate::testing::{Event, dataset};
     use crate::schema::FilterSeen;
 
