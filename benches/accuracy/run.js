@@ -1,5 +1,6 @@
 // run.js FORECLICK [SET...]: trains each set with SEEDS seeds (3), measures the exported int8 file on the test part, and
-// prints it under what counting gives in the same run and what others published. Writes build/accuracy.json.
+// prints it under what counting gives in the same run and what others published. Writes build/accuracy.json, where sets that
+// were not asked for stay as they are.
 import { execFileSync } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
@@ -11,7 +12,8 @@ const SEEDS = Number(process.env.SEEDS ?? 3);
 const [foreclick, ...asked] = process.argv.slice(2);
 const names = asked.length > 0 ? asked : Object.keys(SETS);
 
-const report = {};
+const file = `${root}build/accuracy.json`;
+const report = existsSync(file) ? JSON.parse(readFileSync(file, "utf8")) : {};
 for (const name of names) {
   const set = SETS[name];
   if (set.needs && !existsSync(`${DATA}/${set.needs}`)) {
@@ -23,7 +25,7 @@ for (const name of names) {
   report[name] = summarise(set, runs);
   print(set, report[name]);
 }
-writeFileSync(`${root}build/accuracy.json`, `${JSON.stringify(report, null, 1)}\n`);
+writeFileSync(file, `${JSON.stringify(report, null, 1)}\n`);
 
 function writeDiginetica() {
   mkdirSync(`${root}build/bench`, { recursive: true });
@@ -62,7 +64,7 @@ function summarise({ metrics, wanted }, runs) {
 }
 
 function print({ title, published }, { metrics, seeds, mean, spread, wanted, reached, baselines, protocol }) {
-  const line = (name, values, note = "") => console.log(`${name.padEnd(52)}${values.map((value) => value.toFixed(4).padStart(10)).join("")}  ${note}`.trimEnd());
+  const line = (name, values, note = "") => console.log(`${name.padEnd(52)}${values.map((value) => (value?.toFixed(4) ?? "").padStart(10)).join("")}  ${note}`.trimEnd());
   console.log(`\n== ${title}`);
   console.log(`${protocol.events} targets; ${protocol.ties}`);
   console.log(`${"".padEnd(52)}${metrics.map((metric) => metric.padStart(10)).join("")}`);

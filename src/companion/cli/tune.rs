@@ -112,7 +112,7 @@ fn learn(lesson: &Lesson<'_>, config: &Config, folder: &RunFolder, next: &Next<'
     let score = |ndcg, best_epoch| Some(Score { epochs: next.epochs, ndcg, best_epoch, seconds });
     match outcome {
         Ok(Outcome { interrupted: true, .. }) => Ok(None),
-        Ok(Outcome { best, best_epoch, interrupted: false }) => Ok(score(best, best_epoch + 1)),
+        Ok(Outcome { best, best_epoch, interrupted: false }) => Ok(score(best, best_epoch)),
         Err(error) if error.is::<Diverged>() => {
             eprintln!("trial {}: {error:#}", next.trial.number);
             Ok(score(None, 0))

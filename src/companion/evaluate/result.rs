@@ -224,6 +224,15 @@ impl fmt::Display for Evaluation {
         for (name, metrics) in &self.baselines {
             line(f, name, metrics, self.bootstrap.get(name))?;
         }
+        let better = self.bootstrap.iter().filter(|(_, difference)| difference.high < 0.0).map(|(name, _)| *name);
+        let better: Vec<&str> = better.collect();
+        if !better.is_empty() {
+            let names = better.join(", ");
+            writeln!(
+                f,
+                "{names}: counting ranks these targets better; try train.encoder = \"counting\", or learn from more events"
+            )?;
+        }
         write!(f, "\n{}", self.slices)?;
         writeln!(f, "{:.1}% of the catalogue is in at least one top 10", 100.0 * self.coverage)?;
         if let Some(Quantization { ndcg_loss, top10_overlap }) = self.quantization {

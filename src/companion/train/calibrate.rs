@@ -11,14 +11,19 @@ use super::held_out::HeldOut;
 use super::negatives::Popularity;
 use super::optimizer::{BETAS, adam};
 use super::worker::{Plan, Worker};
-use crate::companion::data::{Dataset, Part};
+use crate::companion::data::{Dataset, Part, Sequences};
 use crate::format::Weights;
+use crate::vocab::UNKNOWN_ITEM;
 
 /// Passes over the validation part.
 const PASSES: usize = 10;
 
 /// The learning rate of the first step; it falls to 0 with the last.
 const RATE: f32 = 0.03;
+
+/// How far off the trained numbers are thought to be before any event says so, as a standard deviation: a cell that three events
+/// tell of stays near what training left. With thousands of events it makes no difference.
+const SPREAD: f32 = 0.25;
 
 /// A hundred numbers need no more; each costs all the events that its encoder looks at.
 const MOST_SEQUENCES: usize = 10_000;
@@ -62,20 +67,28 @@ impl<'a> Calibration<'a> {
 
     /// The weights as fitted to the whole validation part, and what two halves gain; `None` where there are too few events.
     pub fn run(&mut self, weights: &Weights) -> Option<(Weights, Gain)> {
-        let halves = [0, 1].map(|half| {
-            let windows = self.windows(|place| place % 2 == half);
-            windows.into_iter().map(|windows| self.step(weights, windows)).collect::<Vec<Step>>()
-        });
+        let halves = [0, 1].map(|half| self.windows(|place| place % 2 == half));
+        if halves.iter().any(|windows| self.events(&windows.concat()) < FEWEST_EVENTS) {
+            return None;
+        }
+        let halves: [Vec<Step>; 2] =
+            halves.map(|windows| windows.into_iter().map(|windows| self.step(weights, windows)).collect());
         let mut gain = Gain { before: [0.0; 2], after: [0.0; 2] };
         for (half, steps) in halves.iter().enumerate() {
-            let (before, events) = self.loss(weights, steps);
-            if events < FEWEST_EVENTS {
-                return None;
-            }
             let fitted = self.fit(weights, halves[1 - half].iter());
-            (gain.before[half], gain.after[half]) = (before, self.loss(&fitted, steps).0);
+            (gain.before[half], gain.after[half]) = (self.loss(weights, steps), self.loss(&fitted, steps));
         }
         Some((self.fit(weights, halves.iter().flatten()), gain))
+    }
+
+    /// Events that windows predict.
+    fn events(&self, windows: &[Window]) -> usize {
+        let Sequences { items, parts, .. } = &self.plan.dataset.sequences;
+        let places = windows.iter().flat_map(|Window { sequence, inputs }| {
+            let start = self.plan.dataset.sequences.range(*sequence).start;
+            start + inputs.start..start + inputs.end
+        });
+        places.filter(|&place| parts[place] == Part::Validation && items[place] != UNKNOWN_ITEM).count()
     }
 
     fn step(&mut self, weights: &Weights, windows: Vec<Window>) -> Step {
@@ -104,10 +117,11 @@ impl<'a> Calibration<'a> {
                 batch.push(Window { sequence, inputs: start..end });
                 events += end - start;
                 start = end;
-            }
-            if events >= batch_events {
-                batches.push(std::mem::take(&mut batch));
-                events = 0;
+                // Of a long sequence too: its states would not fit into memory together.
+                if events >= batch_events {
+                    batches.push(std::mem::take(&mut batch));
+                    events = 0;
+                }
             }
         }
         if !batch.is_empty() {
@@ -118,18 +132,24 @@ impl<'a> Calibration<'a> {
 
     fn fit<'s>(&mut self, weights: &Weights, steps: impl Iterator<Item = &'s Step> + Clone) -> Weights {
         let mut fitted = weights.clone();
-        let count: usize = weighing(&mut fitted).iter().map(|values| values.len()).sum();
+        let trained: Vec<f32> = weighing(&mut fitted).into_iter().flatten().map(|value| *value).collect();
+        let count = trained.len();
+        let events: usize = steps.clone().map(|step| self.events(&step.windows)).sum();
+        let pull = 1.0 / (SPREAD * SPREAD * events.max(1) as f32);
         let (mut first, mut second) = (vec![0.0; count], vec![0.0; count]);
         let total = PASSES * steps.clone().count();
         for (number, step) in steps.cycle().take(total).enumerate() {
             self.worker.gather(&self.plan, &step.windows, number as u64, 0);
             self.worker.weigh(&self.plan, &fitted, &step.states);
-            if self.worker.examples == 0 {
+            if self.worker.positions == 0 {
                 continue;
             }
-            let mean = 1.0 / self.worker.examples as f32;
+            let mean = 1.0 / self.worker.positions as f32;
             let gradient = weighing(&mut self.worker.gradient);
             let mut change: Vec<f32> = gradient.iter().flat_map(|values| values.iter()).map(|sum| sum * mean).collect();
+            let moved =
+                weighing(&mut fitted).into_iter().flatten().zip(&trained).map(|(value, trained)| *value - trained);
+            change.iter_mut().zip(moved).for_each(|(change, moved)| *change += pull * moved);
             let bias = BETAS.map(|beta| 1.0 - beta.powi(number as i32 + 1));
             adam(&mut first, &mut second, &mut change, BETAS, bias);
             let rate = RATE * (1.0 - number as f32 / total as f32);
@@ -139,16 +159,16 @@ impl<'a> Calibration<'a> {
         fitted
     }
 
-    /// The mean loss of the events, and how many there are.
-    fn loss(&mut self, weights: &Weights, steps: &[Step]) -> (f64, usize) {
+    /// The mean loss of the events.
+    fn loss(&mut self, weights: &Weights, steps: &[Step]) -> f64 {
         let (mut loss, mut events) = (0.0, 0);
         for (number, step) in steps.iter().enumerate() {
             self.worker.gather(&self.plan, &step.windows, number as u64, 0);
             self.worker.weigh(&self.plan, weights, &step.states);
             loss += self.worker.loss;
-            events += self.worker.examples;
+            events += self.worker.positions;
         }
-        (loss / events.max(1) as f64, events)
+        loss / events.max(1) as f64
     }
 }
 
@@ -228,7 +248,7 @@ mod tests {
             .map(|place| if place < 9 { Event::train(place, 0) } else { Event::validation(place % 12, 0) })
             .collect();
         let dataset = dataset(ITEMS as usize, FilterSeen::None, false, &[&events, &events[..10], &events[..3]]);
-        let config = TrainConfig { max_len: 6, ..TrainConfig::default() };
+        let config = TrainConfig { max_len: 6, batch_events: 10, ..TrainConfig::default() };
         let popularity = Popularity::of(&dataset, &config);
         let shipped = HeldOut::same(Neighbours::default());
         let architecture = config.architecture(&dataset.schema);
@@ -236,8 +256,11 @@ mod tests {
         let rules = Rules::new(&architecture, &dataset.schema, ITEMS as usize);
         let mut worker = Worker::new(Encoder::new(Device::flex(), architecture), rules, &weights);
         let calibration = Calibration::new(&dataset, &config, &popularity, &shipped, &mut worker);
-        let windows: Vec<Window> = calibration.windows(|_| true).concat();
+        let steps = calibration.windows(|_| true);
         let window = |sequence, inputs| Window { sequence, inputs };
-        assert_eq!(windows, [window(0, 7..13), window(0, 13..19), window(0, 19..20), window(1, 7..10)]);
+        assert_eq!(steps.concat(), [window(0, 7..13), window(0, 13..19), window(0, 19..20), window(1, 7..10)]);
+        assert_eq!(calibration.events(&steps.concat()), 12);
+        // Steps of two windows: the sequence is longer than a step.
+        assert_eq!(steps.iter().map(Vec::len).collect::<Vec<_>>(), [2, 2]);
     }
 }

@@ -5,8 +5,10 @@ use super::features::Features;
 use super::optimizer::Optimizer;
 use super::parameters::dense_mut;
 use crate::format::{Container, Dtype, ItemTable, Weights, Writer};
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
+use bytemuck::Pod;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -24,14 +26,75 @@ pub struct Progress {
     pub updates: u32,
     /// The best validation NDCG@10, once there was a validation.
     pub best: Option<f64>,
-    /// The epoch that gave it.
+    /// The epochs after which it was reached; 0 as training began.
     pub best_epoch: u64,
+    /// The best after an epoch.
+    pub best_trained: Option<f64>,
     /// Epochs since then.
     pub waited: u64,
     /// Whether the best model is calibrated, or was found no better for it.
     pub calibrated: bool,
     /// What the run was begun with: a resumed run must be given the same.
     pub fingerprint: String,
+}
+
+/// What the file says of itself.
+#[derive(Serialize, Deserialize)]
+struct Saved {
+    progress: Progress,
+    /// SHA-256 of the tensors in the order in which they are saved, as hexadecimal digits. A number that has changed on the disk
+    /// would go on to be learned from without a word.
+    checksum: String,
+}
+
+/// Gathers tensors, and what their numbers sum up to.
+#[derive(Default)]
+struct Tensors {
+    writer: Writer,
+    sum: Sha256,
+}
+
+impl Tensors {
+    fn put<T: Pod>(&mut self, name: &str, dtype: Dtype, values: &[T]) {
+        self.sum.update(bytemuck::cast_slice(values));
+        self.writer.add(name, dtype, &[values.len()], values);
+    }
+
+    fn finish(self, progress: &Progress) -> Result<Vec<u8>> {
+        let saved = Saved { progress: progress.clone(), checksum: hexadecimal(self.sum) };
+        Ok(self.writer.finish(serde_json::to_string(&saved)?)?)
+    }
+}
+
+/// Takes tensors out again in the same order.
+struct Opened<'a> {
+    file: Container<'a>,
+    saved: Saved,
+    sum: Sha256,
+}
+
+impl Opened<'_> {
+    fn take<T: Pod>(&mut self, name: &str, dtype: Dtype, into: &mut [T]) -> Result<()> {
+        into.copy_from_slice(&self.file.require(name, dtype, 1, into.len())?);
+        self.sum.update(bytemuck::cast_slice(into));
+        Ok(())
+    }
+
+    /// After the last tensor.
+    fn finish(self, path: &Path) -> Result<Progress> {
+        let Self { saved: Saved { progress, checksum }, sum, .. } = self;
+        let found = hexadecimal(sum);
+        ensure!(
+            found == checksum,
+            "checkpoint {} is damaged: its numbers have the checksum {found}, expected {checksum}; train anew with --replace",
+            path.display()
+        );
+        Ok(progress)
+    }
+}
+
+fn hexadecimal(sum: Sha256) -> String {
+    sum.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Writes the state beside the old one, then puts it in its place: a crash, a power cut or a full disk loses nothing
@@ -47,8 +110,8 @@ pub fn save(
     average: &mut Average,
     features: Option<&mut Features>,
 ) -> Result<()> {
-    let mut writer = Writer::default();
-    let mut put = |name: &str, values: &[f32]| writer.add(name, Dtype::F32, &[values.len()], values);
+    let mut tensors = Tensors::default();
+    let mut put = |name: &str, values: &[f32]| tensors.put(name, Dtype::F32, values);
     for (set, parameters) in [("first", &mut optimizer.first), ("second", &mut optimizer.second)] {
         for (place, part) in dense_mut(parameters).into_iter().enumerate() {
             put(&format!("{set}.{place}"), part.values);
@@ -64,18 +127,15 @@ pub fn save(
         put(&format!("{set}.item_bias"), &weights.item_bias);
         put(&format!("{set}.item_repeat"), &weights.item_repeat);
     }
-    put("average.faded", &[average.faded]);
-    put("average.row_faded", &average.row_faded);
     put("items.first", &optimizer.row_first);
     put("items.second", &optimizer.row_second);
-    writer.add("items.step", Dtype::U32, &[optimizer.row_step.len()], &optimizer.row_step);
+    tensors.put("items.step", Dtype::U32, &optimizer.row_step);
     if let Some(features) = features {
         let (parts, steps) = features.parts_mut();
-        parts.iter().for_each(|(name, values)| writer.add(name, Dtype::F32, &[values.len()], values));
-        writer.add("features.step", Dtype::U32, &[steps.len()], steps);
+        parts.iter().for_each(|(name, values)| tensors.put(name, Dtype::F32, values));
+        tensors.put("features.step", Dtype::U32, steps);
     }
-    let bytes = writer.finish(serde_json::to_string(progress)?)?;
-    write_whole(path, &bytes)
+    write_whole(path, &tensors.finish(progress)?)
 }
 
 /// Where the state to go on from lies in a run's folder.
@@ -99,17 +159,18 @@ fn read(path: &Path) -> Result<Vec<u8>> {
     })
 }
 
-fn open<'a>(path: &Path, bytes: &'a [u8], fingerprint: &str) -> Result<(Container<'a>, Progress)> {
+fn open<'a>(path: &Path, bytes: &'a [u8], fingerprint: &str) -> Result<Opened<'a>> {
     let file = Container::open(bytes).with_context(|| format!("checkpoint {}", path.display()))?;
-    let progress: Progress =
-        serde_json::from_str(file.metadata()).context("the checkpoint's progress can't be read")?;
-    if progress.fingerprint != fingerprint {
+    let saved: Saved = serde_json::from_str(file.metadata()).context(
+        "the checkpoint's progress can't be read; another version wrote it, or it is damaged: use --replace",
+    )?;
+    if saved.progress.fingerprint != fingerprint {
         bail!(
             "the checkpoint was begun with another log, schema, configuration, device or number of threads; \
              resume with the same ones, or train under a new --name"
         );
     }
-    Ok((file, progress))
+    Ok(Opened { file, saved, sum: Sha256::new() })
 }
 
 /// Puts a saved state into weights, optimiser and mean of the same shape.
@@ -125,11 +186,8 @@ pub fn load(
     features: Option<&mut Features>,
 ) -> Result<Progress> {
     let bytes = read(path)?;
-    let (file, progress) = open(path, &bytes, fingerprint)?;
-    let take = |name: &str, into: &mut [f32]| -> Result<()> {
-        into.copy_from_slice(&file.require::<f32>(name, Dtype::F32, 1, into.len())?);
-        Ok(())
-    };
+    let mut opened = open(path, &bytes, fingerprint)?;
+    let mut take = |name: &str, into: &mut [f32]| opened.take(name, Dtype::F32, into);
     for (set, parameters) in [("first", &mut optimizer.first), ("second", &mut optimizer.second)] {
         for (place, part) in dense_mut(parameters).into_iter().enumerate() {
             take(&format!("{set}.{place}"), part.values)?;
@@ -145,16 +203,15 @@ pub fn load(
         take(&format!("{set}.item_bias"), &mut weights.item_bias)?;
         take(&format!("{set}.item_repeat"), &mut weights.item_repeat)?;
     }
-    take("average.faded", std::slice::from_mut(&mut average.faded))?;
-    take("average.row_faded", &mut average.row_faded)?;
     take("items.first", &mut optimizer.row_first)?;
     take("items.second", &mut optimizer.row_second)?;
+    opened.take("items.step", Dtype::U32, &mut optimizer.row_step)?;
     if let Some(features) = features {
         let (parts, steps) = features.parts_mut();
-        parts.into_iter().try_for_each(|(name, values)| take(name, values))?;
-        *steps = file.require("features.step", Dtype::U32, 1, steps.len())?;
+        parts.into_iter().try_for_each(|(name, values)| opened.take(name, Dtype::F32, values))?;
+        opened.take("features.step", Dtype::U32, steps)?;
     }
-    optimizer.row_step = file.require("items.step", Dtype::U32, 1, optimizer.row_step.len())?;
+    let progress = opened.finish(path)?;
     optimizer.step = progress.updates;
     Ok(progress)
 }

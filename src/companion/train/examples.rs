@@ -105,13 +105,19 @@ impl Shard {
         self.candidates.clear();
         self.labels.clear();
         let predicts_items = dataset.schema.predicts_items();
+        // What the history has counted: windows that follow each other in a sequence go on from there.
+        let mut counted = 0..0;
         for (number, window) in windows.iter().enumerate() {
             let Range { start: first_event, end } = dataset.sequences.range(window.sequence);
             let begin = window.inputs.start + augment.begin(window.inputs.len(), rng);
-            history.reset();
-            for place in first_event..first_event + begin {
+            if counted.start != first_event || counted.end > first_event + begin || counted.is_empty() {
+                history.reset();
+                counted = first_event..first_event;
+            }
+            for place in counted.end..first_event + begin {
                 history.observe(dataset.sequences.event(place));
             }
+            counted.end = (first_event + window.inputs.end).min(end);
             let first_row = number * self.len;
             for input in begin..window.inputs.end {
                 let place = first_event + input;

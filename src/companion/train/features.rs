@@ -7,7 +7,7 @@
 //! its batch reads, lends them to the workers in the own parts' place, and takes the rows' gradients back to own parts and
 //! vectors: a step costs what its batch costs.
 
-use super::average::mix;
+use super::average::{Fading, mix};
 use super::optimizer::{BETAS, adam};
 use super::parameters::{normalise, popularity};
 use super::random::{Purpose, stream};
@@ -40,10 +40,8 @@ pub struct Features {
     table: ItemFeatures,
     /// `[features, hidden]`
     pub vectors: Matrix,
-    /// The vectors' running mean, as of when each was last brought up to date: `[features, hidden]`.
+    /// The vectors' running mean, as of when each was last updated: `[features, hidden]`.
     mean: Matrix,
-    /// What the steps until then have left of the first vectors, as a logarithm: `[features]`.
-    faded: Vec<f32>,
     /// AdamW's moments, `[features, hidden]`, and the step in which each vector was last updated.
     first: Vec<f32>,
     second: Vec<f32>,
@@ -81,7 +79,6 @@ impl Features {
             table: table.clone(),
             mean: vectors.clone(),
             vectors,
-            faded: vec![0.0; features],
             first: vec![0.0; features * hidden],
             second: vec![0.0; features * hidden],
             last_step: vec![0; features],
@@ -194,45 +191,39 @@ impl Features {
         add_scaled(own, &sum, -1.0);
     }
 
-    /// AdamW's step `step` of the vectors that the batch touched, whose gradients are multiplied by `factor`.
-    pub fn update(&mut self, factor: f32, bias: [f32; 2], rate: f32, step: u32) {
+    /// AdamW's step `step` of the vectors that the batch touched, whose gradients are multiplied by `factor`; their mean takes
+    /// them in, as [`super::average::Average`] does rows.
+    pub fn update(&mut self, factor: f32, bias: [f32; 2], rate: f32, step: u32, fading: Fading) {
         let hidden = self.vectors.columns;
         for (feature, sums) in self.gradients.rows() {
             let place = feature as usize;
             let mut steps: Vec<f32> = sums[..hidden].iter().map(|sum| factor * sum).collect();
-            let passed = (step - std::mem::replace(&mut self.last_step[place], step)) as i32;
+            let last = std::mem::replace(&mut self.last_step[place], step);
+            mix(self.mean.row_mut(place), self.vectors.row(place), fading.left(last, step - 1));
+            let passed = (step - last) as i32;
             let moments = place * hidden..(place + 1) * hidden;
             let decays = BETAS.map(|beta| beta.powi(passed));
             adam(&mut self.first[moments.clone()], &mut self.second[moments], &mut steps, decays, bias);
             add_scaled(self.vectors.row_mut(place), &steps, -rate);
+            mix(self.mean.row_mut(place), self.vectors.row(place), fading.left(step - 1, step));
         }
     }
 
-    /// Brings the mean of the vectors that the batch touched up to date, as [`super::average::Average`] does of rows.
-    pub fn take_in(&mut self, faded: f32) {
-        for (feature, _) in self.gradients.rows() {
-            let place = feature as usize;
-            let stays = (faded - std::mem::replace(&mut self.faded[place], faded)).exp();
-            mix(self.mean.row_mut(place), self.vectors.row(place), stays);
+    /// The rows of all items by the mean of their own parts and that of the vectors, after `step` updates.
+    pub fn fold_mean(&self, own: &mut Matrix, fading: Fading, step: u32) {
+        let mut mean = self.mean.clone();
+        for (place, &last) in self.last_step.iter().enumerate() {
+            mix(mean.row_mut(place), self.vectors.row(place), fading.left(last, step));
         }
-    }
-
-    /// The rows of all items by the mean of their own parts and that of the vectors, as of now.
-    pub fn fold_mean(&mut self, own: &mut Matrix, faded: f32) {
-        for (place, last) in self.faded.iter_mut().enumerate() {
-            let stays = (faded - std::mem::replace(last, faded)).exp();
-            mix(self.mean.row_mut(place), self.vectors.row(place), stays);
-        }
-        self.fold_with(&self.mean, own);
+        self.fold_with(&mean, own);
     }
 
     /// What a checkpoint keeps.
-    pub fn parts_mut(&mut self) -> ([(&'static str, &mut Vec<f32>); 5], &mut Vec<u32>) {
-        let Self { vectors, mean, faded, first, second, last_step, table: _, step: _, gradients: _ } = self;
+    pub fn parts_mut(&mut self) -> ([(&'static str, &mut Vec<f32>); 4], &mut Vec<u32>) {
+        let Self { vectors, mean, first, second, last_step, table: _, step: _, gradients: _ } = self;
         let parts = [
             ("features.vectors", &mut vectors.values),
             ("features.mean", &mut mean.values),
-            ("features.faded", faded),
             ("features.first", first),
             ("features.second", second),
         ];

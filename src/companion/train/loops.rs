@@ -15,12 +15,12 @@ use super::meter::Meter;
 use super::negatives::Popularity;
 use super::neighbours::{self, Counted, FOLDS};
 use super::optimizer::{Optimizer, Update, learning_rate};
-use super::parameters::initial;
+use super::parameters::{assemble, initial};
 use super::pick::{Effort, Start, pick_start};
 use super::worker::{Plan, Worker, in_parallel};
 use crate::companion::data::{Dataset, Part};
 use crate::engine::counting::Rules;
-use crate::format::{Architecture, FORMAT_VERSION, ItemTable, Metadata, Model, Weights};
+use crate::format::{Architecture, ItemTable, Model, Weights};
 use anyhow::{Context, Result, bail};
 use burn::tensor::Device;
 use serde_json::json;
@@ -60,9 +60,9 @@ pub struct Run<'a> {
 /// What a run came to.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Outcome {
-    /// The best validation NDCG@10; `None` when it was stopped before its first validation.
+    /// The best validation NDCG@10.
     pub best: Option<f64>,
-    /// The epoch that gave it, from 0.
+    /// The epochs after which it was reached; 0 as training began.
     pub best_epoch: u64,
     /// Whether it was stopped before its end; `--resume` goes on.
     pub interrupted: bool,
@@ -95,23 +95,17 @@ pub fn train(run: &Run<'_>, mut validate: impl FnMut(&Arc<Model>, Effort) -> Res
     if schema.predicts_items() && neighbours::kept(run.dataset, run.config).most < run.config.neighbours {
         meter.say(&format!("fewer than {FOLDS} sequences: the model trains and ships without neighbours"));
     }
+    if state.progress.best.is_none() {
+        // From little there may be nothing to learn that ranks better than what it begins with.
+        state.measure(run, &mut journal, &mut meter, &mut validate)?;
+    }
     while state.progress.epoch < run.config.epochs as u64 && state.progress.waited < run.config.patience as u64 {
         if !state.epoch(run, &mut journal, &mut meter)? {
             state.save(run)?;
             meter.finish("stopped and saved; go on with --resume");
             return Ok(state.outcome(true));
         }
-        let mean = state.mean();
-        let model = Arc::new(assemble(run.dataset, &run.provenance, &state.architecture, mean));
-        let ndcg = validate(&model, Effort::Full)?;
-        state.judge(run, ndcg, &model)?;
-        let Progress { step, epoch, best, best_epoch, .. } = state.progress;
-        let best = best.unwrap_or(ndcg);
-        let name = heads::judged_by(schema);
-        let fields = json!({"epoch": epoch, "validation": {name: ndcg, "best": best}});
-        journal.write(step, fields)?;
-        let best_epoch = best_epoch + 1;
-        meter.say(&format!("epoch {epoch}: validation {name} {ndcg:.5} (best {best:.5} in epoch {best_epoch})"));
+        state.measure(run, &mut journal, &mut meter, &mut validate)?;
         state.save(run)?;
     }
     if run.dataset.schema.predicts_items() {
@@ -119,26 +113,6 @@ pub fn train(run: &Run<'_>, mut validate: impl FnMut(&Arc<Model>, Effort) -> Res
     }
     meter.finish("done");
     Ok(state.outcome(false))
-}
-
-/// A model of a data set.
-pub fn assemble(
-    dataset: &Dataset,
-    provenance: &BTreeMap<String, String>,
-    architecture: &Architecture,
-    mut weights: Weights,
-) -> Model {
-    // Only training needs them.
-    weights.heads.iter_mut().for_each(|head| head.log_variance = 0.0);
-    let metadata = Metadata {
-        format_version: FORMAT_VERSION,
-        schema: dataset.schema.clone(),
-        architecture: architecture.clone(),
-        bits: 32,
-        provenance: provenance.clone().into_iter().collect(),
-        metrics: Default::default(),
-    };
-    Model { metadata, vocab: dataset.vocab.clone(), weights }
 }
 
 struct State {
@@ -185,6 +159,7 @@ impl State {
             updates: 0,
             best: None,
             best_epoch: 0,
+            best_trained: None,
             waited: 0,
             calibrated: false,
             fingerprint: run.fingerprint.clone(),
@@ -286,13 +261,13 @@ impl State {
             step,
             run.config.epochs as u64 * self.steps_per_epoch,
         );
-        let mut norm = 0.0;
-        if total.examples > 0 {
+        let (mut norm, examples) = (0.0, total.examples());
+        if examples > 0 {
             let update = Update {
                 learning_rate: rate,
                 weight_decay: run.config.weight_decay,
                 clip_norm: run.config.clip_norm,
-                examples: total.examples as f32,
+                examples: examples as f32,
             };
             let Self { optimizer, weights, features, average, .. } = self;
             let features = features.as_mut();
@@ -304,26 +279,46 @@ impl State {
         if !total.loss.is_finite() || !norm.is_finite() {
             return Err(Diverged { loss: total.loss, norm, step }.into());
         }
-        Ok(Step { loss: total.loss, examples: total.examples, learning_rate: rate, norm })
+        Ok(Step { loss: total.loss, examples, learning_rate: rate, norm })
     }
 
     /// The weights to validate and keep.
-    fn mean(&mut self) -> Weights {
-        self.average.weights(&self.weights, self.features.as_mut())
+    fn mean(&self) -> Weights {
+        let Optimizer { row_step, step, .. } = &self.optimizer;
+        self.average.weights(&self.weights, row_step, *step, self.features.as_ref())
     }
 
-    fn judge(&mut self, run: &Run<'_>, ndcg: f64, model: &Model) -> Result<()> {
-        if self.progress.best.is_none_or(|best| ndcg > best) {
-            self.progress.best = Some(ndcg);
-            self.progress.best_epoch = self.progress.epoch - 1;
-            self.progress.waited = 0;
-            let mut best = model.clone();
-            best.metadata.metrics.insert(&format!("validation.{}", heads::judged_by(&run.dataset.schema)), ndcg);
-            checkpoint::write_whole(&run.folder.join("checkpoints/best.safetensors"), &best.to_bytes()?)
-        } else {
-            self.progress.waited += 1;
-            Ok(())
+    /// Validates, keeps the model if it is the best so far, and says so.
+    fn measure(
+        &mut self,
+        run: &Run<'_>,
+        journal: &mut Journal,
+        meter: &mut Meter,
+        validate: &mut impl FnMut(&Arc<Model>, Effort) -> Result<f64>,
+    ) -> Result<()> {
+        let mut model = Arc::new(assemble(run.dataset, &run.provenance, &self.architecture, self.mean()));
+        let (ndcg, name) = (validate(&model, Effort::Full)?, heads::judged_by(&run.dataset.schema));
+        let progress = &mut self.progress;
+        let is_better = |best: Option<f64>| best.is_none_or(|best| ndcg > best);
+        if progress.epoch > 0 {
+            // Patience is with epochs: the encoder may need some to catch up with what counting knew from the start.
+            if is_better(progress.best_trained) {
+                (progress.best_trained, progress.waited) = (Some(ndcg), 0);
+            } else {
+                progress.waited += 1;
+            }
         }
+        if is_better(progress.best) {
+            (progress.best, progress.best_epoch) = (Some(ndcg), progress.epoch);
+            let best = Arc::make_mut(&mut model);
+            best.metadata.metrics.insert(&format!("validation.{name}"), ndcg);
+            checkpoint::write_whole(&run.folder.join("checkpoints/best.safetensors"), &best.to_bytes()?)?;
+        }
+        let Progress { step, epoch, best, best_epoch, .. } = self.progress;
+        let best = best.unwrap_or(ndcg);
+        journal.write(step, json!({"epoch": epoch, "validation": {name: ndcg, "best": best}}))?;
+        meter.say(&format!("epoch {epoch}: validation {name} {ndcg:.5} (best {best:.5} in epoch {best_epoch})"));
+        Ok(())
     }
 
     /// Weighs what the best model knows anew, where that is better: see `calibrate.rs`. Done once, however often the run is

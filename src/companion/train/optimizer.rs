@@ -4,7 +4,7 @@
 //! when that was last, and its moments decay for the steps between as if zeros had come. A step's cost depends on
 //! the batch, not on the catalogue.
 
-use super::average::{Average, Fade, MeanRows};
+use super::average::{Average, Fading, MeanRows};
 use super::features::Features;
 use super::parameters::{dense_mut, normalise, zeros_like};
 use super::row_gradients::{Part, ROW_EXTRAS, RowGradients, sections};
@@ -85,7 +85,7 @@ impl Optimizer {
         let clip = if norm > update.clip_norm { update.clip_norm / norm } else { 1.0 };
         let factor = clip / update.examples;
         let bias = [1.0 - BETA_1.powi(self.step as i32), 1.0 - BETA_2.powi(self.step as i32)];
-        let fade = average.fade(self.step);
+        let fading = average.fading();
         wide!([optimizer: &mut Optimizer = self,
                weights: &mut Weights = weights,
                gradient: &mut Weights = gradient,
@@ -94,14 +94,14 @@ impl Optimizer {
                update: Update = update] {
             optimizer.update_dense(weights, gradient, factor, bias, update);
         });
-        average.take_dense(weights, &fade);
+        average.take_dense(weights, self.step);
         let one = RowUpdate {
             step: self.step,
             features: features.as_deref(),
             factor,
             bias,
             rate: update.learning_rate,
-            fade,
+            fading,
         };
         let sections = self.sections(weights, average, rows.part_size());
         sections.into_par_iter().zip(rows.parts()).for_each(|(mut section, part)| {
@@ -110,9 +110,7 @@ impl Optimizer {
             });
         });
         if let Some(features) = &mut features {
-            features.take_in(fade.before);
-            features.update(factor, bias, update.learning_rate, self.step);
-            features.take_in(fade.after);
+            features.update(factor, bias, update.learning_rate, self.step, fading);
         }
         norm
     }
@@ -187,27 +185,29 @@ struct RowUpdate<'a> {
     factor: f32,
     bias: [f32; 2],
     rate: f32,
-    fade: Fade,
+    fading: Fading,
 }
 
 impl Section<'_> {
     /// Item vectors stay on the unit sphere: only the gradient across the vector moves it.
     #[inline(always)]
     fn update(&mut self, part: &Part, update: &RowUpdate<'_>) {
-        let &RowUpdate { step, features, factor, bias, rate, fade } = update;
+        let &RowUpdate { step, features, factor, bias, rate, fading } = update;
         let (hidden, width) = (self.hidden, self.hidden + ROW_EXTRAS);
         let mut steps = vec![0.0; width];
+        let stays = fading.left(step - 1, step);
         for (item, sums) in part.rows_in_order() {
             let place = (item - part.first) as usize;
             let vector = &mut self.vectors[place * hidden..(place + 1) * hidden];
             let (bias_now, repeat_now) = (&mut self.biases[place], &mut self.repeats[place]);
-            self.mean.take(place, vector, *bias_now, *repeat_now, fade.before);
+            let last = std::mem::replace(&mut self.steps[place], step);
+            self.mean.take(place, vector, *bias_now, *repeat_now, fading.left(last, step - 1));
             steps.iter_mut().zip(sums).for_each(|(step, sum)| *step = factor * sum);
             if features.is_none() {
                 let along = dot(vector, &sums[..hidden]);
                 add_scaled(&mut steps[..hidden], vector, -factor * along);
             }
-            let passed = (step - std::mem::replace(&mut self.steps[place], step)) as i32;
+            let passed = (step - last) as i32;
             let decays = [BETA_1.powi(passed), BETA_2.powi(passed)];
             let moments = place * width..(place + 1) * width;
             adam(&mut self.first[moments.clone()], &mut self.second[moments], &mut steps, decays, bias);
@@ -218,7 +218,7 @@ impl Section<'_> {
             }
             *bias_now -= rate * steps[hidden];
             *repeat_now -= rate * steps[hidden + 1];
-            self.mean.take(place, vector, *bias_now, *repeat_now, fade.after);
+            self.mean.take(place, vector, *bias_now, *repeat_now, stays);
         }
     }
 }

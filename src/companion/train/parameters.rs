@@ -4,12 +4,14 @@ use super::first_rows::spread;
 use super::optimizer::SCALE_RATE;
 use super::random::{Purpose, stream};
 use super::vector::dot;
+use crate::companion::data::Dataset;
 use crate::format::{
-    Architecture, Block, EncoderKind, FieldWeights, GAP_BUCKETS, HOURS, HeadWeights, ItemTable, Matrix, Neighbours,
-    OPEN_BUCKETS, REPEAT_BUCKETS, REPEAT_COUNTS, REPEAT_LASTS, TERMS, WEEKDAYS, Weights,
+    Architecture, Block, EncoderKind, FORMAT_VERSION, FieldWeights, GAP_BUCKETS, HOURS, HeadWeights, ItemTable, Matrix,
+    Metadata, Model, Neighbours, OPEN_BUCKETS, REPEAT_BUCKETS, REPEAT_COUNTS, REPEAT_LASTS, TERMS, WEEKDAYS, Weights,
 };
 use crate::schema::{FieldKind, NumberEncoding, Schema};
 use rand::{Rng, RngExt};
+use std::collections::BTreeMap;
 use std::convert::Infallible;
 
 /// The gates at first: popularity, recency, neighbours, the nearest's, habit, recency and neighbours together. This and the
@@ -111,6 +113,26 @@ fn initial_field(rng: &mut impl Rng, kind: &FieldKind, hidden: usize) -> FieldWe
         Some(NumberEncoding::Buckets | NumberEncoding::Periodic) => Matrix::zeros(rows, hidden),
     };
     FieldWeights { encoding, rows }
+}
+
+/// A model of a data set.
+pub fn assemble(
+    dataset: &Dataset,
+    provenance: &BTreeMap<String, String>,
+    architecture: &Architecture,
+    mut weights: Weights,
+) -> Model {
+    // Only training needs them.
+    weights.heads.iter_mut().for_each(|head| head.log_variance = 0.0);
+    let metadata = Metadata {
+        format_version: FORMAT_VERSION,
+        schema: dataset.schema.clone(),
+        architecture: architecture.clone(),
+        bits: 32,
+        provenance: provenance.clone().into_iter().collect(),
+        metrics: Default::default(),
+    };
+    Model { metadata, vocab: dataset.vocab.clone(), weights }
 }
 
 /// Weights of the same shape, all zero and without items or neighbours: for gradients and moments.

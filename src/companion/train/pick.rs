@@ -2,9 +2,9 @@
 
 use super::features::Features;
 use super::journal::Journal;
-use super::loops::{Run, assemble};
+use super::loops::Run;
 use super::neighbours::{self, Counted, Rule};
-use super::parameters::{FIRST_POPULARITY_GATE, FIRST_SCALE, GATES_OF_A_SUM, initial};
+use super::parameters::{FIRST_POPULARITY_GATE, FIRST_SCALE, GATES_OF_A_SUM, assemble, initial};
 use crate::format::{ItemTable, Model, Weights};
 use anyhow::{Context, Result};
 use serde::Serialize;

@@ -12,11 +12,10 @@ use super::config::{NegativesDrawn, TrainConfig};
 use super::encoder::Encoder;
 use super::examples::Window;
 use super::held_out::HeldOut;
-use super::loops::assemble;
 use super::meter::Meter;
 use super::negatives::Popularity;
 use super::optimizer::{BETAS, adam};
-use super::parameters::{FIRST_OWN_POPULARITY, dense_mut, initial};
+use super::parameters::{FIRST_OWN_POPULARITY, assemble, dense_mut, initial};
 use super::worker::{Plan, Worker};
 use crate::companion::data::{Dataset, Part};
 use crate::companion::privacy::{Budget, Noise, PrivacyConfig};
@@ -239,10 +238,10 @@ fn clipped_sum(worker: &mut Worker, plan: &Plan<'_>, weights: &Weights, drawn: &
         let one = std::slice::from_ref(window);
         worker.gather(plan, one, step, *seed);
         worker.learn(plan, weights, one);
-        if worker.examples == 0 {
+        if worker.positions == 0 {
             continue;
         }
-        let examples = worker.examples as f64;
+        let examples = worker.positions as f64;
         let mut mean: Vec<f64> = Vec::with_capacity(sums.gradient.len());
         for part in dense_mut(&mut worker.gradient) {
             mean.extend(part.values.iter().map(|&value| f64::from(value) / examples));
@@ -256,7 +255,7 @@ fn clipped_sum(worker: &mut Worker, plan: &Plan<'_>, weights: &Weights, drawn: &
             sums.gradient.iter_mut().zip(&mean).for_each(|(sum, value)| *sum += factor * value);
         }
         sums.loss += worker.loss;
-        sums.examples += worker.examples;
+        sums.examples += worker.positions;
     }
     sums
 }

@@ -286,6 +286,26 @@ fn dense_gradients(dataset: &Dataset, config: &TrainConfig, windows: &[Window], 
     checked
 }
 
+/// Dropout may take every value of a window's first state.
+#[test]
+fn a_state_of_zeros_is_learned_from_without_a_direction() {
+    let dataset = dataset(true, FilterSeen::Group);
+    let config = config(0);
+    let mut weights = weights(&dataset, &config);
+    weights.final_norm.fill(0.0);
+    let held_out = HeldOut::same(weights.neighbours.clone());
+    let popularity = Popularity::of(&dataset, &config);
+    let plan = plan(&dataset, &config, &popularity, &held_out);
+    let windows = whole_sequences(&dataset);
+    let mut worker = worker(&dataset, &config, &weights);
+    worker.gather(&plan, &windows, 0, 0);
+    worker.learn(&plan, &weights, &windows);
+    assert!(worker.loss.is_finite());
+    let mut gradient = worker.gradient.clone();
+    assert!(dense_mut(&mut gradient).iter().all(|part| part.values.iter().all(|value| value.abs() < 1e4)));
+    assert!(gradient.gate_bias.iter().any(|&value| value != 0.0), "the gates learn all the same");
+}
+
 #[test]
 fn item_gradients_equal_finite_differences() {
     every_loss().iter().for_each(item_gradients);

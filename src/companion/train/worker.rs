@@ -47,8 +47,10 @@ pub struct Worker {
     pub rows: RowGradients,
     /// The positions' losses, summed.
     pub loss: f64,
-    /// The number of positions or, where there is none, of events with labels.
-    pub examples: usize,
+    /// Events to predict.
+    pub positions: usize,
+    /// Events with labels.
+    pub labels: usize,
 }
 
 impl Worker {
@@ -64,7 +66,8 @@ impl Worker {
             gradient: zeros_like(weights),
             rows: RowGradients::new(items, weights.final_norm.len()),
             loss: 0.0,
-            examples: 0,
+            positions: 0,
+            labels: 0,
         }
     }
 
@@ -73,10 +76,9 @@ impl Worker {
         self.clear();
         let seed = plan.config.seed;
         self.shard.gather(plan, windows, &mut self.history, &mut stream(seed, Purpose::Augment, step, part));
-        let Shard { positions, labels, .. } = &self.shard;
-        self.examples = if positions.is_empty() { labels.len() } else { positions.len() };
+        (self.positions, self.labels) = (self.shard.positions.len(), self.shard.labels.len());
         self.rng = stream(seed, Purpose::Step, step, part);
-        if !positions.is_empty() {
+        if self.positions > 0 {
             self.draw_negatives(plan);
         } else {
             self.negatives.items.clear();
@@ -91,9 +93,14 @@ impl Worker {
         targets.chain(candidates).chain(self.shard.input_items()).chain(self.negatives.items.iter().copied())
     }
 
+    /// What the sums are divided by: the positions or, where there is none, the events with labels.
+    pub fn examples(&self) -> usize {
+        if self.positions > 0 { self.positions } else { self.labels }
+    }
+
     /// Learns from what was gathered of the windows.
     pub fn learn(&mut self, plan: &Plan<'_>, weights: &Weights, windows: &[Window]) {
-        if self.examples == 0 {
+        if self.examples() == 0 {
             return;
         }
         let pass = self.encode(plan, weights, windows);
@@ -105,7 +112,7 @@ impl Worker {
 
     /// The encoder's states before the gathered events that are to be predicted, `[events, hidden]`.
     pub fn states(&mut self, plan: &Plan<'_>, weights: &Weights, windows: &[Window]) -> Vec<f32> {
-        if self.examples == 0 {
+        if self.positions == 0 {
             return Vec::new();
         }
         let hidden = weights.final_norm.len();
@@ -152,7 +159,8 @@ impl Worker {
                 add_scaled(into.values, from.values, 1.0);
             }
             self.loss += other.loss;
-            self.examples += other.examples;
+            self.positions += other.positions;
+            self.labels += other.labels;
         }
         self.rows.parts_mut().par_iter_mut().enumerate().for_each(|(place, part)| {
             others.iter().for_each(|other| part.add(&other.rows.parts()[place]));
@@ -164,8 +172,7 @@ impl Worker {
             part.values.fill(0.0);
         }
         self.rows.clear();
-        self.loss = 0.0;
-        self.examples = 0;
+        (self.loss, self.positions, self.labels) = (0.0, 0, 0);
     }
 
     /// All items where the catalogue is small, else a draw or the shard's targets.

@@ -85,6 +85,9 @@ struct Scores<'a> {
 
 const NONE: u32 = u32::MAX;
 
+/// A shorter state points nowhere: dropout may have taken all of a window's first one.
+const SHORTEST: f32 = 1e-12;
+
 /// What one position's loss is computed from.
 struct Place<'a> {
     weights: &'a Weights,
@@ -195,7 +198,7 @@ impl Head {
         let mut prepared = Vec::with_capacity(positions.len());
         for position in positions {
             let state = &states[position.row * hidden..(position.row + 1) * hidden];
-            let length = dot(state, state).sqrt().max(f32::MIN_POSITIVE);
+            let length = dot(state, state).sqrt().max(SHORTEST);
             self.queries.extend(state.iter().map(|value| value * scale / length));
             let shift = weights.gate_open.row(position.open_size.min(OPEN_BUCKETS - 1));
             let gates =
@@ -309,10 +312,12 @@ impl Head {
         let query_gradient = &self.query_gradients[place * hidden..(place + 1) * hidden];
         let along = dot(query, query_gradient);
         gradient.log_scale += along;
-        let scale = weights.log_scale.exp() / state.length;
-        let squared = state.length * state.length;
-        for ((out, &query_gradient), &value) in out.iter_mut().zip(query_gradient).zip(values) {
-            *out += scale * query_gradient - along * value / squared;
+        if state.length > SHORTEST {
+            let scale = weights.log_scale.exp() / state.length;
+            let squared = state.length * state.length;
+            for ((out, &query_gradient), &value) in out.iter_mut().zip(query_gradient).zip(values) {
+                *out += scale * query_gradient - along * value / squared;
+            }
         }
         let open = position.open_size.min(OPEN_BUCKETS - 1) * TERMS;
         for (term, &gate_gradient) in state.gate_gradients.iter().enumerate() {

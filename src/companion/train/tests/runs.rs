@@ -184,3 +184,19 @@ fn a_run_that_ended_before_it_saved_its_calibration_is_not_calibrated_twice() {
     assert!(std::fs::read(path("best.safetensors")).unwrap() == best);
     assert!(std::fs::read(path("last.safetensors")).unwrap() == last);
 }
+
+#[test]
+fn a_checkpoint_with_one_changed_bit_is_not_gone_on_from() {
+    let dataset = dataset(true, FilterSeen::Group);
+    let folder = tempfile::tempdir().unwrap();
+    let mut bytes = run_in(folder.path(), &dataset, EncoderKind::Transformer, false, Some(2));
+    let header = u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;
+    // A high bit of a number's exponent, in the middle of the tensors.
+    let place = (8 + header + (bytes.len() - 8 - header) / 2) / 4 * 4 + 3;
+    bytes[place] ^= 0x20;
+    std::fs::write(folder.path().join("checkpoints/last.safetensors"), bytes).unwrap();
+    let config = TrainConfig { encoder: EncoderKind::Transformer, dropout: Some(0.1), epochs: 3, ..config(0) };
+    let run = run(&dataset, &config, folder.path(), true, &|| false);
+    let error = train(&run, |_, _| Ok(0.1)).unwrap_err().to_string();
+    assert!(error.contains("is damaged") && error.contains("--replace"), "{error}");
+}
