@@ -6,6 +6,7 @@ use super::table::{FieldColumn, Table};
 use anyhow::Result;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
+use sha2::{Digest, Sha256};
 use std::ops::Range;
 
 /// A table whose sequences lie together by bucket.
@@ -33,15 +34,19 @@ pub struct Bucket {
 }
 
 impl Bucketed {
-    /// Cuts a table. Rows without a sequence are in the first bucket.
+    /// Cuts a table. Rows without a sequence are in the first bucket. `apart` draws each sequence's ties by itself.
     ///
     /// # Errors
     /// When the disk refuses.
-    pub fn of(mut table: Table, seed: u64, store: &Store) -> Result<Self> {
+    pub fn of(mut table: Table, seed: u64, apart: bool, store: &Store) -> Result<Self> {
         let sequence_ranks = table.sequences.names.ranks();
         let group_ranks = table.groups.as_ref().map_or(vec![], |groups| groups.names.ranks());
         let mut random = ChaCha8Rng::seed_from_u64(seed);
-        let mut ties = Column::collect(store, (0..table.rows).map(|_| random.next_u32()))?;
+        let mut ties = if apart {
+            ties_apart(&table, seed, store)?
+        } else {
+            Column::collect(store, (0..table.rows).map(|_| random.next_u32()))?
+        };
 
         let buckets = cut(&table, &sequence_ranks, store.bucket);
         if buckets.len() > 1 {
@@ -56,6 +61,24 @@ impl Bucketed {
         }
         Ok(Self { table, ties, sequence_ranks, group_ranks, buckets })
     }
+}
+
+/// Numbers that depend on a sequence's key, its own rows and the seed alone: what is promised of one sequence more or less holds
+/// only where the others stay as they are. One generator draws faster, but each sequence's numbers after those before it.
+fn ties_apart(table: &Table, seed: u64, store: &Store) -> Result<Column<u32>> {
+    let mut met = vec![0_u64; table.sequences.names.len()];
+    let tie = |&id: &u32| {
+        if id == MISSING {
+            return 0;
+        }
+        let met = &mut met[id as usize];
+        *met += 1;
+        let key = table.sequences.names.get(id);
+        let hash =
+            Sha256::new().chain_update(seed.to_le_bytes()).chain_update(met.to_le_bytes()).chain_update(key).finalize();
+        hash.iter().take(4).fold(0, |number, &byte| number << 8 | u32::from(byte))
+    };
+    Column::collect(store, table.sequences.ids.iter().map(tie))
 }
 
 /// Buckets of at most so many rows, unless one sequence has more.

@@ -65,7 +65,8 @@ fn read_log(config: &Config, learned: Option<&Dataset>, store: &Store) -> Result
     config.validate()?;
     let sides = side::read(&config.sides)?;
     let source = Source::of_log(&config.log)?;
-    let log = Bucketed::of(table::read(config, &source, &sides, store)?, config.split.seed, store)?;
+    let table = table::read(config, &source, &sides, store)?;
+    let log = Bucketed::of(table, config.split.seed, config.privacy.dp, store)?;
     let new = if config.item.include_new { side::described(&sides, &config.item.features) } else { HashSet::new() };
     let cleaned = clean::clean(config, &log, learned.is_some(), &new, store)?;
     let table = log.table;

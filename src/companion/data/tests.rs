@@ -5,6 +5,7 @@ use super::{Dataset, Part, read_log};
 use crate::companion::config::Config;
 use crate::companion::train::{Purpose, stream};
 use rand::RngExt;
+use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::path::Path;
 
@@ -114,4 +115,31 @@ fn sequences_that_are_held_out_are_whole_and_change_no_other() {
         assert!(after[..dropped].iter().all(|&part| part == Part::HeldOut) && after[dropped..] == before[dropped..]);
     }
     assert!(few.sequences.parts.contains(&Part::HeldOut));
+}
+
+/// What a private model promises of one sequence more or less.
+#[test]
+fn one_sequence_less_changes_no_other_of_a_private_run() {
+    let folder = tempfile::tempdir().unwrap();
+    write_log(folder.path());
+    let log = std::fs::read_to_string(folder.path().join("log.csv")).unwrap();
+    let without: Vec<&str> = log.lines().filter(|line| !line.starts_with("u7,")).collect();
+    std::fs::write(folder.path().join("without.csv"), without.join("\n")).unwrap();
+    let sequences = |log: &str, more: &str| -> BTreeMap<String, Vec<String>> {
+        let toml = format!(
+            "[log]\npath = \"{log}\"\n[sequence]\nkey = \"user\"\ntime = \"time\"\ngroup = \"basket\"\ncalendar = \"none\"\n\
+             [item]\ncolumn = \"item\"\nmin_count = 1\n{more}"
+        );
+        let config = Config::parse(&toml, folder.path()).unwrap();
+        let (dataset, _) = read_log(&config, None, &Store::default()).unwrap();
+        let Dataset { vocab, sequences, .. } = &dataset;
+        let items = |sequence| sequences.items[sequences.range(sequence)].iter().map(|&item| vocab.key(item).unwrap());
+        (0..sequences.len()).map(|at| (sequences.keys.get(at).to_owned(), items(at).collect())).collect()
+    };
+    let private = "[train]\nencoder = \"counting\"\n[privacy]\ndp = true\n";
+    for (more, is_equal) in [(private, true), ("", false)] {
+        let (mut all, some) = (sequences("log.csv", more), sequences("without.csv", more));
+        assert!(all.remove("u7").is_some_and(|events| events.len() > 100));
+        assert_eq!(all == some, is_equal, "{more}");
+    }
 }
