@@ -16,7 +16,7 @@ pub use task::{LabelsAt, TaskConfig, TaskKind};
 pub use tune::{Span, TuneConfig, Values, with_values};
 
 use crate::companion::privacy::PrivacyConfig;
-use crate::companion::train::TrainConfig;
+use crate::companion::train::{FineTuneConfig, TrainConfig};
 use crate::schema::{FilterSeen, NumberEncoding};
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
@@ -52,6 +52,9 @@ pub struct Config {
     /// How a model is built and trained.
     #[serde(default)]
     pub train: TrainConfig,
+    /// What training goes on from.
+    #[serde(default)]
+    pub fine_tune: FineTuneConfig,
     /// How a model is trained that tells nothing of a single sequence.
     #[serde(default)]
     pub privacy: PrivacyConfig,
@@ -337,7 +340,8 @@ impl Config {
             LogPath::One(path) => *path = folder.join(&*path),
             LogPath::Several(paths) => paths.iter_mut().for_each(|path| *path = folder.join(&*path)),
         }
-        config.sides.iter_mut().for_each(|side| side.path = folder.join(&side.path));
+        let sides = config.sides.iter_mut().map(|side| &mut side.path);
+        sides.chain(&mut config.fine_tune.from).for_each(|path| *path = folder.join(&*path));
         if !config.predicts_items() {
             config.split.kind.get_or_insert(SplitKind::Sequence);
         }
@@ -372,7 +376,8 @@ impl Config {
             LogPath::One(path) => make(path)?,
             LogPath::Several(paths) => paths.iter_mut().try_for_each(make)?,
         }
-        config.sides.iter_mut().try_for_each(|side| make(&mut side.path))?;
+        let sides = config.sides.iter_mut().map(|side| &mut side.path);
+        sides.chain(&mut config.fine_tune.from).try_for_each(make)?;
         Ok(config)
     }
 }

@@ -163,7 +163,8 @@ impl RunFolder {
 fn fingerprint(config: &Config, dataset: &Dataset, device: &str) -> Result<String> {
     let Dataset { schema, vocab, sequences, split: _, item_table: _, item_features } = dataset;
     let Sequences { keys: _, offsets, items, times, groups, fields, labels, parts } = sequences;
-    let choices = (&config.split, &config.evaluate, &config.train, config.train.thread_count(), device, schema);
+    let Config { split, evaluate, train, fine_tune, .. } = config;
+    let choices = (split, evaluate, train, fine_tune, train.thread_count(), device, schema);
     let mut hash = Sha256::new();
     // With their lengths, so that no column's end passes for the next one's beginning.
     let mut add = |bytes: &[u8]| {
@@ -171,6 +172,9 @@ fn fingerprint(config: &Config, dataset: &Dataset, device: &str) -> Result<Strin
         hash.update(bytes);
     };
     add(&serde_json::to_vec(&choices)?);
+    if let Some(from) = &fine_tune.from {
+        add(&std::fs::read(base_file(from))?);
+    }
     (0..vocab.len()).filter_map(|item| vocab.key(item as u32)).for_each(|key| add(key.as_bytes()));
     add(bytemuck::cast_slice(offsets));
     add(bytemuck::cast_slice(items));
@@ -189,6 +193,19 @@ fn fingerprint(config: &Config, dataset: &Dataset, device: &str) -> Result<Strin
         add(bytemuck::cast_slice(weights));
     }
     Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+/// The model file that a run's folder or a file stands for.
+fn base_file(from: &Path) -> PathBuf {
+    if from.is_dir() { from.join("checkpoints/best.safetensors") } else { from.to_owned() }
+}
+
+/// Reads what `[fine_tune] from` names: a run's best model as trained, or a model file.
+///
+/// # Errors
+/// When there is none, or it is damaged.
+pub fn read_base(from: &Path) -> Result<Arc<Model>> {
+    read_model(&base_file(from)).context("[fine_tune] from names no model that can be gone on from")
 }
 
 /// Reads a model file.

@@ -86,6 +86,7 @@ impl Reader<'_> {
                 .map(|(place, head)| self.head(place, head, hidden))
                 .collect::<Result<_>>()?,
             neighbours: self.neighbours(items)?,
+            low_rank: Vec::new(),
         })
     }
 

@@ -1,6 +1,7 @@
 //! What a model is made of: its architecture and its weights, as plain numbers.
 
 use super::blocks::{Block, EncoderKind};
+use super::low_rank::LowRank;
 use crate::error::{Error, Result};
 use crate::json::{read_name, read_object};
 use crate::quant::{Int4Rows, Int8Rows, MAX_COLUMNS};
@@ -224,6 +225,8 @@ pub struct Weights {
     pub heads: Vec<HeadWeights>,
     /// Co-occurrence.
     pub neighbours: Neighbours,
+    /// What training learns to add to the blocks; in files it has been added.
+    pub low_rank: Vec<LowRank>,
 }
 
 impl Architecture {

@@ -43,6 +43,7 @@ pub fn write_weights(writer: &mut Writer, model: &Model) {
         repeat,
         heads,
         neighbours,
+        low_rank: _,
     } = &model.weights;
     let vector = |writer: &mut Writer, name: &str, values: &[f32]| {
         if !values.is_empty() {

@@ -114,6 +114,7 @@ pub fn unquantized_model_of(encoder: EncoderKind, shape: ModelShape, seed: u64) 
         repeat: random.matrix(REPEAT_LASTS, REPEAT_COUNTS),
         heads: schema.heads.iter().map(|head| head_weights(random, head, hidden)).collect(),
         neighbours: neighbours(random, items),
+        low_rank: vec![],
     };
     let metadata = Metadata {
         format_version: FORMAT_VERSION,

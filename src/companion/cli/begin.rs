@@ -3,12 +3,14 @@
 use super::Source;
 use crate::companion::config::Config;
 use crate::companion::data::{CleaningReport, Dataset};
-use crate::companion::run::Lesson;
+use crate::companion::run::{Lesson, read_base};
+use crate::companion::train::FineTuneConfig;
 #[cfg(not(all(feature = "wgpu", feature = "cuda")))]
 use anyhow::bail;
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use burn::tensor::Device;
 use clap::{Args, ValueEnum};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Where runs lie.
@@ -30,6 +32,10 @@ pub struct Begin {
     /// Replace what has this name; the old one stays until the new one has saved something [default: refuse]
     #[arg(long)]
     pub replace: bool,
+    /// Go on from what this run's folder or model file has learned, as [fine_tune] says [default: the schema file's
+    /// fine_tune.from]
+    #[arg(long, value_name = "RUN")]
+    from: Option<PathBuf>,
     /// Training threads, 0 for one a core [default: the schema file's train.threads]
     #[arg(long)]
     threads: Option<usize>,
@@ -91,6 +97,18 @@ impl Begin {
     pub fn config(&self) -> Result<Config> {
         let mut config = self.source.read()?;
         config.train.threads = self.threads.unwrap_or(config.train.threads);
+        if let Some(from) = &self.from {
+            config.fine_tune.from = Some(from.clone());
+        }
+        ensure!(
+            config.fine_tune.from.is_some() || config.fine_tune == FineTuneConfig::default(),
+            "[fine_tune] says how a model is gone on from, and from is missing; name a run's folder or a model file there or in \
+             --from, or remove the section"
+        );
+        if let Some(from) = &config.fine_tune.from {
+            config.train = config.train.going_on_from(&read_base(from)?.metadata.architecture, &config.fine_tune);
+        }
+        config.validate()?;
         Ok(config)
     }
 

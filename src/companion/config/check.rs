@@ -3,7 +3,7 @@
 use super::{
     Calendar, Config, ExportConfig, FieldChoice, ItemConfig, LogConfig, LogFormat, SequenceConfig, SideConfig,
 };
-use crate::companion::train::Augment;
+use crate::companion::train::{Augment, Method};
 use crate::format::EncoderKind;
 use crate::quant::BLOCK;
 use crate::schema::FilterSeen;
@@ -15,7 +15,21 @@ impl Config {
     /// # Errors
     /// Names the keys that contradict each other, and the fix.
     pub fn validate(&self) -> Result<()> {
-        let Self { log, sequence, item, fields, tasks, sides, split, evaluate, train, privacy, tune, export } = self;
+        let Self {
+            log,
+            sequence,
+            item,
+            fields,
+            tasks,
+            sides,
+            split,
+            evaluate,
+            train,
+            fine_tune,
+            privacy,
+            tune,
+            export,
+        } = self;
         validate_log(log)?;
         validate_sequence(sequence)?;
         validate_item(item, sides)?;
@@ -65,6 +79,11 @@ impl Config {
              encoder"
         );
         train.validate()?;
+        fine_tune.validate(train.encoder)?;
+        ensure!(
+            item.features.is_empty() || fine_tune.method == Method::Full,
+            "[fine_tune] method = \"full\" is the only one that learns [item] features; take it, or remove them"
+        );
         privacy.validate()?;
         if privacy.dp {
             self.validate_private()?;
@@ -77,7 +96,11 @@ impl Config {
 impl Config {
     /// What a private model cannot be told, or is not yet.
     fn validate_private(&self) -> Result<()> {
-        let Self { sequence, item, fields, tasks, train, .. } = self;
+        let Self { sequence, item, fields, tasks, train, fine_tune, .. } = self;
+        ensure!(
+            fine_tune.from.is_none(),
+            "a private model begins anew: what [fine_tune] from was learned from is not hidden; remove the section"
+        );
         ensure!(
             fields.is_empty() && tasks.is_empty() && item.features.is_empty() && !item.include_new,
             "a private model only counts, and [[field]], [[task]], [item] features and include_new are for encoders; remove \

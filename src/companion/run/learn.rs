@@ -1,10 +1,10 @@
 //! Trains a run in its folder.
 
-use super::{RunFolder, calibrate_tasks, fingerprint};
+use super::{RunFolder, calibrate_tasks, fingerprint, read_base};
 use crate::companion::config::Config;
 use crate::companion::data::{CleaningReport, Dataset, Part};
 use crate::companion::evaluate::{Detail, EngineScorer, answer, evaluate, labelled, places, sample, score};
-use crate::companion::train::{Device, Effort, Outcome, Run, check_resume, train, write_whole};
+use crate::companion::train::{Base, Device, Effort, Outcome, Run, check_resume, train, write_whole};
 use anyhow::Result;
 use std::sync::Arc;
 
@@ -54,6 +54,7 @@ impl RunFolder {
             return self.learn_privately(lesson, config, resume);
         }
         let Lesson { dataset, cleaning, device, device_name: _, stop } = lesson;
+        let base = config.fine_tune.from.as_deref().map(read_base).transpose()?;
         let fingerprint = lesson.fingerprint(config)?;
         if resume {
             check_resume(self.path(), &fingerprint)?;
@@ -70,6 +71,7 @@ impl RunFolder {
             device: device.clone(),
             folder: self.path(),
             resume,
+            base: base.as_deref().map(|model| Base { model, config: &config.fine_tune }),
             stop: *stop,
             provenance: self.provenance(config, dataset)?,
             task_weights: config.tasks.iter().map(|task| task.weight).collect(),

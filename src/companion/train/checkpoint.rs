@@ -2,6 +2,7 @@
 
 use super::average::Average;
 use super::features::Features;
+use super::fine_tune::RankBudget;
 use super::optimizer::Optimizer;
 use super::parameters::dense_mut;
 use crate::format::{Container, Dtype, ItemTable, Weights, Writer};
@@ -36,6 +37,15 @@ pub struct Progress {
     pub calibrated: bool,
     /// What the run was begun with: a resumed run must be given the same.
     pub fingerprint: String,
+}
+
+/// All numbers that a run goes on from.
+pub struct Numbers<'a> {
+    pub weights: &'a mut Weights,
+    pub optimizer: &'a mut Optimizer,
+    pub average: &'a mut Average,
+    pub features: Option<&'a mut Features>,
+    pub budget: Option<&'a mut RankBudget>,
 }
 
 /// What the file says of itself.
@@ -102,14 +112,8 @@ fn hexadecimal(sum: Sha256) -> String {
 ///
 /// # Errors
 /// When the file can't be written; the old one is left as it was.
-pub fn save(
-    path: &Path,
-    progress: &Progress,
-    weights: &mut Weights,
-    optimizer: &mut Optimizer,
-    average: &mut Average,
-    features: Option<&mut Features>,
-) -> Result<()> {
+pub fn save(path: &Path, progress: &Progress, numbers: Numbers<'_>) -> Result<()> {
+    let Numbers { weights, optimizer, average, features, budget } = numbers;
     let mut tensors = Tensors::default();
     let mut put = |name: &str, values: &[f32]| tensors.put(name, Dtype::F32, values);
     for (set, parameters) in [("first", &mut optimizer.first), ("second", &mut optimizer.second)] {
@@ -134,6 +138,9 @@ pub fn save(
         let (parts, steps) = features.parts_mut();
         parts.iter().for_each(|(name, values)| tensors.put(name, Dtype::F32, values));
         tensors.put("features.step", Dtype::U32, steps);
+    }
+    if let Some(budget) = budget {
+        budget.parts_mut().iter().for_each(|(name, values)| tensors.put(name, Dtype::F32, values));
     }
     write_whole(path, &tensors.finish(progress)?)
 }
@@ -177,14 +184,8 @@ fn open<'a>(path: &Path, bytes: &'a [u8], fingerprint: &str) -> Result<Opened<'a
 ///
 /// # Errors
 /// When the file is missing, damaged or of another run.
-pub fn load(
-    path: &Path,
-    fingerprint: &str,
-    weights: &mut Weights,
-    optimizer: &mut Optimizer,
-    average: &mut Average,
-    features: Option<&mut Features>,
-) -> Result<Progress> {
+pub fn load(path: &Path, fingerprint: &str, numbers: Numbers<'_>) -> Result<Progress> {
+    let Numbers { weights, optimizer, average, features, budget } = numbers;
     let bytes = read(path)?;
     let mut opened = open(path, &bytes, fingerprint)?;
     let mut take = |name: &str, into: &mut [f32]| opened.take(name, Dtype::F32, into);
@@ -210,6 +211,9 @@ pub fn load(
         let (parts, steps) = features.parts_mut();
         parts.into_iter().try_for_each(|(name, values)| opened.take(name, Dtype::F32, values))?;
         opened.take("features.step", Dtype::U32, steps)?;
+    }
+    if let Some(budget) = budget {
+        budget.parts_mut().into_iter().try_for_each(|(name, values)| opened.take(name, Dtype::F32, values))?;
     }
     let progress = opened.finish(path)?;
     optimizer.step = progress.updates;

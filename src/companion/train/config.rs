@@ -1,6 +1,7 @@
 //! The `[train]` section of foreclick.toml.
 
 use super::augment::Augment;
+use super::fine_tune::{FineTuneConfig, Method};
 use crate::error::{Error, Result};
 use crate::format::{Architecture, Context, Counting, EncoderKind};
 use crate::schema::{FilterSeen, Schema};
@@ -164,6 +165,27 @@ impl TrainConfig {
         // Where no item comes again there is nothing to tell.
         let repeat_counts = self.repeat_counts && schema.filter_seen != FilterSeen::All;
         Architecture { repeat_counts, ..self.sizes(context) }
+    }
+
+    /// The same with the sizes of the model that is gone on from.
+    pub fn going_on_from(&self, architecture: &Architecture, fine_tune: &FineTuneConfig) -> Self {
+        let Architecture { encoder, hidden, heads, blocks, feed_forward, max_len, repeat_counts, counting } =
+            architecture;
+        let further = if fine_tune.method == Method::Adapters { fine_tune.rank } else { 0 };
+        Self {
+            encoder: *encoder,
+            // A model that only counts has none, whatever is said.
+            hidden: if *hidden == 0 { self.hidden } else { *hidden },
+            heads: *heads,
+            blocks: if *blocks == 0 { self.blocks } else { *blocks },
+            feed_forward: feed_forward + further,
+            max_len: *max_len,
+            repeat_counts: *repeat_counts,
+            decay: counting.decay,
+            recency_epsilon: counting.recency_epsilon,
+            neighbour_epsilon: counting.neighbour_epsilon,
+            ..self.clone()
+        }
     }
 
     fn sizes(&self, context: Context) -> Architecture {

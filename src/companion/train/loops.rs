@@ -3,11 +3,11 @@
 use super::average::Average;
 use super::batches::{Batches, shards};
 use super::calibrate::Calibration;
-use super::checkpoint::{self, Progress};
-use super::config::TrainConfig;
+use super::checkpoint::{self, Numbers, Progress};
 use super::encoder::Encoder;
 use super::examples::Window;
 use super::features::Features;
+use super::fine_tune::{Base, FineTuning, transfer};
 use super::heads;
 use super::held_out::HeldOut;
 use super::journal::Journal;
@@ -17,15 +17,13 @@ use super::neighbours::{self, Counted, FOLDS};
 use super::optimizer::{Optimizer, Update, learning_rate};
 use super::parameters::{assemble, initial};
 use super::pick::{Effort, Start, pick_start};
+use super::run::{Diverged, Outcome, Run};
 use super::worker::{Plan, Worker, in_parallel};
-use crate::companion::data::{Dataset, Part};
+use crate::companion::data::Part;
 use crate::engine::counting::Rules;
 use crate::format::{Architecture, ItemTable, Model, Weights};
 use anyhow::{Context, Result, bail};
-use burn::tensor::Device;
 use serde_json::json;
-use std::collections::BTreeMap;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -34,51 +32,6 @@ const JOURNAL_STEPS: u64 = 20;
 
 /// The mean loss of the validation part's halves, each as calibrated on the other; says that a model is calibrated.
 const CALIBRATED: &str = "validation.loss.calibrated";
-
-/// What a run is told.
-pub struct Run<'a> {
-    /// The training events, and the validation's.
-    pub dataset: &'a Dataset,
-    /// Sizes and rates.
-    pub config: &'a TrainConfig,
-    /// Where burn computes.
-    pub device: Device,
-    /// `runs/<name>`; `checkpoints/` lies in it.
-    pub folder: &'a Path,
-    /// Whether to go on from `checkpoints/last.safetensors`.
-    pub resume: bool,
-    /// True after Ctrl-C: the run saves after its current step and returns.
-    pub stop: &'a (dyn Fn() -> bool + Sync),
-    /// Goes into the model file: log, split, seed.
-    pub provenance: BTreeMap<String, String>,
-    /// What each task's loss counts, `[heads]`.
-    pub task_weights: Vec<f32>,
-    /// What names the log and the configuration, so that no other run is resumed.
-    pub fingerprint: String,
-}
-
-/// What a run came to.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Outcome {
-    /// The best validation NDCG@10.
-    pub best: Option<f64>,
-    /// The epochs after which it was reached; 0 as training began.
-    pub best_epoch: u64,
-    /// Whether it was stopped before its end; `--resume` goes on.
-    pub interrupted: bool,
-}
-
-/// Training left what numbers can hold.
-#[derive(Debug, thiserror::Error)]
-#[error(
-    "the loss is {loss} and the gradients' norm {norm} in step {step}, expected finite numbers; lower train.learning_rate or \
-     train.dropout"
-)]
-pub struct Diverged {
-    loss: f64,
-    norm: f32,
-    step: u64,
-}
 
 /// Trains until early stopping, the last epoch or Ctrl-C. `validate` gives a model's NDCG@10 on the validation part.
 /// The best model lies in `checkpoints/best.safetensors` (f32), the state to go on from in `checkpoints/last.safetensors`.
@@ -92,6 +45,9 @@ pub fn train(run: &Run<'_>, mut validate: impl FnMut(&Arc<Model>, Effort) -> Res
     let mut state = State::new(run, start)?;
     let mut meter = Meter::new(run.config.epochs as u64 * state.steps_per_epoch, state.progress.step);
     let schema = &run.dataset.schema;
+    if let Some(fine_tuning) = &state.fine_tuning {
+        meter.say(&fine_tuning.describe(&mut state.weights));
+    }
     if schema.predicts_items() && neighbours::kept(run.dataset, run.config).most < run.config.neighbours {
         meter.say(&format!("fewer than {FOLDS} sequences: the model trains and ships without neighbours"));
     }
@@ -121,6 +77,7 @@ struct State {
     optimizer: Optimizer,
     average: Average,
     features: Option<Features>,
+    fine_tuning: Option<FineTuning>,
     workers: Vec<Worker>,
     held_out: HeldOut,
     popularity: Popularity,
@@ -144,13 +101,21 @@ impl State {
         let held_out = HeldOut::count(dataset, context, start.rule, kept);
         let shipped = neighbours::count(dataset, context, start.rule, kept, Counted::All);
         let mut weights = initial(&architecture, &dataset.schema, &counts, shipped, config.seed);
-        let mut features = Features::begin(&mut weights, &dataset.item_features, &counts);
-        start.apply(&mut weights);
         heads::begin(&mut weights, dataset);
+        let take = |Base { model, .. }| transfer(model, &dataset.schema, &dataset.vocab, &mut weights);
+        let taken = run.base.map(take).transpose()?;
+        let mut features = Features::begin(&mut weights, &dataset.item_features, &counts);
+        if taken.as_ref().is_none_or(|taken| !taken.gates) {
+            start.apply(&mut weights);
+        }
+        let steps_per_epoch =
+            Batches::of_epoch(dataset, config.max_len, config.batch_events, config.seed, 0).len() as u64;
+        let steps = config.epochs as u64 * steps_per_epoch;
+        let mut fine_tuning = run
+            .base
+            .zip(taken)
+            .map(|(base, taken)| FineTuning::new(base.config, taken, &mut weights, config.seed, steps));
         let mut optimizer = Optimizer::new(&weights);
-        let batches = Batches::of_epoch(dataset, config.max_len, config.batch_events, config.seed, 0);
-        let steps_per_epoch = batches.len() as u64;
-        drop(batches);
         let mut average = Average::new(&weights, steps_per_epoch);
         let mut progress = Progress {
             epoch: 0,
@@ -166,8 +131,14 @@ impl State {
         };
         if run.resume {
             let path = checkpoint::last(run.folder);
-            let features = features.as_mut();
-            progress = checkpoint::load(&path, &run.fingerprint, &mut weights, &mut optimizer, &mut average, features)?;
+            let numbers = Numbers {
+                weights: &mut weights,
+                optimizer: &mut optimizer,
+                average: &mut average,
+                features: features.as_mut(),
+                budget: fine_tuning.as_mut().and_then(|fine_tuning| fine_tuning.budget.as_mut()),
+            };
+            progress = checkpoint::load(&path, &run.fingerprint, numbers)?;
         }
         std::fs::create_dir_all(run.folder.join("checkpoints"))?;
         let rules = Rules::new(&architecture, &dataset.schema, dataset.vocab.len());
@@ -182,6 +153,7 @@ impl State {
             optimizer,
             average,
             features,
+            fine_tuning,
             workers,
             held_out,
             popularity: Popularity::of(dataset, config),
@@ -196,6 +168,9 @@ impl State {
     fn epoch(&mut self, run: &Run<'_>, journal: &mut Journal, meter: &mut Meter) -> Result<bool> {
         let Run { dataset, config, .. } = *run;
         let epoch = self.progress.epoch;
+        if let Some(fine_tuning) = &mut self.fine_tuning {
+            fine_tuning.begin_epoch(&mut self.weights, epoch);
+        }
         let batches = Batches::of_epoch(dataset, config.max_len, config.batch_events, config.seed, epoch);
         let (mut loss, mut examples, mut steps, mut since) = (0.0, 0, 0, Instant::now());
         for batch in batches.iter().skip(self.progress.batch as usize) {
@@ -233,6 +208,9 @@ impl State {
             part: Part::Train,
             tasks: &self.tasks,
         };
+        if let Some(fine_tuning) = &mut self.fine_tuning {
+            fine_tuning.lend(&mut self.weights);
+        }
         let step = self.progress.step;
         let shards = shards(batch, self.workers.len());
         let workers = &mut self.workers[..shards.len()];
@@ -262,16 +240,23 @@ impl State {
             run.config.epochs as u64 * self.steps_per_epoch,
         );
         let (mut norm, examples) = (0.0, total.examples());
+        if let Some(fine_tuning) = &mut self.fine_tuning {
+            fine_tuning.backward(&mut self.weights, &mut total.gradient, &mut total.rows, examples);
+        }
         if examples > 0 {
             let update = Update {
                 learning_rate: rate,
                 weight_decay: run.config.weight_decay,
                 clip_norm: run.config.clip_norm,
                 examples: examples as f32,
+                frozen: self.fine_tuning.as_ref().map(|fine_tuning| &fine_tuning.frozen),
             };
             let Self { optimizer, weights, features, average, .. } = self;
             let features = features.as_mut();
             norm = optimizer.update(weights, &mut total.gradient, &total.rows, features, average, update);
+            if let Some(fine_tuning) = &self.fine_tuning {
+                fine_tuning.settle(&mut self.weights, self.optimizer.step);
+            }
         }
         self.progress.step += 1;
         self.progress.updates = self.optimizer.step;
@@ -285,7 +270,7 @@ impl State {
     /// The weights to validate and keep.
     fn mean(&self) -> Weights {
         let Optimizer { row_step, step, .. } = &self.optimizer;
-        self.average.weights(&self.weights, row_step, *step, self.features.as_ref())
+        FineTuning::merged(self.average.weights(&self.weights, row_step, *step, self.features.as_ref()))
     }
 
     /// Validates, keeps the model if it is the best so far, and says so.
@@ -368,9 +353,10 @@ impl State {
     }
 
     fn save(&mut self, run: &Run<'_>) -> Result<()> {
-        let Self { progress, weights, optimizer, average, features, .. } = self;
-        let path = checkpoint::last(run.folder);
-        checkpoint::save(&path, progress, weights, optimizer, average, features.as_mut())
+        let Self { progress, weights, optimizer, average, features, fine_tuning, .. } = self;
+        let budget = fine_tuning.as_mut().and_then(|fine_tuning| fine_tuning.budget.as_mut());
+        let numbers = Numbers { weights, optimizer, average, features: features.as_mut(), budget };
+        checkpoint::save(&checkpoint::last(run.folder), progress, numbers)
     }
 
     fn outcome(&self, interrupted: bool) -> Outcome {

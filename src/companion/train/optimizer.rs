@@ -6,6 +6,7 @@
 
 use super::average::{Average, Fading, MeanRows};
 use super::features::Features;
+use super::fine_tune::{Freeze, Frozen};
 use super::parameters::{dense_mut, normalise, zeros_like};
 use super::row_gradients::{Part, ROW_EXTRAS, RowGradients, sections};
 use super::vector::{add_scaled, dot, squared, wide};
@@ -43,12 +44,14 @@ pub struct Optimizer {
 
 /// What one update is told.
 #[derive(Debug, Clone, Copy)]
-pub struct Update {
+pub struct Update<'a> {
     pub learning_rate: f32,
     pub weight_decay: f32,
     pub clip_norm: f32,
     /// Gradients are sums; they are divided by this.
     pub examples: f32,
+    /// What does not learn, whose gradients are zero: it does not decay either.
+    pub frozen: Option<&'a Frozen>,
 }
 
 impl Optimizer {
@@ -74,7 +77,7 @@ impl Optimizer {
         rows: &RowGradients,
         mut features: Option<&mut Features>,
         average: &mut Average,
-        update: Update,
+        update: Update<'_>,
     ) -> f32 {
         self.step += 1;
         let dense = wide!([gradient: &mut Weights = gradient] -> f64 {
@@ -91,7 +94,7 @@ impl Optimizer {
                gradient: &mut Weights = gradient,
                factor: f32 = factor,
                bias: [f32; 2] = bias,
-               update: Update = update] {
+               update: Update<'_> = update] {
             optimizer.update_dense(weights, gradient, factor, bias, update);
         });
         average.take_dense(weights, self.step);
@@ -122,12 +125,14 @@ impl Optimizer {
         gradient: &mut Weights,
         factor: f32,
         bias: [f32; 2],
-        update: Update,
+        update: Update<'_>,
     ) {
         let gradients = dense_mut(gradient);
         let moments = dense_mut(&mut self.first).into_iter().zip(dense_mut(&mut self.second));
-        for ((weight, gradient), (first, second)) in dense_mut(weights).into_iter().zip(gradients).zip(moments) {
-            let decay = if weight.decays { 1.0 - update.learning_rate * update.weight_decay } else { 1.0 };
+        let all = dense_mut(weights).into_iter().zip(gradients).zip(moments).enumerate();
+        for (place, ((weight, gradient), (first, second))) in all {
+            let decays = weight.decays && update.frozen.is_none_or(|frozen| frozen.dense[place] == Freeze::None);
+            let decay = if decays { 1.0 - update.learning_rate * update.weight_decay } else { 1.0 };
             let rate = update.learning_rate * weight.rate;
             gradient.values.iter_mut().for_each(|value| *value *= factor);
             adam(first.values, second.values, gradient.values, BETAS, bias);

@@ -5,9 +5,11 @@ use super::optimizer::SCALE_RATE;
 use super::random::{Purpose, stream};
 use super::vector::dot;
 use crate::companion::data::Dataset;
+use crate::engine::input::Table;
 use crate::format::{
-    Architecture, Block, EncoderKind, FORMAT_VERSION, FieldWeights, GAP_BUCKETS, HOURS, HeadWeights, ItemTable, Matrix,
-    Metadata, Model, Neighbours, OPEN_BUCKETS, REPEAT_BUCKETS, REPEAT_COUNTS, REPEAT_LASTS, TERMS, WEEKDAYS, Weights,
+    Architecture, Block, EncoderKind, FORMAT_VERSION, FieldWeights, GAP_BUCKETS, HOURS, HeadWeights, ItemTable,
+    LowRank, Matrix, Metadata, Model, Neighbours, OPEN_BUCKETS, REPEAT_BUCKETS, REPEAT_COUNTS, REPEAT_LASTS, TERMS,
+    WEEKDAYS, Weights,
 };
 use crate::schema::{FieldKind, NumberEncoding, Schema};
 use rand::{Rng, RngExt};
@@ -64,6 +66,7 @@ pub fn initial(
         repeat: Matrix { columns: REPEAT_COUNTS, values: vec![FIRST_REPEAT; REPEAT_LASTS * REPEAT_COUNTS] },
         heads: schema.heads.iter().map(|head| initial_head(head.outputs(), hidden)).collect(),
         neighbours,
+        low_rank: Vec::new(),
     }
 }
 
@@ -150,8 +153,31 @@ pub fn zeros_like(weights: &Weights) -> Weights {
     zeros
 }
 
+/// What a parameter is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// The input that opens a sequence.
+    Start,
+    /// A table that inputs are summed from.
+    Input(Table),
+    /// A part of a block, by the block's number and the part's place.
+    Block(usize, usize),
+    /// The norm after the last block.
+    FinalNorm,
+    /// What makes scores of the state.
+    Gates,
+    /// A task's head, by its place in the schema.
+    Head(usize),
+    /// What is added to a block.
+    LowRank,
+    /// How much of each of its directions.
+    LowRankScale,
+}
+
 /// One parameter that is updated whole.
 pub struct Dense<'a> {
+    /// What it is for.
+    pub role: Role,
     /// Its numbers.
     pub values: &'a mut [f32],
     /// Whether weight decay pulls it to zero.
@@ -181,34 +207,45 @@ pub fn dense_mut(weights: &mut Weights) -> Vec<Dense<'_>> {
         log_scale,
         repeat,
         heads,
+        low_rank,
     } = weights;
-    let keep = |values| Dense { values, decays: false, rate: 1.0 };
     let mut all = vec![
-        keep(start),
-        keep(&mut gap.values),
-        keep(&mut hour.values),
-        keep(&mut weekday.values),
-        keep(&mut repeat_counts.values),
-        keep(final_norm),
-        keep(&mut gates.values),
-        keep(gate_bias),
-        keep(&mut gate_open.values),
-        Dense { values: std::slice::from_mut(log_scale), decays: false, rate: SCALE_RATE },
-        keep(&mut repeat.values),
+        keep(Role::Start, start),
+        keep(Role::Input(Table::Gap), &mut gap.values),
+        keep(Role::Input(Table::Hour), &mut hour.values),
+        keep(Role::Input(Table::Weekday), &mut weekday.values),
+        keep(Role::Input(Table::RepeatCounts), &mut repeat_counts.values),
+        keep(Role::FinalNorm, final_norm),
+        keep(Role::Gates, &mut gates.values),
+        keep(Role::Gates, gate_bias),
+        keep(Role::Gates, &mut gate_open.values),
+        Dense { rate: SCALE_RATE, ..keep(Role::Gates, std::slice::from_mut(log_scale)) },
+        keep(Role::Gates, &mut repeat.values),
     ];
-    for HeadWeights { weight, bias, log_variance } in heads {
-        all.push(Dense { values: &mut weight.values, decays: true, rate: 1.0 });
-        all.push(keep(bias));
-        all.push(Dense { values: std::slice::from_mut(log_variance), decays: false, rate: SCALE_RATE });
+    for (place, HeadWeights { weight, bias, log_variance }) in heads.iter_mut().enumerate() {
+        let role = Role::Head(place);
+        all.push(Dense { decays: true, ..keep(role, &mut weight.values) });
+        all.push(keep(role, bias));
+        all.push(Dense { rate: SCALE_RATE, ..keep(role, std::slice::from_mut(log_variance)) });
     }
-    all.extend(fields.iter_mut().map(|field| keep(&mut field.rows.values)));
-    for block in blocks {
-        let parts = block.parts_mut().into_iter().map(|(_, matrix)| matrix);
-        let (vectors, matrices): (Vec<_>, Vec<_>) = parts.partition(|matrix| matrix.is_vector());
-        all.extend(vectors.into_iter().map(|vector| keep(&mut vector.values)));
-        all.extend(matrices.into_iter().map(|matrix| Dense { values: &mut matrix.values, decays: true, rate: 1.0 }));
+    let fields = fields.iter_mut().enumerate();
+    all.extend(fields.map(|(place, field)| keep(Role::Input(Table::Field(place)), &mut field.rows.values)));
+    for (block, parts) in blocks.iter_mut().map(Block::parts_mut).enumerate() {
+        let parts = parts.into_iter().enumerate().map(|(part, (_, matrix))| (Role::Block(block, part), matrix));
+        let (vectors, matrices): (Vec<_>, Vec<_>) = parts.partition(|(_, matrix)| matrix.is_vector());
+        all.extend(vectors.into_iter().map(|(role, vector)| keep(role, &mut vector.values)));
+        all.extend(matrices.into_iter().map(|(role, matrix)| Dense { decays: true, ..keep(role, &mut matrix.values) }));
+    }
+    for LowRank { block: _, part: _, down, up, scale } in low_rank {
+        all.push(keep(Role::LowRank, &mut down.values));
+        all.push(keep(Role::LowRank, &mut up.values));
+        all.push(keep(Role::LowRankScale, scale));
     }
     all
+}
+
+fn keep(role: Role, values: &mut [f32]) -> Dense<'_> {
+    Dense { role, values, decays: false, rate: 1.0 }
 }
 
 /// Scales a row to unit length.

@@ -2,9 +2,9 @@
 
 use super::features::Features;
 use super::journal::Journal;
-use super::loops::Run;
 use super::neighbours::{self, Counted, Rule};
 use super::parameters::{FIRST_POPULARITY_GATE, FIRST_SCALE, GATES_OF_A_SUM, assemble, initial};
+use super::run::Run;
 use crate::format::{ItemTable, Model, Weights};
 use anyhow::{Context, Result};
 use serde::Serialize;
@@ -116,6 +116,10 @@ pub fn pick_start(
     let best = best.context("no rule to count by")?;
     let rule = Rule { fades: true, ..best.start.rule };
     let best = try_starts(rule, &[Start { rule, ..best.start }], Some(best))?.start;
+    if run.base.is_some_and(|base| base.model.metadata.schema.predicts_items()) {
+        // Gates and length come from there.
+        return Ok(best);
+    }
     // Whatever the encoder begins with, it is heard.
     Ok(try_starts(best.rule, &SCALES.map(|scale| Start { scale, ..best }), None)?.start)
 }

@@ -18,6 +18,8 @@ pub enum Purpose {
     Features = 5,
     /// What changes in the windows of a step.
     Augment = 6,
+    /// The first changes of low rank.
+    LowRank = 7,
 }
 
 /// The stream of a purpose, for example of one step (`index`) and one shard (`part`).

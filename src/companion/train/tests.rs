@@ -1,6 +1,7 @@
 //! Gradients against finite differences, and every encoder in training against the engine.
 
 mod features;
+mod fine_tune;
 mod heads;
 mod runs;
 

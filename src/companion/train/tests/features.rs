@@ -4,8 +4,8 @@ use super::*;
 use crate::companion::evaluate::{Detail, EngineScorer, evaluate, places};
 use crate::companion::train::checkpoint;
 use crate::companion::train::features::Features;
-use crate::companion::train::loops::{Run, train};
 use crate::companion::train::random;
+use crate::companion::train::{Run, train};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -96,6 +96,7 @@ fn run_in(folder: &std::path::Path, dataset: &Dataset, resume: bool, stop_after:
         device: Device::flex(),
         folder,
         resume,
+        base: None,
         stop: &stop,
         provenance: BTreeMap::new(),
         task_weights: vec![],
@@ -160,6 +161,7 @@ fn new_hit_rate(dataset: &Dataset) -> f64 {
         device: Device::flex(),
         folder: folder.path(),
         resume: false,
+        base: None,
         stop: &|| false,
         provenance: BTreeMap::new(),
         task_weights: vec![],

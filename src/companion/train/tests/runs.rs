@@ -4,9 +4,9 @@ use super::{config, dataset};
 use crate::companion::data::{Dataset, Part};
 use crate::companion::train::config::TrainConfig;
 use crate::companion::train::journal::Journal;
-use crate::companion::train::loops::{Run, train};
 use crate::companion::train::neighbours::{self, FOLDS, Rule};
 use crate::companion::train::pick::{COUNTINGS, Counting, Effort, POPULARITY_GATES, SCALES, Start, pick_start};
+use crate::companion::train::{Run, train};
 use crate::format::{EncoderKind, Model};
 use crate::schema::FilterSeen;
 use burn::tensor::Device;
@@ -65,6 +65,7 @@ fn run<'a>(
         device: Device::flex(),
         folder,
         resume,
+        base: None,
         stop,
         provenance: BTreeMap::new(),
         task_weights: vec![],

@@ -1,0 +1,78 @@
+//! `[fine_tune]`
+
+use crate::error::{Error, Result};
+use crate::format::EncoderKind;
+use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
+
+/// What training begins with, and what of it learns further.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct FineTuneConfig {
+    /// A run's folder or a model file to go on from: items, fields and tasks are matched by name, and the sizes in `[train]` are
+    /// that model's. Default: none, training begins anew.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub from: Option<PathBuf>,
+    /// What learns, beside what is new: "full" (everything), "heads" (what answers: gates and tasks), "adapters" (and `rank`
+    /// further units in each feed-forward layer), "lora" (and a product of rank `rank` that is added to each matrix) or "adalora"
+    /// (the same, the ranks moved to where they matter, `rank` a matrix on average). Default "full".
+    pub method: Method,
+    /// See `method`. Default 4.
+    pub rank: usize,
+    /// "full" only: the top block learns from the first epoch on, each one below so many epochs later, then the inputs (Howard
+    /// and Ruder 2018, arXiv 1801.06146); 0 for all at once. Default 0.
+    pub unfreeze_epochs: usize,
+}
+
+/// What learns of a model that is gone on from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Method {
+    /// Everything.
+    Full,
+    /// What answers: gates and tasks' heads.
+    Heads,
+    /// And further units in each feed-forward layer, beside the others (He et al. 2022, arXiv 2110.04366).
+    Adapters,
+    /// And products of low rank (Hu et al. 2021, arXiv 2106.09685).
+    Lora,
+    /// And products whose ranks follow what they matter (AdaLoRA, Zhang et al. 2023, arXiv 2303.10512).
+    Adalora,
+}
+
+impl Default for FineTuneConfig {
+    fn default() -> Self {
+        Self { from: None, method: Method::Full, rank: 4, unfreeze_epochs: 0 }
+    }
+}
+
+impl FineTuneConfig {
+    /// Checks the section for an encoder.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] names the key, its value and what was expected.
+    pub fn validate(&self, encoder: EncoderKind) -> Result<()> {
+        let Self { from: _, method, rank, unfreeze_epochs } = self;
+        let refuse = |text: String| Err(Error::Argument(text));
+        if !(1..=64).contains(rank) {
+            return refuse(format!("[fine_tune] rank is {rank}, expected 1 to 64"));
+        }
+        if *unfreeze_epochs > 0 && *method != Method::Full {
+            return refuse(format!(
+                "[fine_tune] unfreeze_epochs is {unfreeze_epochs}, and only method = \"full\" unfreezes; remove one of them"
+            ));
+        }
+        let fits = match method {
+            Method::Full | Method::Heads => true,
+            Method::Adapters => encoder == EncoderKind::Transformer,
+            Method::Lora | Method::Adalora => encoder != EncoderKind::Counting,
+        };
+        if !fits {
+            let (method, encoder) = (format!("{method:?}").to_lowercase(), encoder.name());
+            return refuse(format!(
+                "[fine_tune] method = \"{method}\" has nothing to change in an encoder of kind \"{encoder}\"; use \"full\" or \"heads\""
+            ));
+        }
+        Ok(())
+    }
+}

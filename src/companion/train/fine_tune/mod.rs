@@ -1,0 +1,101 @@
+//! Going on from a model that is trained: what is taken over (`transfer.rs`), what of it learns further (`frozen.rs`), and changes
+//! of low rank instead of whole matrices (`low_rank.rs`, `rank_budget.rs`).
+
+mod config;
+mod frozen;
+pub mod low_rank;
+mod rank_budget;
+mod transfer;
+
+pub use config::{FineTuneConfig, Method};
+pub use frozen::{Freeze, Frozen};
+pub use rank_budget::RankBudget;
+pub use transfer::{Taken, transfer};
+
+use super::row_gradients::RowGradients;
+use crate::format::{Block, Model, Weights};
+
+/// What a run begins with instead of first weights.
+#[derive(Debug, Clone, Copy)]
+pub struct Base<'a> {
+    /// Of any number of bits.
+    pub model: &'a Model,
+    /// What of it learns further.
+    pub config: &'a FineTuneConfig,
+}
+
+/// What is kept while a run goes on from another.
+pub struct FineTuning {
+    config: FineTuneConfig,
+    taken: Taken,
+    pub frozen: Frozen,
+    /// "adalora" only.
+    pub budget: Option<RankBudget>,
+    /// The blocks with what is added to them, while they are not lent.
+    folded: Vec<Block>,
+}
+
+impl FineTuning {
+    /// Begins with what was taken over; `steps` is how many updates the run may have at most.
+    pub fn new(config: &FineTuneConfig, taken: Taken, weights: &mut Weights, seed: u64, steps: u64) -> Self {
+        weights.low_rank = match config.method {
+            Method::Lora => low_rank::begin(&weights.blocks, config.rank, seed),
+            Method::Adalora => rank_budget::begin(&weights.blocks, config.rank, seed),
+            Method::Full | Method::Heads | Method::Adapters => Vec::new(),
+        };
+        let budget = (config.method == Method::Adalora).then(|| RankBudget::new(weights, config.rank, steps));
+        let frozen = Frozen::new(config, &taken, weights, 0);
+        Self { config: config.clone(), taken, frozen, budget, folded: Vec::new() }
+    }
+
+    /// What was taken over and how much of it learns, for people.
+    pub fn describe(&self, weights: &mut Weights) -> String {
+        format!("taken over: {}; {}", self.taken, self.frozen.count(weights))
+    }
+
+    /// Before an epoch, from 0: lower blocks learn from later ones on.
+    pub fn begin_epoch(&mut self, weights: &mut Weights, epoch: u64) {
+        self.frozen = Frozen::new(&self.config, &self.taken, weights, epoch);
+    }
+
+    /// Puts what is added to the blocks into them, until [`FineTuning::backward`].
+    pub fn lend(&mut self, weights: &mut Weights) {
+        if !weights.low_rank.is_empty() {
+            self.folded.clone_from(&weights.blocks);
+            low_rank::add(&weights.low_rank, &mut self.folded);
+            std::mem::swap(&mut self.folded, &mut weights.blocks);
+        }
+    }
+
+    /// Takes it out again, turns the blocks' gradients into its own and clears those of what does not learn.
+    pub fn backward(
+        &mut self,
+        weights: &mut Weights,
+        gradient: &mut Weights,
+        rows: &mut RowGradients,
+        examples: usize,
+    ) {
+        if !weights.low_rank.is_empty() {
+            std::mem::swap(&mut self.folded, &mut weights.blocks);
+            low_rank::backward(&weights.low_rank, gradient);
+        }
+        if let Some(budget) = &mut self.budget {
+            budget.look(weights, gradient, examples);
+        }
+        self.frozen.clear(gradient, rows);
+    }
+
+    /// After the update that is the `step`th, from 1.
+    pub fn settle(&self, weights: &mut Weights, step: u32) {
+        if let Some(budget) = &self.budget {
+            budget.spend(weights, step);
+        }
+    }
+
+    /// Weights whose blocks hold all that was learned.
+    pub fn merged(mut weights: Weights) -> Weights {
+        low_rank::add(&weights.low_rank, &mut weights.blocks);
+        weights.low_rank = Vec::new();
+        weights
+    }
+}

@@ -1,0 +1,197 @@
+//! Takes over what a trained model knows: items by key, fields and tasks by name, the encoder whole.
+
+use crate::companion::train::parameters::normalise;
+use crate::engine::input::Table;
+use crate::error::{Error, Result};
+use crate::format::{Block, ItemTable, Matrix, Model, Weights};
+use crate::schema::{Field, FieldKind, Head, HeadKind, Schema};
+use crate::vocab::Vocab;
+use std::fmt;
+
+/// What was taken over.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Taken {
+    /// Which items: `[items]`.
+    pub items: Vec<bool>,
+    /// Whether scores are made of the state as they were.
+    pub gates: bool,
+    calendar: [bool; 2],
+    repeat_counts: bool,
+    /// Which fields, with all that they can be: `[fields]`.
+    fields: Vec<bool>,
+    /// Which tasks: `[heads]`.
+    heads: Vec<bool>,
+}
+
+impl Taken {
+    /// Whether an input table came whole.
+    pub fn has_input(&self, table: Table) -> bool {
+        match table {
+            Table::Gap => true,
+            Table::Hour => self.calendar[0],
+            Table::Weekday => self.calendar[1],
+            Table::RepeatCounts => self.repeat_counts,
+            Table::Field(place) => self.fields[place],
+        }
+    }
+}
+
+impl fmt::Display for Taken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let of = |flags: &[bool]| format!("{} of {}", flags.iter().filter(|flag| **flag).count(), flags.len());
+        let Self { items, fields, heads, .. } = self;
+        write!(f, "the encoder, {} items, {} fields, {} tasks", of(items), of(fields), of(heads))
+    }
+}
+
+/// Takes over what `base` has of what is to be learned. The row of an item that it does not know becomes the mean of its
+/// neighbours' that it knows, where there are any.
+///
+/// # Errors
+/// [`Error::Argument`] when the encoders differ in more than further units of their feed-forward layers.
+pub fn transfer(base: &Model, schema: &Schema, vocab: &Vocab, weights: &mut Weights) -> Result<Taken> {
+    let (old, from) = (&base.weights, &base.metadata.schema);
+    take_blocks(&old.blocks, &mut weights.blocks)?;
+    weights.start.clone_from(&old.start);
+    weights.final_norm.clone_from(&old.final_norm);
+    weights.gap.clone_from(&old.gap);
+    let take = |from: &Matrix, to: &mut Matrix| {
+        let fits = !to.values.is_empty() && from.values.len() == to.values.len();
+        if fits {
+            to.clone_from(from);
+        }
+        fits
+    };
+    let calendar = [take(&old.hour, &mut weights.hour), take(&old.weekday, &mut weights.weekday)];
+    let repeat_counts = take(&old.repeat_counts, &mut weights.repeat_counts);
+    let gates = from.predicts_items() && schema.predicts_items();
+    if gates {
+        weights.gates.clone_from(&old.gates);
+        weights.gate_bias.clone_from(&old.gate_bias);
+        weights.gate_open.clone_from(&old.gate_open);
+        weights.repeat.clone_from(&old.repeat);
+        weights.log_scale = old.log_scale;
+    }
+    let mut fields = Vec::new();
+    for (field, to) in schema.fields.iter().zip(&mut weights.fields) {
+        let known = from.fields.iter().zip(&old.fields).find(|(other, _)| other.name == field.name);
+        fields.push(known.is_some_and(|(other, rows)| take_field(other, &rows.rows, field, &mut to.rows)));
+    }
+    let mut heads = Vec::new();
+    for (head, to) in schema.heads.iter().zip(&mut weights.heads) {
+        let known = from.heads.iter().zip(&old.heads).find(|(other, _)| other.name == head.name);
+        let outputs = known.map_or_else(Vec::new, |(other, _)| matching(other, head));
+        for (output, place) in &outputs {
+            if let Some((_, from)) = known {
+                to.weight.row_mut(*output).copy_from_slice(from.weight.row(*place));
+                to.bias[*output] = from.bias[*place];
+            }
+        }
+        heads.push(outputs.len() == head.outputs());
+    }
+    let items = take_items(base, vocab, weights);
+    Ok(Taken { items, gates, calendar, repeat_counts, fields, heads })
+}
+
+fn take_blocks(from: &[Block], to: &mut [Block]) -> Result<()> {
+    let differ = || {
+        Error::Argument(
+            "the model to go on from has another encoder than the one to learn; leave the sizes in [train] as they are there".into(),
+        )
+    };
+    if from.len() != to.len() {
+        return Err(differ());
+    }
+    for (from, to) in from.iter().zip(to) {
+        for ((name, from), (other, to)) in from.parts().into_iter().zip(to.parts_mut()) {
+            let [before, after] = [&*from, &*to].map(|matrix| [matrix.rows(), matrix.columns]);
+            match name {
+                _ if name == other && before == after => to.clone_from(from),
+                // Further units, which add nothing at first: gates, then values, of each a part.
+                "up" if name == other && before[0] < after[0] && before[1] == after[1] => {
+                    for half in 0..2 {
+                        let count = before[0] / 2 * before[1];
+                        let start = half * after[0] / 2 * after[1];
+                        to.values[start..start + count].copy_from_slice(&from.values[half * count..(half + 1) * count]);
+                    }
+                }
+                "down" if name == other && before[0] == after[0] && before[1] < after[1] => {
+                    to.values.fill(0.0);
+                    (0..before[0]).for_each(|row| to.row_mut(row)[..before[1]].copy_from_slice(from.row(row)));
+                }
+                _ => return Err(differ()),
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Takes over a field's rows; tells whether all of them.
+fn take_field(from: &Field, rows: &Matrix, field: &Field, to: &mut Matrix) -> bool {
+    match (&from.kind, &field.kind) {
+        (FieldKind::Category { values: known }, FieldKind::Category { values }) => {
+            to.row_mut(0).copy_from_slice(rows.row(0));
+            let mut all = true;
+            for (place, value) in values.iter().enumerate() {
+                match known.iter().position(|other| other == value) {
+                    Some(old) => to.row_mut(1 + place).copy_from_slice(rows.row(1 + old)),
+                    None => all = false,
+                }
+            }
+            all
+        }
+        (FieldKind::Number(old), FieldKind::Number(new)) => {
+            let fits = old.encoding == new.encoding && rows.values.len() == to.values.len();
+            if fits {
+                to.clone_from(rows);
+            }
+            fits
+        }
+        _ => false,
+    }
+}
+
+/// Which outputs of a head are which of another one's.
+fn matching(from: &Head, head: &Head) -> Vec<(usize, usize)> {
+    match (&from.kind, &head.kind) {
+        (HeadKind::Classes { names: known }, HeadKind::Classes { names }) => {
+            let old = |name| known.iter().position(|other| other == name);
+            names.iter().enumerate().filter_map(|(place, name)| Some((place, old(name)?))).collect()
+        }
+        (HeadKind::Binary { .. }, HeadKind::Binary { .. }) | (HeadKind::Number { .. }, HeadKind::Number { .. }) => {
+            vec![(0, 0)]
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// Takes over known items' rows, and tells which they are.
+fn take_items(base: &Model, vocab: &Vocab, weights: &mut Weights) -> Vec<bool> {
+    let old: Vec<Option<usize>> =
+        (0..vocab.len()).map(|item| base.vocab.id(vocab.key(item as u32)?.as_ref()).map(|id| id as usize)).collect();
+    let taken: Vec<bool> = old.iter().map(Option::is_some).collect();
+    let Weights { items: ItemTable::F32(rows), item_bias, item_repeat, neighbours, .. } = weights else {
+        return taken;
+    };
+    for (item, old) in old.iter().enumerate() {
+        let Some(old) = *old else { continue };
+        if rows.columns > 0 {
+            base.weights.items.copy_row(old, rows.row_mut(item));
+            normalise(rows.row_mut(item));
+        }
+        (item_bias[item], item_repeat[item]) = (base.weights.item_bias[old], base.weights.item_repeat[old]);
+    }
+    if rows.columns > 0 && !neighbours.items.is_empty() {
+        for item in (0..taken.len()).filter(|&item| !taken[item]) {
+            let mut mean = vec![0.0; rows.columns];
+            for (neighbour, share) in neighbours.row(item).filter(|(neighbour, _)| taken[*neighbour as usize]) {
+                mean.iter_mut().zip(rows.row(neighbour as usize)).for_each(|(mean, value)| *mean += share * value);
+            }
+            if mean.iter().any(|&value| value != 0.0) {
+                normalise(&mut mean);
+                rows.row_mut(item).copy_from_slice(&mean);
+            }
+        }
+    }
+    taken
+}
