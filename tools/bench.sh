@@ -8,7 +8,7 @@ PEER_SOURCES=(src benches/models.rs tests/common Cargo.lock)
 PREFETCH="benches/prefetch" # package.json and lock file of ForesightJS
 
 # run_bench [engine|peers]: one part, or both. run_bench accuracy [SET...]: all sets, or these. run_bench training.
-# run_bench large [EVENTS]. run_bench prefetch. run_bench privacy. run_bench tasks.
+# run_bench large [EVENTS]. run_bench prefetch. run_bench privacy. run_bench tasks. run_bench fine_tune.
 run_bench() {
   local part=${1:-}
   case "$part" in
@@ -44,7 +44,13 @@ run_bench() {
       bench_tasks
       return
       ;;
-    *) die "bench: unknown part '$part', expected engine, peers, accuracy, training, large, prefetch, privacy, tasks or nothing" ;;
+    fine_tune)
+      need_companion
+      say "bench: going on from a model (some ten minutes)"
+      node benches/fine_tune/run.js "$FORECLICK"
+      return
+      ;;
+    *) die "bench: unknown part '$part', expected engine, peers, accuracy, training, large, prefetch, privacy, tasks, fine_tune or nothing" ;;
   esac
   need_web_tools
   build_web >&2

@@ -64,7 +64,11 @@ impl Average {
         if let ItemTable::F32(rows) = &mut mean.items {
             match features {
                 Some(features) => features.fold_mean(rows, self.fading, step),
-                None => rows.values.chunks_exact_mut(rows.columns.max(1)).for_each(normalise),
+                // A row that no step has touched is as it was, to the bit.
+                None => {
+                    let rows = rows.values.chunks_exact_mut(rows.columns.max(1)).zip(touched);
+                    rows.filter(|(_, touched)| **touched > 0).for_each(|(row, _)| normalise(row));
+                }
             }
         }
         mean

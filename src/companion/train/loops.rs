@@ -46,7 +46,9 @@ pub fn train(run: &Run<'_>, mut validate: impl FnMut(&Arc<Model>, Effort) -> Res
     let mut meter = Meter::new(run.config.epochs as u64 * state.steps_per_epoch, state.progress.step);
     let schema = &run.dataset.schema;
     if let Some(fine_tuning) = &state.fine_tuning {
-        meter.say(&fine_tuning.describe(&mut state.weights));
+        let learned = fine_tuning.frozen.count(&mut state.weights);
+        meter.say(&format!("taken over: {}; {learned}", fine_tuning.taken));
+        journal.write(state.progress.step, json!({"fine_tune": learned}))?;
     }
     if schema.predicts_items() && neighbours::kept(run.dataset, run.config).most < run.config.neighbours {
         meter.say(&format!("fewer than {FOLDS} sequences: the model trains and ships without neighbours"));
@@ -98,8 +100,13 @@ impl State {
         }
         let context = architecture.counting.context;
         let kept = neighbours::kept(dataset, config);
-        let held_out = HeldOut::count(dataset, context, start.rule, kept);
-        let shipped = neighbours::count(dataset, context, start.rule, kept, Counted::All);
+        let (held_out, shipped) = match run.base.and_then(|base| base.neighbours(&dataset.vocab)) {
+            Some(table) => (HeldOut::same(table.clone()), table),
+            None => (
+                HeldOut::count(dataset, context, start.rule, kept),
+                neighbours::count(dataset, context, start.rule, kept, Counted::All),
+            ),
+        };
         let mut weights = initial(&architecture, &dataset.schema, &counts, shipped, config.seed);
         heads::begin(&mut weights, dataset);
         let take = |Base { model, .. }| transfer(model, &dataset.schema, &dataset.vocab, &mut weights);

@@ -86,6 +86,11 @@ impl RowGradients {
             .flat_map(|part| part.touched.iter().copied().zip(part.values.chunks_exact_mut(part.width)))
     }
 
+    /// Leaves out the rows of other items.
+    pub fn retain(&mut self, keeps: impl Fn(ItemId) -> bool) {
+        self.parts.iter_mut().for_each(|part| part.retain(&keeps));
+    }
+
     /// The sum of all squares.
     pub fn squared_norm(&self) -> f64 {
         let parts: Vec<f64> = self.parts.par_iter().map(Part::squared_norm).collect();
@@ -104,6 +109,22 @@ impl Part {
         }
         let start = *slot as usize * self.width;
         &mut self.values[start..start + self.width]
+    }
+
+    fn retain(&mut self, keeps: impl Fn(ItemId) -> bool) {
+        let mut kept = 0;
+        for place in 0..self.touched.len() {
+            let item = self.touched[place];
+            let keeps = keeps(item);
+            self.slots[(item - self.first) as usize] = if keeps { kept as u32 } else { NONE };
+            if keeps {
+                self.touched[kept] = item;
+                self.values.copy_within(place * self.width..(place + 1) * self.width, kept * self.width);
+                kept += 1;
+            }
+        }
+        self.touched.truncate(kept);
+        self.values.truncate(kept * self.width);
     }
 
     fn clear(&mut self) {

@@ -19,6 +19,10 @@ pub struct FineTuneConfig {
     pub method: Method,
     /// See `method`. Default 4.
     pub rank: usize,
+    /// Which items are met beside which: "base" (as that model has it, of the items that it knows) or "own" (counted anew on the
+    /// log). With a log of events that the model has learned from, "own" is right: a table promises too much of what it was
+    /// counted on. Default "base".
+    pub neighbours: NeighboursFrom,
     /// "full" only: the top block learns from the first epoch on, each one below so many epochs later, then the inputs (Howard
     /// and Ruder 2018, arXiv 1801.06146); 0 for all at once. Default 0.
     pub unfreeze_epochs: usize,
@@ -40,9 +44,19 @@ pub enum Method {
     Adalora,
 }
 
+/// Where the table of neighbours comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum NeighboursFrom {
+    /// From the model that is gone on from.
+    Base,
+    /// From the log.
+    Own,
+}
+
 impl Default for FineTuneConfig {
     fn default() -> Self {
-        Self { from: None, method: Method::Full, rank: 4, unfreeze_epochs: 0 }
+        Self { from: None, method: Method::Full, rank: 4, neighbours: NeighboursFrom::Base, unfreeze_epochs: 0 }
     }
 }
 
@@ -52,7 +66,7 @@ impl FineTuneConfig {
     /// # Errors
     /// [`Error::Argument`] names the key, its value and what was expected.
     pub fn validate(&self, encoder: EncoderKind) -> Result<()> {
-        let Self { from: _, method, rank, unfreeze_epochs } = self;
+        let Self { from: _, method, rank, neighbours: _, unfreeze_epochs } = self;
         let refuse = |text: String| Err(Error::Argument(text));
         if !(1..=64).contains(rank) {
             return refuse(format!("[fine_tune] rank is {rank}, expected 1 to 64"));

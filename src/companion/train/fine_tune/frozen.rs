@@ -5,6 +5,7 @@ use super::transfer::Taken;
 use crate::companion::train::parameters::{Role, dense_mut};
 use crate::companion::train::row_gradients::{ROW_EXTRAS, RowGradients};
 use crate::format::{Block, Weights};
+use serde::Serialize;
 use std::fmt;
 
 /// Which of a parameter's numbers stay as they are.
@@ -25,7 +26,7 @@ pub struct Frozen {
 }
 
 /// How many numbers learn.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Learned {
     pub learned: usize,
     pub all: usize,
@@ -75,11 +76,7 @@ impl Frozen {
                 }
             }
         }
-        for (item, gradient) in rows.rows_mut() {
-            if self.rows[item as usize] {
-                gradient.fill(0.0);
-            }
-        }
+        rows.retain(|item| !self.rows[item as usize]);
     }
 
     pub fn count(&self, weights: &mut Weights) -> Learned {

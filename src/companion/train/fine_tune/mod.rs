@@ -7,13 +7,14 @@ pub mod low_rank;
 mod rank_budget;
 mod transfer;
 
-pub use config::{FineTuneConfig, Method};
+pub use config::{FineTuneConfig, Method, NeighboursFrom};
 pub use frozen::{Freeze, Frozen};
 pub use rank_budget::RankBudget;
 pub use transfer::{Taken, transfer};
 
 use super::row_gradients::RowGradients;
-use crate::format::{Block, Model, Weights};
+use crate::format::{Block, Model, Neighbours, Weights};
+use crate::vocab::Vocab;
 
 /// What a run begins with instead of first weights.
 #[derive(Debug, Clone, Copy)]
@@ -24,10 +25,18 @@ pub struct Base<'a> {
     pub config: &'a FineTuneConfig,
 }
 
+impl Base<'_> {
+    /// The neighbours that come from it; `None` where they are counted.
+    pub fn neighbours(&self, vocab: &Vocab) -> Option<Neighbours> {
+        let gives = self.config.neighbours == NeighboursFrom::Base && self.model.metadata.schema.predicts_items();
+        gives.then(|| transfer::take_neighbours(self.model, vocab))
+    }
+}
+
 /// What is kept while a run goes on from another.
 pub struct FineTuning {
     config: FineTuneConfig,
-    taken: Taken,
+    pub taken: Taken,
     pub frozen: Frozen,
     /// "adalora" only.
     pub budget: Option<RankBudget>,
@@ -46,11 +55,6 @@ impl FineTuning {
         let budget = (config.method == Method::Adalora).then(|| RankBudget::new(weights, config.rank, steps));
         let frozen = Frozen::new(config, &taken, weights, 0);
         Self { config: config.clone(), taken, frozen, budget, folded: Vec::new() }
-    }
-
-    /// What was taken over and how much of it learns, for people.
-    pub fn describe(&self, weights: &mut Weights) -> String {
-        format!("taken over: {}; {}", self.taken, self.frozen.count(weights))
     }
 
     /// Before an epoch, from 0: lower blocks learn from later ones on.

@@ -3,7 +3,7 @@
 use crate::companion::train::parameters::normalise;
 use crate::engine::input::Table;
 use crate::error::{Error, Result};
-use crate::format::{Block, ItemTable, Matrix, Model, Weights};
+use crate::format::{Block, ItemTable, Matrix, Model, Neighbours, Weights};
 use crate::schema::{Field, FieldKind, Head, HeadKind, Schema};
 use crate::vocab::Vocab;
 use std::fmt;
@@ -165,10 +165,40 @@ fn matching(from: &Head, head: &Head) -> Vec<(usize, usize)> {
     }
 }
 
+/// Each item's number in the other vocabulary.
+fn numbers_in(other: &Vocab, vocab: &Vocab) -> Vec<Option<usize>> {
+    let number = |item| other.id(&vocab.key(item)?).map(|id| id as usize);
+    (0..vocab.len() as u32).map(number).collect()
+}
+
+/// The table of neighbours of those items that both know.
+pub fn take_neighbours(base: &Model, vocab: &Vocab) -> Neighbours {
+    let (table, new) = (&base.weights.neighbours, numbers_in(vocab, &base.vocab));
+    if table.items.is_empty() {
+        return Neighbours {
+            offsets: vec![0; vocab.len() + 1],
+            scales: vec![0.0; vocab.len()],
+            ..Neighbours::default()
+        };
+    }
+    let mut taken = Neighbours { offsets: vec![0], ..Neighbours::default() };
+    for old in numbers_in(&base.vocab, vocab) {
+        let range = old.map_or(0..0, |old| table.offsets[old] as usize..table.offsets[old + 1] as usize);
+        for pair in range {
+            if let Some(neighbour) = new[table.items[pair] as usize] {
+                taken.items.push(neighbour as u32);
+                taken.weights.push(table.weights[pair]);
+            }
+        }
+        taken.offsets.push(taken.items.len() as u32);
+        taken.scales.push(old.map_or(0.0, |old| table.scales[old]));
+    }
+    taken
+}
+
 /// Takes over known items' rows, and tells which they are.
 fn take_items(base: &Model, vocab: &Vocab, weights: &mut Weights) -> Vec<bool> {
-    let old: Vec<Option<usize>> =
-        (0..vocab.len()).map(|item| base.vocab.id(vocab.key(item as u32)?.as_ref()).map(|id| id as usize)).collect();
+    let old = numbers_in(&base.vocab, vocab);
     let taken: Vec<bool> = old.iter().map(Option::is_some).collect();
     let Weights { items: ItemTable::F32(rows), item_bias, item_repeat, neighbours, .. } = weights else {
         return taken;
@@ -177,7 +207,9 @@ fn take_items(base: &Model, vocab: &Vocab, weights: &mut Weights) -> Vec<bool> {
         let Some(old) = *old else { continue };
         if rows.columns > 0 {
             base.weights.items.copy_row(old, rows.row_mut(item));
-            normalise(rows.row_mut(item));
+            if !matches!(base.weights.items, ItemTable::F32(_)) {
+                normalise(rows.row_mut(item));
+            }
         }
         (item_bias[item], item_repeat[item]) = (base.weights.item_bias[old], base.weights.item_repeat[old]);
     }

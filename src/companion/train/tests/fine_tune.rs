@@ -22,7 +22,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 const METHODS: [Method; 5] = [Method::Full, Method::Heads, Method::Adapters, Method::Lora, Method::Adalora];
 
 fn fine_tune(method: Method) -> FineTuneConfig {
-    FineTuneConfig { from: None, method, rank: 2, unfreeze_epochs: 0 }
+    FineTuneConfig { method, rank: 2, ..FineTuneConfig::default() }
 }
 
 fn base(dataset: &Dataset, config: &TrainConfig) -> Model {
