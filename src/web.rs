@@ -6,9 +6,10 @@ mod objects;
 
 use crate::engine::gpu::{DEADLINE, Gpu, GpuContext, GpuModel};
 use crate::error::{Error, Result};
+use crate::format::fingerprint;
 use crate::predictor::patience::race;
 use crate::predictor::trial::{self, Trial};
-use crate::predictor::{Predictor, Preference, Started, fingerprint};
+use crate::predictor::{Predictor, Preference, Started};
 use crate::promise::{Task, sleep};
 use serde::Serialize;
 use serde_wasm_bindgen::Serializer;

@@ -2,10 +2,12 @@
 
 mod calibrate_tasks;
 mod claim;
+mod delta;
 mod gate;
 mod learn;
 mod private;
 
+pub use delta::Delta;
 pub use gate::Gate;
 pub use learn::Lesson;
 
@@ -122,37 +124,49 @@ impl RunFolder {
     /// When there is no model, the log has changed since, its rows do not fit int4, or the file can't be written; a
     /// missed gate is no error.
     pub fn export(&self, config: &Config, dataset: &Dataset) -> Result<Gate> {
-        let ExportConfig { bits, max_loss } = config.export;
         let trained = self.best()?;
         check_fit(dataset, &trained)?;
         config.export.validate(trained.metadata.architecture.hidden)?;
-        let mut exported = trained.quantized(bits.into());
+        let mut exported = trained.quantized(config.export.bits.into());
         let shipped = Arc::new(Model::from_bytes(&exported.to_bytes()?)?);
+        let mut gate = self.gate(config, dataset, &trained, &shipped, 0)?;
+        if !gate.is_private {
+            exported.metadata.metrics.insert(&format!("validation.{}.exported", gate.measure), gate.exported);
+        }
+        let bytes = exported.to_bytes()?;
+        gate.bytes = bytes.len();
+        if gate.passed() {
+            write_whole(&self.path.join("model.safetensors"), &bytes)?;
+        }
+        Ok(gate)
+    }
+
+    /// Measures a model that ships in so many bytes beside the trained one, on the validation part.
+    fn gate(
+        &self,
+        config: &Config,
+        dataset: &Dataset,
+        trained: &Arc<Model>,
+        shipped: &Arc<Model>,
+        bytes: usize,
+    ) -> Result<Gate> {
+        let ExportConfig { bits, max_loss } = config.export;
         let targets = places(dataset, Part::Validation, config.evaluate.min_history);
         let targets = sample(&targets, config.evaluate.max_validation_events, config.split.seed);
         let labels = labelled(dataset, Part::Validation, &config.evaluate, config.split.seed);
         let predicts_items = dataset.schema.predicts_items();
         let rank =
             |model| predicts_items.then(|| evaluate(dataset, &targets, Detail::Full, || EngineScorer::new(model)));
-        let (before, after) = (rank(&trained).transpose()?, rank(&shipped).transpose()?);
+        let (before, after) = (rank(trained).transpose()?, rank(shipped).transpose()?);
         let judge = |model, ranked: &Option<Outcome>| {
             score(dataset, &labels, model, ranked.as_ref().map(|ranked| ranked.metrics().ndcg_at_10()))
         };
         let measure = judged_by(&dataset.schema);
-        let (trained, kept) = (judge(&trained, &before)?, judge(&shipped, &after)?);
-        let is_private = config.privacy.dp;
-        if !is_private {
-            exported.metadata.metrics.insert(&format!("validation.{measure}.exported"), kept);
-        }
-        let bytes = exported.to_bytes()?;
-        let loss = share_lost(trained, kept);
+        let (trained, exported) = (judge(trained, &before)?, judge(shipped, &after)?);
+        let loss = share_lost(trained, exported);
         let overlap = before.zip(after).map_or(1.0, |(before, after)| top_overlap(&before, &after));
-        let gate =
-            Gate { bits, measure, trained, exported: kept, loss, max_loss, overlap, bytes: bytes.len(), is_private };
-        if gate.passed() {
-            write_whole(&self.path.join("model.safetensors"), &bytes)?;
-        }
-        Ok(gate)
+        let is_private = config.privacy.dp;
+        Ok(Gate { bits, measure, trained, exported, loss, max_loss, overlap, bytes, is_private })
     }
 }
 
@@ -172,8 +186,8 @@ fn fingerprint(config: &Config, dataset: &Dataset, device: &str) -> Result<Strin
         hash.update(bytes);
     };
     add(&serde_json::to_vec(&choices)?);
-    if let Some(from) = &fine_tune.from {
-        add(&std::fs::read(base_file(from))?);
+    if let Some(file) = fine_tune.file() {
+        add(&std::fs::read(file)?);
     }
     (0..vocab.len()).filter_map(|item| vocab.key(item as u32)).for_each(|key| add(key.as_bytes()));
     add(bytemuck::cast_slice(offsets));
@@ -193,19 +207,6 @@ fn fingerprint(config: &Config, dataset: &Dataset, device: &str) -> Result<Strin
         add(bytemuck::cast_slice(weights));
     }
     Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
-}
-
-/// The model file that a run's folder or a file stands for.
-fn base_file(from: &Path) -> PathBuf {
-    if from.is_dir() { from.join("checkpoints/best.safetensors") } else { from.to_owned() }
-}
-
-/// Reads what `[fine_tune] from` names: a run's best model as trained, or a model file.
-///
-/// # Errors
-/// When there is none, or it is damaged.
-pub fn read_base(from: &Path) -> Result<Arc<Model>> {
-    read_model(&base_file(from)).context("[fine_tune] from names no model that can be gone on from")
 }
 
 /// Reads a model file.

@@ -142,6 +142,14 @@ impl<'a> Container<'a> {
         Ok((Self { metadata, tensors }, described))
     }
 
+    /// The same with what it lacks taken from another file.
+    pub fn over(mut self, base: Self) -> Self {
+        let lacks = |name: &String| find(&self.tensors, name).is_none();
+        let taken: Vec<_> = base.tensors.into_iter().filter(|(name, _)| lacks(name)).collect();
+        self.tensors.extend(taken);
+        self
+    }
+
     /// foreclick's own description of the model, as JSON.
     pub fn metadata(&self) -> &str {
         &self.metadata
@@ -189,6 +197,11 @@ impl TensorView<'_> {
             Ok(values) => values.to_vec(),
             Err(_) => bytemuck::pod_collect_to_vec(self.bytes),
         }
+    }
+
+    /// The tensor as it lies in the file.
+    pub fn bytes(&self) -> &[u8] {
+        self.bytes
     }
 
     /// The tensor's size in the file.

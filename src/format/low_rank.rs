@@ -20,14 +20,19 @@ pub struct LowRank {
 impl LowRank {
     /// Adds it to the matrix, `[rows, columns]`.
     pub fn add_to(&self, matrix: &mut Matrix) {
-        for (row, up) in
-            matrix.values.chunks_exact_mut(matrix.columns.max(1)).zip(self.up.values.chunks_exact(self.scale.len()))
-        {
-            for ((up, scale), down) in up.iter().zip(&self.scale).zip(self.down.values.chunks_exact(self.down.columns))
-            {
-                let factor = up * scale;
-                row.iter_mut().zip(down).for_each(|(value, down)| *value += factor * down);
-            }
+        let mut up = self.up.clone();
+        for row in up.values.chunks_exact_mut(self.scale.len()) {
+            row.iter_mut().zip(&self.scale).for_each(|(up, scale)| *up *= scale);
+        }
+        add_product(matrix, &up, &self.down);
+    }
+}
+
+/// `matrix += up * down`, `[rows, rank]` and `[rank, columns]`.
+pub fn add_product(matrix: &mut Matrix, up: &Matrix, down: &Matrix) {
+    for row in 0..matrix.rows() {
+        for (direction, factor) in up.row(row).iter().enumerate() {
+            matrix.row_mut(row).iter_mut().zip(down.row(direction)).for_each(|(value, down)| *value += factor * down);
         }
     }
 }

@@ -2,6 +2,7 @@
 
 mod blocks;
 mod container;
+mod fingerprint;
 mod low_rank;
 mod model;
 mod read;
@@ -10,7 +11,8 @@ mod write;
 
 pub use blocks::{Block, EncoderKind, HstuBlock, RecurrentBlock, TIME_BUCKETS, TransformerBlock};
 pub use container::{Container, Dtype, TensorView, Writer};
-pub use low_rank::LowRank;
+pub use fingerprint::{fingerprint, fingerprint_text};
+pub use low_rank::{LowRank, add_product};
 pub use model::{FORMAT_VERSION, Metadata, Model};
 pub use weights::{
     Architecture, Context, Counting, FEATURES, FieldWeights, GAP_BUCKETS, HOURS, HeadWeights, ItemTable, Matrix,

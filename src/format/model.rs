@@ -1,6 +1,7 @@
 //! A model to bytes and back.
 
 use super::container::{Container, Writer};
+use super::fingerprint::fingerprint_text;
 use super::read::Reader;
 use super::weights::{Architecture, ItemTable, Matrix, Weights};
 use super::write::{write_vocab, write_weights};
@@ -27,6 +28,9 @@ pub struct Metadata {
     /// int8). A tensor of int8 rows has its scales in another of its name and `.scale`; item rows have unit length, so
     /// their scales follow from the codes.
     pub bits: u32,
+    /// Of a file that holds only what differs from another: that one's fingerprint, 16 hexadecimal digits.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub base: Option<String>,
     /// Where the model comes from: log, split, seed, epochs, version.
     pub provenance: Members<String>,
     /// What was measured of it, by name, such as `validation.ndcg@10`.
@@ -36,7 +40,7 @@ pub struct Metadata {
 impl FromJson for Metadata {
     fn from_json(json: &mut Json<'_>) -> Result<Self> {
         let (mut version, mut schema, mut architecture, mut bits) = (None, None, None, None);
-        let (mut provenance, mut metrics) = (None, None);
+        let (mut base, mut provenance, mut metrics) = (None, None, None);
         json.object(&mut |json, key| match key {
             "format_version" => {
                 json.once(&mut version, key)?;
@@ -48,6 +52,7 @@ impl FromJson for Metadata {
             "schema" => json.once(&mut schema, key),
             "architecture" => json.once(&mut architecture, key),
             "bits" => json.once(&mut bits, key),
+            "base" => json.once(&mut base, key),
             "provenance" => json.once(&mut provenance, key),
             "metrics" => json.once(&mut metrics, key),
             _ => Err(json.unknown(key)),
@@ -57,6 +62,7 @@ impl FromJson for Metadata {
             schema: json.required(schema, "schema")?,
             architecture: json.required(architecture, "architecture")?,
             bits: json.required(bits, "bits")?,
+            base,
             provenance: json.required(provenance, "provenance")?,
             metrics: json.required(metrics, "metrics")?,
         })
@@ -81,8 +87,32 @@ impl Model {
     /// [`Error::Version`] for an older or newer format, [`Error::Format`] for a damaged file, [`Error::Schema`] for one
     /// that contradicts itself.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self> {
-        let (file, metadata) =
-            Container::open_with(bytes, |text| json::read::<Metadata>(text.as_bytes(), "description"))?;
+        let (file, metadata) = open(bytes)?;
+        if metadata.base.is_some() {
+            return Err(Error::Format(
+                "the file holds only what differs from another model; load that one, and this as its delta".into(),
+            ));
+        }
+        Self::read(file, metadata)
+    }
+
+    /// Reads a file that holds only what differs from another one's bytes.
+    ///
+    /// # Errors
+    /// Those of [`Model::from_bytes`], and [`Error::Format`] when it differs from another file than this one.
+    pub fn from_bytes_over(base: &[u8], delta: &[u8]) -> Result<Self> {
+        let (file, metadata) = open(delta)?;
+        let found = fingerprint_text(base);
+        if metadata.base.as_ref() != Some(&found) {
+            let expected = metadata.base.unwrap_or_default();
+            return Err(Error::Format(format!(
+                "the delta is of the model {expected}, and this one is {found}; load it over the model that it was made from"
+            )));
+        }
+        Self::read(file.over(Container::open(base)?), metadata)
+    }
+
+    fn read(file: Container<'_>, metadata: Metadata) -> Result<Self> {
         metadata.schema.validate()?;
         metadata.architecture.validate()?;
         if metadata.architecture.hidden == 0 && !metadata.schema.heads.is_empty() {
@@ -168,6 +198,10 @@ impl Model {
         }
         model
     }
+}
+
+fn open(bytes: &[u8]) -> Result<(Container<'_>, Metadata)> {
+    Container::open_with(bytes, |text| json::read::<Metadata>(text.as_bytes(), "description"))
 }
 
 /// What a file of so many bits gives back of a matrix.

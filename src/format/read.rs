@@ -1,7 +1,8 @@
 //! A file's tensors, as a model has them; every length and every reference is checked.
 
 use super::blocks::Block;
-use super::container::{Container, Dtype};
+use super::container::{Container, Dtype, TensorView};
+use super::low_rank::add_product;
 use super::model::{Metadata, short_ids};
 use super::weights::{
     FieldWeights, GAP_BUCKETS, HOURS, HeadWeights, ItemTable, Matrix, Neighbours, OPEN_BUCKETS, REPEAT_BUCKETS,
@@ -101,7 +102,16 @@ impl Reader<'_> {
             let name = format!("blocks.{place}.{name}");
             match rows {
                 1 => self.vector(&name, columns).map(Matrix::vector),
-                _ => self.matrix(self.bits, &name, rows, columns),
+                _ => {
+                    let mut matrix = self.matrix(self.bits, &name, rows, columns)?;
+                    // What a delta adds, in halves.
+                    let (down, up) = (format!("{name}.down"), format!("{name}.up"));
+                    if let Some(TensorView { rows: rank, .. }) = self.file.get(&down) {
+                        let (down, up) = (self.matrix(16, &down, rank, columns)?, self.matrix(16, &up, rows, rank)?);
+                        add_product(&mut matrix, &up, &down);
+                    }
+                    Ok(matrix)
+                }
             }
         })
     }

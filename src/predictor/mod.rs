@@ -5,7 +5,6 @@
 
 mod answers;
 mod explain;
-mod fingerprint;
 mod many;
 mod no_gpu;
 pub mod patience;
@@ -15,7 +14,6 @@ mod types;
 
 pub use answers::{Answer, Answers, Class};
 pub use explain::{Effect, ExplainOptions, Explanation, MAX_EVENTS, Terms};
-pub use fingerprint::fingerprint;
 pub use many::MAX_COUNTED;
 pub use no_gpu::NoGpu;
 pub use types::{Backend, Diagnostics, PredictOptions, Predicted, Prediction, Preference, SelfCheck};

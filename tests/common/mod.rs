@@ -121,6 +121,7 @@ pub fn unquantized_model_of(encoder: EncoderKind, shape: ModelShape, seed: u64) 
         schema,
         architecture,
         bits: 32,
+        base: None,
         provenance: [("seed".to_owned(), seed.to_string())].into_iter().collect(),
         metrics: [].into_iter().collect(),
     };

@@ -3,7 +3,7 @@
 use super::Source;
 use crate::companion::config::Config;
 use crate::companion::data::{CleaningReport, Dataset};
-use crate::companion::run::{Lesson, read_base};
+use crate::companion::run::Lesson;
 use crate::companion::train::FineTuneConfig;
 #[cfg(not(all(feature = "wgpu", feature = "cuda")))]
 use anyhow::bail;
@@ -105,8 +105,8 @@ impl Begin {
             "[fine_tune] says how a model is gone on from, and from is missing; name a run's folder or a model file there or in \
              --from, or remove the section"
         );
-        if let Some(from) = &config.fine_tune.from {
-            config.train = config.train.going_on_from(&read_base(from)?.metadata.architecture, &config.fine_tune);
+        if let Some(base) = config.fine_tune.read()? {
+            config.train = config.train.going_on_from(&base.metadata.architecture, &config.fine_tune);
         }
         config.validate()?;
         Ok(config)

@@ -4,7 +4,7 @@ use crate::companion::config::Config;
 use crate::companion::data::{self, Dataset};
 use crate::companion::evaluate::check_fit;
 use crate::companion::onnx;
-use crate::companion::run::RunFolder;
+use crate::companion::run::{Delta, RunFolder};
 use crate::companion::train::write_whole;
 use crate::event::NO_TIME;
 use crate::format::Model;
@@ -36,6 +36,10 @@ pub struct Export {
     /// [default: nothing]
     #[arg(long, value_name = "FILE")]
     onnx: Option<PathBuf>,
+    /// Also write what the file differs in from that of the model that the run went on from ([fine_tune] from): a page that has
+    /// that one loads this over it [default: nothing]
+    #[arg(long, value_name = "FILE")]
+    delta: Option<PathBuf>,
     /// Also write what the side tables say of each item, as JSON [default: nothing]
     #[arg(long, value_name = "FILE")]
     items: Option<PathBuf>,
@@ -54,16 +58,20 @@ pub struct Export {
 
 impl Export {
     pub fn run(self) -> Result<ExitCode> {
-        [&self.out, &self.onnx, &self.items].into_iter().flatten().try_for_each(|path| check_place(path))?;
+        [&self.out, &self.onnx, &self.items, &self.delta]
+            .into_iter()
+            .flatten()
+            .try_for_each(|path| check_place(path))?;
         let folder = RunFolder::open(&self.run)?;
         // One that can't be read is made anew.
         let present = folder.exported().ok().flatten();
         if let Some(path) = &self.onnx {
             write(path, &onnx::write(&*folder.best()?)?)?;
         }
-        let only_others = present.is_some() && (self.onnx.is_some() || self.items.is_some());
-        let leaves_model = only_others && self.out.is_none() && self.bits.is_none() && self.max_loss.is_none();
-        if leaves_model && self.items.is_none() {
+        let only_others = self.onnx.is_some() || self.items.is_some() || self.delta.is_some();
+        let asks_for_model = self.out.is_some() || self.bits.is_some() || self.max_loss.is_some();
+        let leaves_model = present.is_some() && only_others && !asks_for_model;
+        if leaves_model && self.items.is_none() && self.delta.is_none() {
             return Ok(ExitCode::SUCCESS);
         }
         let config = self.config(&folder, present.as_deref())?;
@@ -73,7 +81,7 @@ impl Export {
             write(path, item_list(&dataset, self.sequences).to_string().as_bytes())?;
         }
         if leaves_model {
-            return Ok(ExitCode::SUCCESS);
+            return self.write_delta(&folder, &config, &dataset);
         }
         let gate = folder.export(&config, &dataset)?;
         eprintln!("{gate}");
@@ -85,6 +93,20 @@ impl Export {
             let model = folder.path().join("model.safetensors");
             write(path, &std::fs::read(&model).with_context(|| format!("can't read {}", model.display()))?)?;
         }
+        self.write_delta(&folder, &config, &dataset)
+    }
+
+    fn write_delta(&self, folder: &RunFolder, config: &Config, dataset: &Dataset) -> Result<ExitCode> {
+        let Some(path) = &self.delta else { return Ok(ExitCode::SUCCESS) };
+        let Delta { base, bytes, gate } = folder.delta(config, dataset)?;
+        eprintln!("over {}: {gate}", base.display());
+        if !gate.passed() {
+            eprintln!(
+                "no delta is written: over that file's rounded weights it loses too much; ship model.safetensors"
+            );
+            return Ok(ExitCode::from(1));
+        }
+        write(path, &bytes)?;
         Ok(ExitCode::SUCCESS)
     }
 

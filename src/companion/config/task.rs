@@ -60,6 +60,8 @@ pub enum LabelsAt {
     Every,
     /// A sequence's last event's: the label is one of the whole sequence.
     Last,
+    /// Each group's last event's: the label is one of the whole group. Of equal times the last one is drawn.
+    Group,
 }
 
 fn one() -> f32 {
@@ -84,7 +86,7 @@ impl TaskConfig {
     /// # Errors
     /// Names the task, what was expected and the fix.
     pub fn validate(&self, config: &Config) -> Result<()> {
-        let Self { name, kind, column, of, steps, at: _, weight, cost_false_positive, cost_false_negative } = self;
+        let Self { name, kind, column, of, steps, at, weight, cost_false_positive, cost_false_negative } = self;
         ensure!(!name.is_empty(), "[[task]] name is empty, expected the answer's name");
         if *kind == TaskKind::Direction {
             let of = of.as_deref().unwrap_or_default();
@@ -107,6 +109,10 @@ impl TaskConfig {
                 "[[task]] {name:?}: {column:?} is part of the event, and the answer would be known; remove the [[field]]"
             );
         }
+        ensure!(
+            *at != LabelsAt::Group || config.sequence.group.is_some(),
+            "[[task]] {name:?}: at = \"group\" needs [sequence] group; name its column or use \"every\" or \"last\""
+        );
         ensure!(
             weight.is_finite() && *weight > 0.0,
             "[[task]] {name:?}: weight is {weight}, expected above 0; remove the task to leave it out"

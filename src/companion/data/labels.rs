@@ -144,10 +144,17 @@ impl Labelled<'_> {
         offsets.windows(2).flat_map(move |pair| {
             let (start, end) = (pair[0] as usize, pair[1] as usize);
             (start..end).map(move |place| {
-                if task.at == LabelsAt::Last && place + 1 < end {
+                let row = rows[place] as usize;
+                let next = rows[start..end].get(place + 1 - start).map(|&row| row as usize);
+                let group = |row: usize| self.table.groups.as_ref().map(|groups| groups.ids[row]);
+                let counts = match task.at {
+                    LabelsAt::Every => true,
+                    LabelsAt::Last => next.is_none(),
+                    LabelsAt::Group => next.is_none_or(|next| group(next) != group(row)),
+                };
+                if !counts {
                     return f32::NAN;
                 }
-                let row = rows[place] as usize;
                 match cells {
                     Cells::Flags(flags, ids) => flags.get(ids[row] as usize).copied().unwrap_or(f32::NAN),
                     Cells::Names(_, ids) if ids[row] == MISSING => f32::NAN,

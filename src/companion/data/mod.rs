@@ -67,7 +67,11 @@ fn read_log(config: &Config, learned: Option<&Dataset>, store: &Store) -> Result
     let source = Source::of_log(&config.log)?;
     let table = table::read(config, &source, &sides, store)?;
     let log = Bucketed::of(table, config.split.seed, config.privacy.dp, store)?;
-    let new = if config.item.include_new { side::described(&sides, &config.item.features) } else { HashSet::new() };
+    let kept = config.fine_tune.kept_items()?;
+    let mut new: HashSet<&str> = kept.iter().map(String::as_str).collect();
+    if config.item.include_new {
+        new.extend(side::described(&sides, &config.item.features));
+    }
     let cleaned = clean::clean(config, &log, learned.is_some(), &new, store)?;
     let table = log.table;
 

@@ -143,3 +143,38 @@ fn one_sequence_less_changes_no_other_of_a_private_run() {
         assert_eq!(all == some, is_equal, "{more}");
     }
 }
+
+#[test]
+fn a_groups_label_is_at_its_last_event() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut log = String::from("user,basket,time,item,coupon\n");
+    for user in 0..40 {
+        for basket in 0..4 {
+            for item in 0..3 {
+                let coupon = ["yes", "no", ""][(user + basket) % 3];
+                writeln!(log, "u{user},u{user}b{basket},{},i{},{coupon}", 100 * basket, (item + basket) % 5).unwrap();
+            }
+        }
+    }
+    std::fs::write(folder.path().join("log.csv"), log).unwrap();
+    let toml = "[log]\npath = \"log.csv\"\n[sequence]\nkey = \"user\"\ntime = \"time\"\ngroup = \"basket\"\n[item]\ncolumn = \"item\"\n\
+                [[task]]\nname = \"coupon\"\nkind = \"binary\"\ncolumn = \"coupon\"\nat = \"group\"\n[split]\nkind = \"sequence\"\n";
+    let config = Config::parse(toml, folder.path()).unwrap();
+    let (Dataset { sequences, .. }, _) = read_log(&config, None, &Store::default()).unwrap();
+    let mut told = [0; 3];
+    for sequence in 0..sequences.len() {
+        let user: usize = sequences.keys.get(sequence)[1..].parse().unwrap();
+        for (number, place) in sequences.range(sequence).enumerate() {
+            let [label] = sequences.labels(place) else { panic!("one task") };
+            let (basket, is_last) = (number / 3, number % 3 == 2);
+            let expected = if is_last { [1.0, 0.0, f32::NAN][(user + basket) % 3] } else { f32::NAN };
+            assert!(*label == expected || (label.is_nan() && expected.is_nan()), "{user}, {number}: {label}");
+            told[(user + basket) % 3] += usize::from(!label.is_nan());
+        }
+    }
+    assert!(told[0] > 40 && told[1] > 40 && told[2] == 0, "{told:?}");
+    let alone = toml.replace("group = \"basket\"\n", "");
+    assert!(
+        Config::parse(&alone, folder.path()).unwrap_err().to_string().contains("at = \"group\" needs [sequence] group")
+    );
+}

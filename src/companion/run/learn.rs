@@ -1,6 +1,6 @@
 //! Trains a run in its folder.
 
-use super::{RunFolder, calibrate_tasks, fingerprint, read_base};
+use super::{RunFolder, calibrate_tasks, fingerprint};
 use crate::companion::config::Config;
 use crate::companion::data::{CleaningReport, Dataset, Part};
 use crate::companion::evaluate::{Detail, EngineScorer, answer, evaluate, labelled, places, sample, score};
@@ -54,7 +54,7 @@ impl RunFolder {
             return self.learn_privately(lesson, config, resume);
         }
         let Lesson { dataset, cleaning, device, device_name: _, stop } = lesson;
-        let base = config.fine_tune.from.as_deref().map(read_base).transpose()?;
+        let base = config.fine_tune.read()?;
         let fingerprint = lesson.fingerprint(config)?;
         if resume {
             check_resume(self.path(), &fingerprint)?;

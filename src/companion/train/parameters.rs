@@ -132,6 +132,7 @@ pub fn assemble(
         schema: dataset.schema.clone(),
         architecture: architecture.clone(),
         bits: 32,
+        base: None,
         provenance: provenance.clone().into_iter().collect(),
         metrics: Default::default(),
     };

@@ -1,7 +1,7 @@
 //! Picks on the validation part what has to be fixed before anything is learned.
 
 use super::features::Features;
-use super::fine_tune::NeighboursFrom;
+use super::fine_tune::Catalogue;
 use super::journal::Journal;
 use super::neighbours::{self, Counted, Rule};
 use super::parameters::{FIRST_POPULARITY_GATE, FIRST_SCALE, GATES_OF_A_SUM, assemble, initial};
@@ -83,7 +83,7 @@ pub fn pick_start(
     architecture.validate()?;
     let context = architecture.counting.context;
     let from_base = run.base.is_some_and(|base| base.model.metadata.schema.predicts_items());
-    let counts_none = from_base && run.base.is_some_and(|base| base.config.neighbours == NeighboursFrom::Base);
+    let counts_none = from_base && run.base.is_some_and(|base| base.config.catalogue == Catalogue::Base);
     if !dataset.schema.predicts_items() || counts_none {
         // No item is ranked or nothing is left to pick, so that no start is better.
         let rule = Rule { lift: 0.0, backward: 0.0, fades: false };

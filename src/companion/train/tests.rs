@@ -157,6 +157,7 @@ fn model(dataset: &Dataset, config: &TrainConfig, weights: Weights) -> Model {
         schema: dataset.schema.clone(),
         architecture: config.architecture(&dataset.schema),
         bits: 32,
+        base: None,
         provenance: Default::default(),
         metrics: Default::default(),
     };

@@ -1,9 +1,11 @@
 //! `[fine_tune]`
 
 use crate::error::{Error, Result};
-use crate::format::EncoderKind;
+use crate::format::{EncoderKind, Model};
+use anyhow::Context;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 /// What training begins with, and what of it learns further.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -19,10 +21,10 @@ pub struct FineTuneConfig {
     pub method: Method,
     /// See `method`. Default 4.
     pub rank: usize,
-    /// Which items are met beside which: "base" (as that model has it, of the items that it knows) or "own" (counted anew on the
-    /// log). With a log of events that the model has learned from, "own" is right: a table promises too much of what it was
-    /// counted on. Default "base".
-    pub neighbours: NeighboursFrom,
+    /// Which items there are and which are met beside which: "base" (all that the model has, and its neighbours; what is new in
+    /// the log has none) or "own" (those of the log, counted anew). With events that the model has learned from, "own" is right:
+    /// a table promises too much of what it was counted on. Default "base".
+    pub catalogue: Catalogue,
     /// "full" only: the top block learns from the first epoch on, each one below so many epochs later, then the inputs (Howard
     /// and Ruder 2018, arXiv 1801.06146); 0 for all at once. Default 0.
     pub unfreeze_epochs: usize,
@@ -44,10 +46,10 @@ pub enum Method {
     Adalora,
 }
 
-/// Where the table of neighbours comes from.
+/// Where items and their neighbours come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum NeighboursFrom {
+pub enum Catalogue {
     /// From the model that is gone on from.
     Base,
     /// From the log.
@@ -56,17 +58,48 @@ pub enum NeighboursFrom {
 
 impl Default for FineTuneConfig {
     fn default() -> Self {
-        Self { from: None, method: Method::Full, rank: 4, neighbours: NeighboursFrom::Base, unfreeze_epochs: 0 }
+        Self { from: None, method: Method::Full, rank: 4, catalogue: Catalogue::Base, unfreeze_epochs: 0 }
     }
 }
 
 impl FineTuneConfig {
+    /// The model to go on from, where there is one: a run's best as trained, or a file's.
+    ///
+    /// # Errors
+    /// When it is not there, or damaged.
+    pub fn read(&self) -> anyhow::Result<Option<Arc<Model>>> {
+        let read = |path: PathBuf| anyhow::Ok(Arc::new(Model::from_bytes(&std::fs::read(path)?)?));
+        let model = self.file().map(|path| {
+            let name = path.display().to_string();
+            read(path).with_context(|| format!("[fine_tune] from: {name} is no model that can be gone on from"))
+        });
+        model.transpose()
+    }
+
+    /// Its file.
+    pub fn file(&self) -> Option<PathBuf> {
+        let from = self.from.as_ref()?;
+        Some(if from.is_dir() { from.join("checkpoints/best.safetensors") } else { from.clone() })
+    }
+
+    /// The keys of the items that the model keeps, whatever the log has.
+    ///
+    /// # Errors
+    /// Those of [`FineTuneConfig::read`].
+    pub fn kept_items(&self) -> anyhow::Result<Vec<String>> {
+        if self.catalogue == Catalogue::Own {
+            return Ok(Vec::new());
+        }
+        let Some(model) = self.read()? else { return Ok(Vec::new()) };
+        Ok((0..model.vocab.len() as u32).filter_map(|item| model.vocab.key(item)).collect())
+    }
+
     /// Checks the section for an encoder.
     ///
     /// # Errors
     /// [`Error::Argument`] names the key, its value and what was expected.
     pub fn validate(&self, encoder: EncoderKind) -> Result<()> {
-        let Self { from: _, method, rank, neighbours: _, unfreeze_epochs } = self;
+        let Self { from: _, method, rank, catalogue: _, unfreeze_epochs } = self;
         let refuse = |text: String| Err(Error::Argument(text));
         if !(1..=64).contains(rank) {
             return refuse(format!("[fine_tune] rank is {rank}, expected 1 to 64"));

@@ -7,7 +7,7 @@ pub mod low_rank;
 mod rank_budget;
 mod transfer;
 
-pub use config::{FineTuneConfig, Method, NeighboursFrom};
+pub use config::{Catalogue, FineTuneConfig, Method};
 pub use frozen::{Freeze, Frozen};
 pub use rank_budget::RankBudget;
 pub use transfer::{Taken, transfer};
@@ -28,7 +28,7 @@ pub struct Base<'a> {
 impl Base<'_> {
     /// The neighbours that come from it; `None` where they are counted.
     pub fn neighbours(&self, vocab: &Vocab) -> Option<Neighbours> {
-        let gives = self.config.neighbours == NeighboursFrom::Base && self.model.metadata.schema.predicts_items();
+        let gives = self.config.catalogue == Catalogue::Base && self.model.metadata.schema.predicts_items();
         gives.then(|| transfer::take_neighbours(self.model, vocab))
     }
 }

@@ -17,6 +17,15 @@ pub fn fingerprint(bytes: &[u8]) -> [u32; 2] {
     halves
 }
 
+/// The same as pages and files name it: 16 hexadecimal digits.
+pub fn fingerprint_text(bytes: &[u8]) -> String {
+    fingerprint(bytes)
+        .iter()
+        .flat_map(|half| (0..8).rev().map(move |digit| half >> (4 * digit) & 15))
+        .filter_map(|digit| char::from_digit(digit, 16))
+        .collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -26,7 +35,8 @@ mod tests {
         let bytes: Vec<u8> = (0..103u32).map(|place| (place * 37 + 11) as u8).collect();
         let found = [4, 5, 8, 103].map(|length| {
             let [a, b] = fingerprint(&bytes[..length]);
-            format!("{a:08x}{b:08x}")
+            assert_eq!(fingerprint_text(&bytes[..length]), format!("{a:08x}{b:08x}"));
+            fingerprint_text(&bytes[..length])
         });
         assert_eq!(found, ["a31be1a837c9f712", "afd2733bb7acc5b2", "6bbca09133484279", "c5da64a2b3639459"]);
     }
