@@ -119,8 +119,8 @@ impl Table {
         if let Some(times) = &mut self.times {
             *times = times.put_together(store, places, starts)?;
         }
-        for field in &mut self.fields {
-            match field {
+        for column in self.fields.iter_mut().chain(self.labels.iter_mut().flatten()) {
+            match column {
                 FieldColumn::Category(field) => keys(&mut field.ids)?,
                 FieldColumn::Number { values, .. } => *values = values.put_together(store, places, starts)?,
             }

@@ -30,9 +30,11 @@ fn write_log(folder: &Path) {
     std::fs::write(folder.join("side.csv"), "item,weight\ni0,3\ni4,1.5\n").unwrap();
 }
 
-/// Bits, since no NaN is equal to another.
-fn take_fields(dataset: &mut Dataset) -> Vec<u32> {
-    std::mem::take(&mut dataset.sequences.fields).iter().map(|code| code.to_bits()).collect()
+/// Bits, since no NaN is equal to another: of fields, then of labels.
+fn take_numbers(dataset: &mut Dataset) -> [Vec<u32>; 2] {
+    let sequences = &mut dataset.sequences;
+    [&mut sequences.fields, &mut sequences.labels]
+        .map(|column| std::mem::take(column).iter().map(|number| number.to_bits()).collect())
 }
 
 #[test]
@@ -42,6 +44,8 @@ fn files_and_buckets_change_nothing() {
     let fields = "[[field]]\nname = \"price\"\nkind = \"number\"\n[[field]]\nname = \"town\"\nkind = \"category\"\n\
                   [[field]]\nname = \"weight\"\nkind = \"number\"\n\
                   [[side]]\npath = \"side.csv\"\nkey = \"item\"\ncolumns = [\"weight\"]\n";
+    let tasks = "[[task]]\nname = \"town\"\nkind = \"classes\"\ncolumn = \"town\"\nat = \"group\"\n\
+                 [[task]]\nname = \"price\"\nkind = \"number\"\ncolumn = \"price\"\n";
     let by_time = "[split]\nkind = \"time\"\nvalidation_from = \"2020-09-13T20:00:00Z\"\ntest_from = \"2020-09-14T00:00:00Z\"\n\
                    train_from = \"2020-09-13T13:00:00Z\"\n";
     let (timed, grouped) = ("key = \"user\"\ntime = \"time\"\n", "group = \"basket\"\n");
@@ -52,6 +56,7 @@ fn files_and_buckets_change_nothing() {
         (format!("{timed}{robots}{gap}"), format!("{by_time}{fields}")),
         (format!("{timed}{grouped}{gap}"), fields.to_owned()),
         (format!("key = \"user\"\n{grouped}"), fields.to_owned()),
+        (format!("{timed}{grouped}"), tasks.to_owned()),
         ("key = \"user\"\n".to_owned(), String::new()),
         ("time = \"time\"\n".to_owned(), fields.to_owned()),
     ];
@@ -66,13 +71,14 @@ fn files_and_buckets_change_nothing() {
         assert!(["no item", "rare items", "unreadable rows"].iter().all(|rule| dropped(rule) > 0), "{report}");
         assert!(dropped("robots") > 0 || !sequence.contains("robot"), "{report}");
         assert!(report.rows_kept > 300 && !whole.sequences.items.is_mapped(), "{toml}{report}");
-        let fields = take_fields(&mut whole);
+        let numbers = take_numbers(&mut whole);
+        assert_eq!(numbers[1].is_empty(), !more.contains("task"));
         for bucket in [1, 150] {
             let store = Store { folder: folder.path().to_owned(), memory: 64, bucket };
             let (mut parts, other) = load(None, &store);
             assert!(parts.sequences.items.is_mapped() && parts.sequences.parts.is_mapped());
             assert_eq!(other, report, "{toml}");
-            assert!(take_fields(&mut parts) == fields && parts == whole, "{toml}");
+            assert!(take_numbers(&mut parts) == numbers && parts == whole, "{toml}");
             assert_eq!(load(Some(&whole), &store).1, load(Some(&whole), &Store::default()).1);
         }
     }
