@@ -36,8 +36,8 @@ pub struct Export {
     /// [default: nothing]
     #[arg(long, value_name = "FILE")]
     onnx: Option<PathBuf>,
-    /// Also write what the file differs in from that of the model that the run went on from ([fine_tune] from): a page that has
-    /// that one loads this over it [default: nothing]
+    /// Also write what the file differs in from that of the model that the run went on from ([fine_tune] from), measured over
+    /// that file. Pages do not read it yet [default: nothing]
     #[arg(long, value_name = "FILE")]
     delta: Option<PathBuf>,
     /// Also write what the side tables say of each item, as JSON [default: nothing]

@@ -104,7 +104,7 @@ fn take_blocks(from: &[Block], to: &mut [Block]) -> Result<()> {
     }
     for (from, to) in from.iter().zip(to) {
         for ((name, from), (other, to)) in from.parts().into_iter().zip(to.parts_mut()) {
-            let [before, after] = [&*from, &*to].map(|matrix| [matrix.rows(), matrix.columns]);
+            let [before, after] = [from, &*to].map(|matrix| [matrix.rows(), matrix.columns]);
             match name {
                 _ if name == other && before == after => to.clone_from(from),
                 // Further units, which add nothing at first: gates, then values, of each a part.
