@@ -157,5 +157,10 @@ fn a_trial_that_diverges_loses() {
     let table = String::from_utf8(tune.get_output().stdout.clone()).unwrap();
     assert_eq!(table.matches("diverged").count(), 2, "{table}");
     let told = String::from_utf8(tune.get_output().stderr.clone()).unwrap();
-    assert!(told.contains("trial 2: the loss is") && told.contains("rung 2 of 2, 1 of 1: trial 1"), "{told}");
+    assert!(
+        told.contains("trial 2: a weight is")
+            && told.contains("expected finite numbers")
+            && told.contains("rung 2 of 2, 1 of 1: trial 1"),
+        "{told}"
+    );
 }

@@ -255,10 +255,9 @@ impl TrainConfig {
                 return Err(Error::Argument(format!("train.{name} is {value}, expected {least} to {most}")));
             }
         }
-        // A step moves a weight by about the learning rate.
-        for (name, value, most) in [("learning_rate", self.learning_rate, 1.0), ("clip_norm", self.clip_norm, 1e9)] {
-            if !(value > 0.0 && value <= most) {
-                return Err(Error::Argument(format!("train.{name} is {value}, expected above 0 and at most {most}")));
+        for (name, value) in [("learning_rate", self.learning_rate), ("clip_norm", self.clip_norm)] {
+            if !(value > 0.0 && value.is_finite()) {
+                return Err(Error::Argument(format!("train.{name} is {value}, expected above 0")));
             }
         }
         if !(self.weight_decay >= 0.0 && self.weight_decay.is_finite()) {

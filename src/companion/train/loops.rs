@@ -15,7 +15,7 @@ use super::meter::Meter;
 use super::negatives::Popularity;
 use super::neighbours::{self, Counted, FOLDS};
 use super::optimizer::{Optimizer, Update, learning_rate};
-use super::parameters::{assemble, initial};
+use super::parameters::{assemble, dense_mut, initial};
 use super::pick::{Effort, Start, pick_start};
 use super::run::{Diverged, Outcome, Run};
 use super::worker::{Plan, Worker, in_parallel};
@@ -26,6 +26,9 @@ use anyhow::{Context, Result, bail};
 use serde_json::json;
 use std::sync::Arc;
 use std::time::Instant;
+
+/// A model with a larger weight gives no finite scores.
+const LARGEST: f32 = 1e12;
 
 /// Steps between two lines in the journal.
 const JOURNAL_STEPS: u64 = 20;
@@ -269,7 +272,8 @@ impl State {
         self.progress.updates = self.optimizer.step;
         self.progress.batch += 1;
         if !total.loss.is_finite() || !norm.is_finite() {
-            return Err(Diverged { loss: total.loss, norm, step }.into());
+            let what = format!("the loss is {} and the gradients' norm {norm}", total.loss);
+            return Err(Diverged { what, step }.into());
         }
         Ok(Step { loss: total.loss, examples, learning_rate: rate, norm })
     }
@@ -288,7 +292,16 @@ impl State {
         meter: &mut Meter,
         validate: &mut impl FnMut(&Arc<Model>, Effort) -> Result<f64>,
     ) -> Result<()> {
-        let mut model = Arc::new(assemble(run.dataset, &run.provenance, &self.architecture, self.mean()));
+        let mut mean = self.mean();
+        if let Some(weight) = dense_mut(&mut mean)
+            .iter()
+            .flat_map(|part| &*part.values)
+            .find(|value| value.is_nan() || value.abs() > LARGEST)
+        {
+            // The last step's own loss was of the weights before it.
+            return Err(Diverged { what: format!("a weight is {weight}"), step: self.progress.step }.into());
+        }
+        let mut model = Arc::new(assemble(run.dataset, &run.provenance, &self.architecture, mean));
         let (ndcg, name) = (validate(&model, Effort::Full)?, heads::judged_by(&run.dataset.schema));
         let progress = &mut self.progress;
         let is_better = |best: Option<f64>| best.is_none_or(|best| ndcg > best);

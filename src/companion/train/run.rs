@@ -44,12 +44,9 @@ pub struct Outcome {
 
 /// Training left what numbers can hold.
 #[derive(Debug, thiserror::Error)]
-#[error(
-    "the loss is {loss} and the gradients' norm {norm} in step {step}, expected finite numbers; lower train.learning_rate or \
-     train.dropout"
-)]
+#[error("{what} in step {step}, expected finite numbers; lower train.learning_rate or train.dropout")]
 pub struct Diverged {
-    pub(super) loss: f64,
-    pub(super) norm: f32,
+    /// What is no number, or hardly one.
+    pub(super) what: String,
     pub(super) step: u64,
 }
