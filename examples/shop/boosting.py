@@ -10,8 +10,8 @@ import pandas as pd
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.metrics import average_precision_score, log_loss, roc_auc_score
 
-# As [split] of shop.toml has them.
-STARTS = ["2017-11-22", "2017-12-01"]
+from prepare import parts_of
+
 SEED, TRIALS, DEPARTMENTS = 1, 12, 12
 WINDOWS = (3, 10, 30)
 
@@ -60,7 +60,7 @@ def rolling(values, household, window):
 def main(events, products):
     trips = trips_of(pd.read_parquet(events), pd.read_parquet(products))
     inputs = inputs_of(trips)
-    part = np.searchsorted(np.array(STARTS, dtype="datetime64[ns]"), trips.time.to_numpy(), side="right")
+    part = parts_of(trips.time)
     told, redeems = trips.coupon.notna().to_numpy(), trips.coupon.fillna(0).to_numpy()
     learned, picking, test = (told & (part == number) for number in range(3))
     draw = np.random.default_rng(SEED)

@@ -16,7 +16,7 @@ use crate::companion::data::{CleaningReport, Dataset, ItemFeatures, Part, Sequen
 use crate::companion::evaluate::{
     Detail, EngineScorer, Outcome, check_fit, evaluate, labelled, places, sample, score, share_lost, top_overlap,
 };
-use crate::companion::train::{judged_by, write_whole};
+use crate::companion::train::{hexadecimal, judged_by, write_whole};
 use crate::format::Model;
 use anyhow::{Context, Result, bail, ensure};
 use sha2::{Digest, Sha256};
@@ -206,7 +206,7 @@ fn fingerprint(config: &Config, dataset: &Dataset, device: &str) -> Result<Strin
         add(bytemuck::cast_slice(ids));
         add(bytemuck::cast_slice(weights));
     }
-    Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(hexadecimal(hash))
 }
 
 /// Reads a model file.

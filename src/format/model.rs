@@ -93,7 +93,7 @@ impl Model {
                 "the file holds only what differs from another model; load that one, and this as its delta".into(),
             ));
         }
-        Self::read(file, metadata)
+        Self::read(&Reader { file, bits: metadata.bits }, metadata)
     }
 
     /// Reads a file that holds only what differs from another one's bytes.
@@ -109,10 +109,13 @@ impl Model {
                 "the delta is of the model {expected}, and this one is {found}; load it over the model that it was made from"
             )));
         }
-        Self::read(file.over(Container::open(base)?), metadata)
+        let reader = Reader { file: file.over(Container::open(base)?), bits: metadata.bits };
+        let mut model = Self::read(&reader, metadata)?;
+        reader.add_products(&mut model.weights.blocks)?;
+        Ok(model)
     }
 
-    fn read(file: Container<'_>, metadata: Metadata) -> Result<Self> {
+    fn read(reader: &Reader<'_>, metadata: Metadata) -> Result<Self> {
         metadata.schema.validate()?;
         metadata.architecture.validate()?;
         if metadata.architecture.hidden == 0 && !metadata.schema.heads.is_empty() {
@@ -120,11 +123,10 @@ impl Model {
                 "tasks are answered from a state, and this encoder has none; take another".into(),
             ));
         }
-        let bits = metadata.bits;
+        let bits = reader.bits;
         if ![4, 8, 16, 32].contains(&bits) {
             return Err(Error::Format(format!("{bits} bits, expected 4, 8, 16 or 32; export the model again")));
         }
-        let reader = Reader { file, bits };
         let items = reader.file.get("items.bias").map_or(0, |biases| biases.columns);
         let vocab = reader.vocab(items)?;
         let weights = reader.weights(&metadata, items)?;

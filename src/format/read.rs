@@ -102,18 +102,24 @@ impl Reader<'_> {
             let name = format!("blocks.{place}.{name}");
             match rows {
                 1 => self.vector(&name, columns).map(Matrix::vector),
-                _ => {
-                    let mut matrix = self.matrix(self.bits, &name, rows, columns)?;
-                    // What a delta adds, in halves.
-                    let (down, up) = (format!("{name}.down"), format!("{name}.up"));
-                    if let Some(TensorView { rows: rank, .. }) = self.file.get(&down) {
-                        let (down, up) = (self.matrix(16, &down, rank, columns)?, self.matrix(16, &up, rows, rank)?);
-                        add_product(&mut matrix, &up, &down);
-                    }
-                    Ok(matrix)
-                }
+                _ => self.matrix(self.bits, &name, rows, columns),
             }
         })
+    }
+
+    /// Adds to the blocks the products that a delta holds, in halves.
+    pub fn add_products(&self, blocks: &mut [Block]) -> Result<()> {
+        for (place, block) in blocks.iter_mut().enumerate() {
+            for (name, matrix) in block.parts_mut() {
+                let [down, up] = ["down", "up"].map(|side| format!("blocks.{place}.{name}.{side}"));
+                if let Some(TensorView { rows: rank, .. }) = self.file.get(&down) {
+                    let (down, up) =
+                        (self.matrix(16, &down, rank, matrix.columns)?, self.matrix(16, &up, matrix.rows(), rank)?);
+                    add_product(matrix, &up, &down);
+                }
+            }
+        }
+        Ok(())
     }
 
     fn fields(&self, schema: &Schema, hidden: usize) -> Result<Vec<FieldWeights>> {

@@ -108,7 +108,6 @@ impl Begin {
         if let Some(base) = config.fine_tune.read()? {
             config.train = config.train.going_on_from(&base.metadata.architecture, &config.fine_tune);
         }
-        config.validate()?;
         Ok(config)
     }
 

@@ -5,7 +5,7 @@ use crate::companion::config::Config;
 use crate::companion::data::Dataset;
 use crate::format::{Block, Container, Dtype, Matrix, Model, TensorView, Writer, fingerprint_text};
 use crate::quant::half_from_f32;
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -29,13 +29,10 @@ impl RunFolder {
     /// # Errors
     /// When the run began anew, either has no exported file, or they have different bits.
     pub fn delta(&self, config: &Config, dataset: &Dataset) -> Result<Delta> {
-        let anew =
-            "the run began anew, so that its file differs in everything; a delta is of a run with [fine_tune] from";
-        let begun = config.fine_tune.read()?.context(anew)?;
-        // What pages have of a run is what it exported.
-        let base = match &config.fine_tune.from {
-            Some(folder) if folder.is_dir() => folder.join("model.safetensors"),
-            file => file.clone().context(anew)?,
+        let (Some(begun), Some(base)) = (config.fine_tune.read()?, config.fine_tune.shipped_file()) else {
+            bail!(
+                "the run began anew, so that its file differs in everything; a delta is of a run with [fine_tune] from"
+            );
         };
         let base_bytes = std::fs::read(&base)
             .with_context(|| format!("can't read {}; export that run's model first", base.display()))?;

@@ -68,7 +68,8 @@ impl<'a> Calibration<'a> {
     /// The weights as fitted to the whole validation part, and what two halves gain; `None` where there are too few events.
     pub fn run(&mut self, weights: &Weights) -> Option<(Weights, Gain)> {
         let halves = [0, 1].map(|half| self.windows(|place| place % 2 == half));
-        if halves.iter().any(|windows| self.events(&windows.concat()) < FEWEST_EVENTS) {
+        let events = |windows: &Vec<Vec<Window>>| windows.iter().map(|step| self.events(step)).sum::<usize>();
+        if halves.iter().any(|windows| events(windows) < FEWEST_EVENTS) {
             return None;
         }
         let halves: [Vec<Step>; 2] =

@@ -103,7 +103,8 @@ impl Opened<'_> {
     }
 }
 
-fn hexadecimal(sum: Sha256) -> String {
+/// A hash as files name it: two hexadecimal digits a byte.
+pub fn hexadecimal(sum: Sha256) -> String {
     sum.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 

@@ -39,7 +39,7 @@ mod worker;
 
 pub use augment::Augment;
 pub use burn::tensor::Device;
-pub use checkpoint::{check_resume, last, write_whole};
+pub use checkpoint::{check_resume, hexadecimal, last, write_whole};
 pub use config::{Loss, NegativesDrawn, TaskWeights, TrainConfig};
 pub use encoder::Encoder;
 pub use fine_tune::{Base, FineTuneConfig, Method};

@@ -1,7 +1,6 @@
 //! Picks on the validation part what has to be fixed before anything is learned.
 
 use super::features::Features;
-use super::fine_tune::Catalogue;
 use super::journal::Journal;
 use super::neighbours::{self, Counted, Rule};
 use super::parameters::{FIRST_POPULARITY_GATE, FIRST_SCALE, GATES_OF_A_SUM, assemble, initial};
@@ -82,9 +81,7 @@ pub fn pick_start(
     let architecture = config.architecture(&dataset.schema);
     architecture.validate()?;
     let context = architecture.counting.context;
-    let from_base = run.base.is_some_and(|base| base.model.metadata.schema.predicts_items());
-    let counts_none = from_base && run.base.is_some_and(|base| base.config.catalogue == Catalogue::Base);
-    if !dataset.schema.predicts_items() || counts_none {
+    if !dataset.schema.predicts_items() || run.base.is_some_and(|base| base.gives_neighbours()) {
         // No item is ranked or nothing is left to pick, so that no start is better.
         let rule = Rule { lift: 0.0, backward: 0.0, fades: false };
         let popularity_gate = FIRST_POPULARITY_GATE;
@@ -119,7 +116,7 @@ pub fn pick_start(
     let best = best.context("no rule to count by")?;
     let rule = Rule { fades: true, ..best.start.rule };
     let best = try_starts(rule, &[Start { rule, ..best.start }], Some(best))?.start;
-    if from_base {
+    if run.base.is_some_and(|base| base.predicts_items()) {
         // Gates and length come from there.
         return Ok(best);
     }

@@ -78,8 +78,17 @@ impl FineTuneConfig {
 
     /// Its file.
     pub fn file(&self) -> Option<PathBuf> {
+        self.file_of_run("checkpoints/best.safetensors")
+    }
+
+    /// The file that pages have of it: what a run exported.
+    pub fn shipped_file(&self) -> Option<PathBuf> {
+        self.file_of_run("model.safetensors")
+    }
+
+    fn file_of_run(&self, name: &str) -> Option<PathBuf> {
         let from = self.from.as_ref()?;
-        Some(if from.is_dir() { from.join("checkpoints/best.safetensors") } else { from.clone() })
+        Some(if from.is_dir() { from.join(name) } else { from.clone() })
     }
 
     /// The keys of the items that the model keeps, whatever the log has.

@@ -7,7 +7,8 @@ pub mod low_rank;
 mod rank_budget;
 mod transfer;
 
-pub use config::{Catalogue, FineTuneConfig, Method};
+use config::Catalogue;
+pub use config::{FineTuneConfig, Method};
 pub use frozen::{Freeze, Frozen};
 pub use rank_budget::RankBudget;
 pub use transfer::{Taken, transfer};
@@ -26,10 +27,19 @@ pub struct Base<'a> {
 }
 
 impl Base<'_> {
-    /// The neighbours that come from it; `None` where they are counted.
+    /// Whether it ranks items, so that gates and the query's length come from it.
+    pub fn predicts_items(&self) -> bool {
+        self.model.metadata.schema.predicts_items()
+    }
+
+    /// Whether neighbours come from it; else they are counted.
+    pub fn gives_neighbours(&self) -> bool {
+        self.predicts_items() && self.config.catalogue == Catalogue::Base
+    }
+
+    /// The neighbours that come from it.
     pub fn neighbours(&self, vocab: &Vocab) -> Option<Neighbours> {
-        let gives = self.config.catalogue == Catalogue::Base && self.model.metadata.schema.predicts_items();
-        gives.then(|| transfer::take_neighbours(self.model, vocab))
+        self.gives_neighbours().then(|| transfer::take_neighbours(self.model, vocab))
     }
 }
 

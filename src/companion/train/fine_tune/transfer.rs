@@ -3,7 +3,7 @@
 use crate::companion::train::parameters::normalise;
 use crate::engine::input::Table;
 use crate::error::{Error, Result};
-use crate::format::{Block, ItemTable, Matrix, Model, Neighbours, Weights};
+use crate::format::{Block, HeadWeights, ItemTable, Matrix, Model, Neighbours, Weights};
 use crate::schema::{Field, FieldKind, Head, HeadKind, Schema};
 use crate::vocab::Vocab;
 use std::fmt;
@@ -55,13 +55,6 @@ pub fn transfer(base: &Model, schema: &Schema, vocab: &Vocab, weights: &mut Weig
     weights.start.clone_from(&old.start);
     weights.final_norm.clone_from(&old.final_norm);
     weights.gap.clone_from(&old.gap);
-    let take = |from: &Matrix, to: &mut Matrix| {
-        let fits = !to.values.is_empty() && from.values.len() == to.values.len();
-        if fits {
-            to.clone_from(from);
-        }
-        fits
-    };
     let calendar = [take(&old.hour, &mut weights.hour), take(&old.weekday, &mut weights.weekday)];
     let repeat_counts = take(&old.repeat_counts, &mut weights.repeat_counts);
     let gates = from.predicts_items() && schema.predicts_items();
@@ -80,14 +73,7 @@ pub fn transfer(base: &Model, schema: &Schema, vocab: &Vocab, weights: &mut Weig
     let mut heads = Vec::new();
     for (head, to) in schema.heads.iter().zip(&mut weights.heads) {
         let known = from.heads.iter().zip(&old.heads).find(|(other, _)| other.name == head.name);
-        let outputs = known.map_or_else(Vec::new, |(other, _)| matching(other, head));
-        for (output, place) in &outputs {
-            if let Some((_, from)) = known {
-                to.weight.row_mut(*output).copy_from_slice(from.weight.row(*place));
-                to.bias[*output] = from.bias[*place];
-            }
-        }
-        heads.push(outputs.len() == head.outputs());
+        heads.push(known.is_some_and(|(other, rows)| take_head(other, rows, head, to)));
     }
     let items = take_items(base, vocab, weights);
     Ok(Taken { items, gates, calendar, repeat_counts, fields, heads })
@@ -126,6 +112,15 @@ fn take_blocks(from: &[Block], to: &mut [Block]) -> Result<()> {
     Ok(())
 }
 
+/// Takes over a table of the same size; tells whether it is one.
+fn take(from: &Matrix, to: &mut Matrix) -> bool {
+    let fits = from.values.len() == to.values.len();
+    if fits {
+        to.clone_from(from);
+    }
+    fits
+}
+
 /// Takes over a field's rows; tells whether all of them.
 fn take_field(from: &Field, rows: &Matrix, field: &Field, to: &mut Matrix) -> bool {
     match (&from.kind, &field.kind) {
@@ -140,15 +135,19 @@ fn take_field(from: &Field, rows: &Matrix, field: &Field, to: &mut Matrix) -> bo
             }
             all
         }
-        (FieldKind::Number(old), FieldKind::Number(new)) => {
-            let fits = old.encoding == new.encoding && rows.values.len() == to.values.len();
-            if fits {
-                to.clone_from(rows);
-            }
-            fits
-        }
+        (FieldKind::Number(old), FieldKind::Number(new)) => old.encoding == new.encoding && take(rows, to),
         _ => false,
     }
+}
+
+/// Takes over a head's outputs; tells whether all of them.
+fn take_head(from: &Head, known: &HeadWeights, head: &Head, to: &mut HeadWeights) -> bool {
+    let outputs = matching(from, head);
+    for &(output, place) in &outputs {
+        to.weight.row_mut(output).copy_from_slice(known.weight.row(place));
+        to.bias[output] = known.bias[place];
+    }
+    outputs.len() == head.outputs()
 }
 
 /// Which outputs of a head are which of another one's.
@@ -174,13 +173,6 @@ fn numbers_in(other: &Vocab, vocab: &Vocab) -> Vec<Option<usize>> {
 /// The table of neighbours of those items that both know.
 pub fn take_neighbours(base: &Model, vocab: &Vocab) -> Neighbours {
     let (table, new) = (&base.weights.neighbours, numbers_in(vocab, &base.vocab));
-    if table.items.is_empty() {
-        return Neighbours {
-            offsets: vec![0; vocab.len() + 1],
-            scales: vec![0.0; vocab.len()],
-            ..Neighbours::default()
-        };
-    }
     let mut taken = Neighbours { offsets: vec![0], ..Neighbours::default() };
     for old in numbers_in(&base.vocab, vocab) {
         let range = old.map_or(0..0, |old| table.offsets[old] as usize..table.offsets[old + 1] as usize);
