@@ -3,6 +3,7 @@
 mod blocks;
 mod container;
 mod model;
+mod personal;
 mod read;
 mod weights;
 mod write;
@@ -10,6 +11,7 @@ mod write;
 pub use blocks::{Block, EncoderKind, HstuBlock, RecurrentBlock, TIME_BUCKETS, TransformerBlock};
 pub use container::{Container, Dtype, TensorView, Writer};
 pub use model::{FORMAT_VERSION, Metadata, Model};
+pub use personal::{MAX_RANK, OWN_GATES, PersonalStart};
 pub use weights::{
     Architecture, Context, Counting, FEATURES, FieldWeights, GAP_BUCKETS, HOURS, HeadWeights, ItemTable, Matrix,
     Neighbours, OPEN_BUCKETS, REPEAT_BUCKETS, REPEAT_COUNTS, REPEAT_LASTS, TERMS, WEEKDAYS, Weights,

@@ -124,7 +124,7 @@ pub fn unquantized_model_of(encoder: EncoderKind, shape: ModelShape, seed: u64) 
         metrics: [].into_iter().collect(),
     };
     let vocab = Vocab::from_keys((0..items).map(|item| format!("{item:07}"))).unwrap();
-    Model { metadata, vocab, weights }
+    Model { metadata, vocab, weights, personal: None }
 }
 
 /// A task of each kind.

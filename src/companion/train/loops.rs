@@ -133,7 +133,7 @@ pub fn assemble(run: &Run<'_>, architecture: &Architecture, mut weights: Weights
         provenance: run.provenance.clone().into_iter().collect(),
         metrics: Default::default(),
     };
-    Model { metadata, vocab: run.dataset.vocab.clone(), weights }
+    Model { metadata, vocab: run.dataset.vocab.clone(), weights, personal: None }
 }
 
 struct State {

@@ -96,7 +96,7 @@ pub fn train_privately(run: &PrivateRun<'_>, noise: &mut Noise) -> Result<Option
         provenance: provenance.into_iter().collect(),
         metrics: Default::default(),
     };
-    Ok(Some(Model { metadata, vocab: run.dataset.vocab.clone(), weights }))
+    Ok(Some(Model { metadata, vocab: run.dataset.vocab.clone(), weights, personal: None }))
 }
 
 fn members(dataset: &Dataset) -> Vec<Member> {

@@ -159,7 +159,7 @@ fn model(dataset: &Dataset, config: &TrainConfig, weights: Weights) -> Model {
         provenance: Default::default(),
         metrics: Default::default(),
     };
-    Model { metadata, vocab: dataset.vocab.clone(), weights }
+    Model { metadata, vocab: dataset.vocab.clone(), weights, personal: None }
 }
 
 #[test]
