@@ -80,6 +80,18 @@ export class Predictor {
     return this.#ask("explain", [item, copy(options)]);
   }
 
+  learn(event) {
+    this.#send(0, "learn", [copy(event)]);
+  }
+
+  async learned() {
+    return this.#ask("learned", []);
+  }
+
+  async recall(learned) {
+    return this.#ask("recall", [copy(learned)]);
+  }
+
   reset() {
     this.#send(0, "reset", []);
   }

@@ -11,10 +11,10 @@
 
 mod lesson;
 
-pub use lesson::{Gradient, Lesson};
+pub use lesson::Lesson;
 
 use super::counting::RECENCY;
-use super::cpu::{Cpu, Lanes, Simd};
+use super::cpu::{Cpu, Lanes};
 use super::ops::{Adjustment, Ops};
 use super::stream::Stream;
 use crate::error::Result;
@@ -30,25 +30,16 @@ pub const LARGEST: f32 = 8.0;
 
 /// What each event leaves of the advantage before it.
 const KEPT: f32 = 0.97;
-/// The advantage from which on what was learned is used, in nats.
-const USED_FROM: f32 = 0.3;
-/// The advantage down to which it stays in use.
-const USED_TO: f32 = 0.0;
 
 /// What was learned of one visitor.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct Learned {
-    /// The events that it was learned from.
-    pub events: u32,
     /// How much better it foretold the latest events than the base model: the logarithms of the ratios of their probabilities,
-    /// each counting .97 times as much as the one after it, in nats.
-    pub advantage: f32,
-    /// Whether it is used: from an advantage of .3 on, until there is none.
-    pub is_used: bool,
-    /// Offsets of the features' gates, then of having met the item.
-    pub gates: [f32; OWN_GATES],
-    /// Coefficients of the directions in which the query moves, `[rank]`.
-    pub query: Vec<f32>,
+    /// each counting .97 times as much as the one after it, in nats. Then the number of events that it was learned from.
+    pub record: [f32; 2],
+    /// Offsets of the features' gates and of having met the item, then coefficients of the directions in which the query moves,
+    /// `[OWN_GATES + rank]`.
+    pub numbers: Vec<f32>,
     /// Items' offsets, by rising item, at most [`MAX_OWN_ITEMS`].
     pub items: Vec<(ItemId, f32)>,
 }
@@ -57,7 +48,6 @@ pub struct Learned {
 #[derive(Debug, Clone)]
 pub struct Personal {
     model: Arc<Model>,
-    start: PersonalStart,
     learned: Learned,
     /// What is added to the query, `[hidden]`, or nothing.
     shift: Vec<f32>,
@@ -66,18 +56,11 @@ pub struct Personal {
 impl Personal {
     /// One of a visitor of whom nothing is known.
     pub fn new(model: Arc<Model>) -> Self {
-        let start = model.personal.clone().unwrap_or_default();
-        Self::starting(model, start)
-    }
-
-    /// One that begins otherwise than the model says.
-    pub fn starting(model: Arc<Model>, start: PersonalStart) -> Self {
-        let mut gates = [0.0; OWN_GATES];
-        gates.copy_from_slice(&start.first[..OWN_GATES]);
-        let query = vec![0.0; start.subspace.rows()];
-        let learned = Learned { events: 0, advantage: 0.0, is_used: false, gates, query, items: Vec::new() };
-        let shift = vec![0.0; start.subspace.columns];
-        Self { model, start, learned, shift }
+        let PersonalStart { first, subspace, .. } = &model.personal;
+        let mut numbers = first[..OWN_GATES].to_vec();
+        numbers.resize(OWN_GATES + subspace.rows(), 0.0);
+        let shift = vec![0.0; subspace.columns];
+        Self { learned: Learned { numbers, ..Learned::default() }, shift, model }
     }
 
     /// What was learned.
@@ -85,9 +68,9 @@ impl Personal {
         &self.learned
     }
 
-    /// Where it began.
-    pub fn start(&self) -> &PersonalStart {
-        &self.start
+    /// Whether it foretells this visitor's latest events better than the base model does; only then it should be used.
+    pub fn is_used(&self) -> bool {
+        self.learned.record[0] > 0.0
     }
 
     /// Goes on from what was learned before, whose lengths must be this one's.
@@ -96,91 +79,110 @@ impl Personal {
         self.move_query();
     }
 
+    /// What is added to the query for items not met, `[hidden]`, or nothing.
+    pub fn shift(&self) -> &[f32] {
+        &self.shift
+    }
+
     /// Adds its terms to what the stream's last `score` asked for.
     ///
     /// # Errors
     /// None in practice: the stream is on the CPU.
     pub fn apply<L: Lanes>(&self, stream: &mut Stream<Cpu<L>>) -> Result<()> {
-        let known = stream.adjustments().to_vec();
         let term = |adjustment: &Adjustment| Adjustment {
             features: [0.0; FEATURES],
-            constant: self.offset(adjustment),
+            // The query moves for items that were not met.
+            constant: self.offset(adjustment) - if is_met(adjustment) { self.along(adjustment.item) } else { 0.0 },
             ..*adjustment
         };
-        let mut terms: Vec<Adjustment> = known.iter().map(term).collect();
+        let terms: Vec<Adjustment> = stream.adjustments().iter().map(term).collect();
         let ops = stream.ops_mut();
-        // The query moves for items that were not met.
-        let met = || (0..known.len()).filter(|&place| is_met(&known[place]));
-        for place in met() {
-            terms[place].constant += ops.row_score(known[place].item);
-        }
         ops.shift_query(&self.shift);
-        for place in met() {
-            terms[place].constant -= ops.row_score(known[place].item);
-        }
         ops.adjust(&terms)
     }
 
     /// Takes one step: what a lesson says, which must be of what was learned so far.
     pub fn take(&mut self, lesson: &Lesson) {
-        let Lesson { base, own, gradient, new_item } = lesson;
-        let Self { start, learned, .. } = self;
-        let moved = |value: f32, kind: usize, gradient: f32| {
-            (value + start.steps[kind] * gradient).clamp(-LARGEST, LARGEST)
+        let Lesson { base, own, numbers, items, new_item } = lesson;
+        let Self { model, learned, .. } = self;
+        let start = &model.personal;
+        let step = |value: &mut f32, step: f32, gradient: f32| {
+            *value = (*value + step * gradient).clamp(-LARGEST, LARGEST);
         };
-        for (kind, (gate, gradient)) in learned.gates.iter_mut().zip(gradient.gates).enumerate() {
-            *gate = moved(*gate, kind, gradient);
+        for (kind, value) in learned.numbers.iter_mut().enumerate() {
+            // Directions are as long as their step asks for.
+            step(value, if kind < OWN_GATES { start.steps[kind] } else { 1.0 }, numbers[kind]);
         }
-        for &(item, gradient) in &gradient.items {
+        for &(item, gradient) in items {
             if let Ok(place) = learned.place(item) {
-                let offset = &mut learned.items[place].1;
-                *offset = moved(*offset, OWN_GATES, gradient);
+                step(&mut learned.items[place].1, start.steps[OWN_GATES], gradient);
             }
-        }
-        for (coefficient, gradient) in learned.query.iter_mut().zip(&gradient.query) {
-            *coefficient = (*coefficient + gradient).clamp(-LARGEST, LARGEST);
         }
         if let Some(item) = *new_item {
             learned.add(item, start.first[OWN_GATES]);
         }
-        learned.events += 1;
-        learned.advantage = KEPT * learned.advantage + (own - base);
-        learned.is_used = learned.advantage > if learned.is_used { USED_TO } else { USED_FROM };
+        let [advantage, events] = &mut learned.record;
+        *advantage = KEPT * *advantage + (own - base);
+        *events += 1.0;
         self.move_query();
     }
 
     fn move_query(&mut self) {
         self.shift.fill(0.0);
-        for (row, &coefficient) in self.learned.query.iter().enumerate() {
-            let direction = self.start.subspace.row(row);
-            self.shift.iter_mut().zip(direction).for_each(|(value, part)| *value += coefficient * part);
+        for (row, coefficient) in self.learned.numbers[OWN_GATES..].iter().enumerate() {
+            for (value, part) in self.shift.iter_mut().zip(self.model.personal.subspace.row(row)) {
+                *value += coefficient * part;
+            }
         }
+    }
+
+    /// What a candidate's score gains.
+    pub fn term(&self, adjustment: &Adjustment) -> f32 {
+        self.offset(adjustment) + if is_met(adjustment) { 0.0 } else { self.along(adjustment.item) }
+    }
+
+    /// What an item's score gains by the query's move.
+    fn along(&self, item: ItemId) -> f32 {
+        let mut row = vec![0.0; self.shift.len()];
+        if !row.is_empty() {
+            self.model.weights.items.copy_row(item as usize, &mut row);
+        }
+        dot(&row, &self.shift)
     }
 
     /// What a candidate's score gains, but for the query's part.
     fn offset(&self, adjustment: &Adjustment) -> f32 {
-        let Learned { gates, .. } = &self.learned;
-        let gated: f32 = gates.iter().zip(adjustment.features).map(|(gate, feature)| gate * feature).sum();
+        let gates = &self.learned.numbers[..OWN_GATES];
+        let gated = dot(gates, &adjustment.features);
         if is_met(adjustment) { gated + gates[FEATURES] + self.item_offset(adjustment.item) } else { gated }
     }
 
     /// An item without an offset of its own has the one that it would begin with.
     fn item_offset(&self, item: ItemId) -> f32 {
-        self.learned.place(item).map_or(self.start.first[OWN_GATES], |place| self.learned.items[place].1)
+        self.learned.offset(item).unwrap_or(self.model.personal.first[OWN_GATES])
     }
 }
 
 impl Learned {
+    /// An item's offset, if it has one.
+    pub fn offset(&self, item: ItemId) -> Option<f32> {
+        self.place(item).ok().map(|place| self.items[place].1)
+    }
+
     fn place(&self, item: ItemId) -> std::result::Result<usize, usize> {
         self.items.binary_search_by_key(&item, |&(item, _)| item)
     }
 
-    /// Gives an item an offset, unless it has one; the one that says least gives way to it.
-    fn add(&mut self, item: ItemId, offset: f32) {
+    /// Gives an item an offset, unless it has one; where there are too many, the one nearest to this gives way to it.
+    pub fn add(&mut self, item: ItemId, offset: f32) {
         if self.items.len() == MAX_OWN_ITEMS && self.place(item).is_err() {
-            let least = |&place: &usize| (self.items[place].1 - offset).abs();
-            let weakest = (0..MAX_OWN_ITEMS).min_by(|a, b| least(a).total_cmp(&least(b)));
-            self.items.remove(weakest.unwrap_or_default());
+            let mut weakest = 0;
+            for place in 1..MAX_OWN_ITEMS {
+                if (self.items[place].1 - offset).abs() < (self.items[weakest].1 - offset).abs() {
+                    weakest = place;
+                }
+            }
+            self.items.remove(weakest);
         }
         if let Err(place) = self.place(item) {
             self.items.insert(place, (item, offset));
@@ -193,7 +195,5 @@ fn is_met(adjustment: &Adjustment) -> bool {
 }
 
 fn dot(a: &[f32], b: &[f32]) -> f32 {
-    let mut product = [0.0];
-    Simd::multiply(a, b, &mut product);
-    product[0]
+    a.iter().zip(b).map(|(a, b)| a * b).sum()
 }

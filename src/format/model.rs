@@ -73,8 +73,8 @@ pub struct Model {
     pub vocab: Vocab,
     /// The weights.
     pub weights: Weights,
-    /// Where a visitor's own model begins, if that was learned.
-    pub personal: Option<PersonalStart>,
+    /// Where a visitor's own model begins.
+    pub personal: PersonalStart,
 }
 
 impl Model {
@@ -101,7 +101,7 @@ impl Model {
         let items = reader.file.get("items.bias").map_or(0, |biases| biases.columns);
         let vocab = reader.vocab(items)?;
         let weights = reader.weights(&metadata, items)?;
-        let personal = PersonalStart::read(&reader.file, metadata.architecture.hidden)?;
+        let personal = PersonalStart::read(&reader, metadata.architecture.hidden)?;
         Ok(Self { metadata, vocab, weights, personal })
     }
 
@@ -113,9 +113,7 @@ impl Model {
         let mut writer = Writer::default();
         write_vocab(&mut writer, &self.vocab);
         write_weights(&mut writer, self);
-        if let Some(personal) = &self.personal {
-            personal.write(&mut writer);
-        }
+        self.personal.write(&mut writer);
         let metadata = serde_json::to_string(&self.metadata)
             .map_err(|error| Error::Format(format!("the description can't be written as JSON: {error}")))?;
         writer.finish(metadata)

@@ -1,8 +1,9 @@
 //! Where a model of the visitor's own begins and how fast it learns: what `foreclick train --meta` finds.
 
-use super::container::{Container, Dtype, Writer};
+use super::container::{Dtype, Writer};
+use super::read::Reader;
 use super::weights::{FEATURES, Matrix};
-use crate::error::{Error, Result};
+use crate::error::Result;
 
 /// The gates that a visitor has offsets of: the features' in their order, then that of having met the item.
 pub const OWN_GATES: usize = FEATURES + 1;
@@ -12,9 +13,6 @@ const KINDS: usize = OWN_GATES + 1;
 
 /// The most directions in which a visitor's query moves.
 pub const MAX_RANK: usize = 32;
-
-/// The largest number, above or below 0, that is begun with or moved along.
-const LIMIT: f32 = 8.0;
 
 /// Where a visitor's own model begins, before its first event, and how fast it learns.
 #[derive(Debug, Clone, PartialEq)]
@@ -40,37 +38,29 @@ impl Default for PersonalStart {
 }
 
 impl PersonalStart {
-    /// What a file has, if it has any.
+    /// What a file has; the default, of one from before there was such a thing or without it.
     ///
     /// # Errors
-    /// [`Error::Format`] where a tensor has another shape, or a number is none that can be begun with.
-    pub fn read(file: &Container<'_>, hidden: usize) -> Result<Option<Self>> {
-        if file.get("personal.first").is_none() {
-            return Ok(None);
-        }
+    /// [`crate::error::Error::Format`] where a tensor has another shape, or a number is not finite.
+    pub fn read(reader: &Reader<'_>, hidden: usize) -> Result<Self> {
         let mut start = Self::default();
-        start.first.copy_from_slice(&file.require("personal.first", Dtype::F32, 1, KINDS)?);
-        start.steps.copy_from_slice(&file.require("personal.steps", Dtype::F32, 1, KINDS)?);
-        if let Some(directions) = file.get("personal.subspace") {
-            let rank = directions.rows.min(MAX_RANK);
-            let values = file.require("personal.subspace", Dtype::F32, rank, hidden)?;
-            start.subspace = Matrix { columns: hidden, values };
+        if reader.file.get("personal").is_some() {
+            let numbers = reader.vector("personal", 2 * KINDS)?;
+            start.first.copy_from_slice(&numbers[..KINDS]);
+            start.steps.copy_from_slice(&numbers[KINDS..]);
         }
-        let numbers = start.first.iter().chain(&start.steps).chain(&start.subspace.values);
-        // Comparing so refuses NaN too.
-        if !numbers.copied().all(|number| number.abs() <= LIMIT) || start.steps.iter().any(|&step| step < 0.0) {
-            return Err(Error::Format(format!(
-                "the visitor's own model begins with numbers beyond {LIMIT}, or steps below 0; train with --meta again"
-            )));
+        if let Some(directions) = reader.file.get("personal.subspace") {
+            start.subspace = reader.f32("personal.subspace", directions.rows.min(MAX_RANK), hidden)?;
         }
-        Ok(Some(start))
+        Ok(start)
     }
 
-    /// Adds it to a file.
+    /// Adds it to a file, unless it is the default.
     pub fn write(&self, writer: &mut Writer) {
         let Self { first, steps, subspace } = self;
-        writer.add("personal.first", Dtype::F32, &[KINDS], first);
-        writer.add("personal.steps", Dtype::F32, &[KINDS], steps);
+        if *self != Self::default() {
+            writer.add("personal", Dtype::F32, &[2 * KINDS], &[*first, *steps].concat());
+        }
         if !subspace.values.is_empty() {
             writer.add("personal.subspace", Dtype::F32, &[subspace.rows(), subspace.columns], &subspace.values);
         }

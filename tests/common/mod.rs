@@ -3,7 +3,7 @@
 use foreclick::event::{EncodedEvent, NO_TIME};
 use foreclick::format::{
     Architecture, Block, Context, Counting, EncoderKind, FORMAT_VERSION, FieldWeights, GAP_BUCKETS, HOURS, HeadWeights,
-    ItemTable, Matrix, Metadata, Model, Neighbours, OPEN_BUCKETS, REPEAT_BUCKETS, REPEAT_COUNTS, REPEAT_LASTS, TERMS,
+    ItemTable, Matrix, Metadata, Model, PersonalStart, Neighbours, OPEN_BUCKETS, REPEAT_BUCKETS, REPEAT_COUNTS, REPEAT_LASTS, TERMS,
     WEEKDAYS, Weights,
 };
 use foreclick::schema::{Field, FieldKind, FilterSeen, Head, HeadKind, Number, NumberEncoding, Schema, Task};
@@ -124,7 +124,7 @@ pub fn unquantized_model_of(encoder: EncoderKind, shape: ModelShape, seed: u64) 
         metrics: [].into_iter().collect(),
     };
     let vocab = Vocab::from_keys((0..items).map(|item| format!("{item:07}"))).unwrap();
-    Model { metadata, vocab, weights, personal: None }
+    Model { metadata, vocab, weights, personal: PersonalStart::default() }
 }
 
 /// A task of each kind.

@@ -20,7 +20,7 @@ use super::pick::{Effort, Start, pick_start};
 use super::worker::{Plan, Worker, in_parallel};
 use crate::companion::data::{Dataset, Part};
 use crate::engine::counting::Rules;
-use crate::format::{Architecture, FORMAT_VERSION, ItemTable, Metadata, Model, Weights};
+use crate::format::{Architecture, FORMAT_VERSION, ItemTable, Metadata, Model, PersonalStart, Weights};
 use anyhow::{Context, Result, bail};
 use burn::tensor::Device;
 use serde_json::json;
@@ -133,7 +133,7 @@ pub fn assemble(run: &Run<'_>, architecture: &Architecture, mut weights: Weights
         provenance: run.provenance.clone().into_iter().collect(),
         metrics: Default::default(),
     };
-    Model { metadata, vocab: run.dataset.vocab.clone(), weights, personal: None }
+    Model { metadata, vocab: run.dataset.vocab.clone(), weights, personal: PersonalStart::default() }
 }
 
 struct State {

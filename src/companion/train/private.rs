@@ -20,7 +20,7 @@ use super::worker::{Plan, Worker};
 use crate::companion::data::{Dataset, Part};
 use crate::companion::privacy::{Budget, Noise, PrivacyConfig};
 use crate::engine::counting::Rules;
-use crate::format::{Architecture, FORMAT_VERSION, Metadata, Model, Weights};
+use crate::format::{Architecture, FORMAT_VERSION, Metadata, Model, PersonalStart, Weights};
 use crate::vocab::ItemId;
 use anyhow::{Result, ensure};
 use burn::tensor::Device;
@@ -96,7 +96,7 @@ pub fn train_privately(run: &PrivateRun<'_>, noise: &mut Noise) -> Result<Option
         provenance: provenance.into_iter().collect(),
         metrics: Default::default(),
     };
-    Ok(Some(Model { metadata, vocab: run.dataset.vocab.clone(), weights, personal: None }))
+    Ok(Some(Model { metadata, vocab: run.dataset.vocab.clone(), weights, personal: PersonalStart::default() }))
 }
 
 fn members(dataset: &Dataset) -> Vec<Member> {

@@ -80,16 +80,11 @@ impl<L: Lanes> Cpu<L> {
         score[0]
     }
 
-    /// One item's score, but for what `adjust` adds.
-    pub fn row_score(&self, item: ItemId) -> f32 {
-        let mut score = [0.0];
-        self.write_rows(item as usize, &mut score);
-        score[0]
-    }
-
     /// An item's score with this adjustment, whatever `adjust` was asked for.
     pub fn score_with(&self, adjustment: &Adjustment) -> f32 {
-        self.row_score(adjustment.item) + adjust::gained(&self.gates, adjustment)
+        let mut score = [0.0];
+        self.write_rows(adjustment.item as usize, &mut score);
+        score[0] + adjust::gained(&self.gates, adjustment)
     }
 
     /// Adds to the query of the last `score`, `[hidden]`, until the next.
@@ -104,7 +99,8 @@ impl<L: Lanes> Cpu<L> {
         self.adjustments.apply(&self.gates, first, scores);
     }
 
-    /// The same without adjustments.
+    /// The same without adjustments. Not inlined: the loops below it would be there several times.
+    #[inline(never)]
     fn write_rows(&self, first: usize, scores: &mut [f32]) {
         let query = score::Query {
             values: &self.asked,

@@ -22,29 +22,12 @@ pub struct Lesson {
     pub base: f32,
     /// The same with what was learned so far.
     pub own: f32,
-    /// Of `own`.
-    pub gradient: Gradient,
+    /// The derivatives of `own` by [`super::Learned::numbers`].
+    pub numbers: Vec<f32>,
+    /// Those by the offsets of items that the visitor had met and that were candidates.
+    pub items: Vec<(ItemId, f32)>,
     /// Its item, if the visitor had not met it.
     pub new_item: Option<ItemId>,
-}
-
-/// A derivative by each number that is learned.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Gradient {
-    /// As in [`super::Learned::gates`].
-    pub gates: [f32; OWN_GATES],
-    /// Of items that the visitor met and that were candidates.
-    pub items: Vec<(ItemId, f32)>,
-    /// As in [`super::Learned::query`].
-    pub query: Vec<f32>,
-}
-
-struct Candidate {
-    adjustment: Adjustment,
-    /// The logarithm of how many it stands for.
-    weight: f32,
-    base: f32,
-    own: f32,
 }
 
 impl Personal {
@@ -55,77 +38,96 @@ impl Personal {
     /// None in practice: the stream is on the CPU.
     pub fn lesson<L: Lanes>(&self, stream: &mut Stream<Cpu<L>>, event: EventView<'_>) -> Result<Option<Lesson>> {
         stream.score(Upcoming { group: event.group }, &[])?;
-        let mut candidates = self.candidates(stream.adjustments(), event.item);
-        let target = candidates.iter().position(|candidate| candidate.adjustment.item == event.item);
-        let Some(target) = target else { return Ok(None) };
-        let ops = stream.ops_mut();
-        for Candidate { adjustment, weight, base, own } in &mut candidates {
-            *base = ops.score_with(adjustment) + *weight;
-            *own = *base + self.offset(adjustment);
+        let mut candidates = stream.adjustments().to_vec();
+        let target = self.add_others(&mut candidates, event.item);
+        let Candidates { place, exact, stride } = target;
+        let (mut base, mut own) = (Vec::new(), Vec::new());
+        for (number, candidate) in candidates.iter().enumerate() {
+            let weight = if number < exact { 0.0 } else { (stride as f32).ln() };
+            let score = stream.ops().score_with(candidate) + weight;
+            base.push(score);
+            own.push(score + self.term(candidate));
         }
-        ops.shift_query(&self.shift);
-        for Candidate { adjustment, weight, own, .. } in candidates.iter_mut().filter(|it| !is_met(&it.adjustment)) {
-            *own = ops.score_with(adjustment) + *weight + self.offset(adjustment);
+        if candidates[place].excluded {
+            return Ok(None);
         }
-        let [base, own] = [log_sum(candidates.iter().map(|it| it.base)), log_sum(candidates.iter().map(|it| it.own))];
-        let Candidate { adjustment, base: target_base, own: target_own, .. } = &candidates[target];
-        Ok(Some(Lesson {
-            base: target_base - base,
-            own: target_own - own,
-            new_item: (!is_met(adjustment)).then_some(event.item),
-            gradient: self.gradient(&candidates, target, own),
-        }))
-    }
-
-    fn candidates(&self, known: &[Adjustment], target: ItemId) -> Vec<Candidate> {
-        let items = self.model.vocab.len();
-        let mut ids: Vec<ItemId> = known.iter().map(|adjustment| adjustment.item).collect();
-        ids.sort_unstable();
-        let mut candidates: Vec<Candidate> =
-            known.iter().filter(|adjustment| !adjustment.excluded).map(|&adjustment| candidate(adjustment, 1)).collect();
-        let unknown = |item| Adjustment { item, excluded: false, features: [0.0; FEATURES], constant: 0.0 };
-        let is_new = |item: ItemId| ids.binary_search(&item).is_err();
-        if is_new(target) {
-            candidates.push(candidate(unknown(target), 1));
-        }
-        let stride = (items / SAMPLED).max(1);
-        // Other ones with each event, by the golden ratio.
-        let first = self.learned.events.wrapping_mul(0x9e37_79b9) as usize % stride;
-        let sampled = (first..items).step_by(stride).map(|item| item as ItemId);
-        let others = sampled.filter(|&item| item != target && is_new(item));
-        candidates.extend(others.map(|item| candidate(unknown(item), stride)));
-        candidates
-    }
-
-    fn gradient(&self, candidates: &[Candidate], target: usize, log_sum: f32) -> Gradient {
-        let subspace = &self.start.subspace;
-        let mut gates = [0.0; OWN_GATES];
-        let mut items = Vec::new();
+        let (base, log_sum) = (base[place] - log_sum(&base), log_sum(&own));
+        let mut lesson = Lesson {
+            base,
+            own: own[place] - log_sum,
+            numbers: vec![0.0; OWN_GATES],
+            items: Vec::new(),
+            new_item: Some(event.item).filter(|_| !is_met(&candidates[place])),
+        };
+        let subspace = &self.model.personal.subspace;
         let (mut row, mut rows) = (vec![0.0; subspace.columns], vec![0.0; subspace.columns]);
-        for (place, Candidate { adjustment, own, .. }) in candidates.iter().enumerate() {
-            let surprise = f32::from(u8::from(place == target)) - (own - log_sum).exp();
-            for (gate, feature) in gates.iter_mut().zip(adjustment.features) {
-                *gate += surprise * feature;
+        for (number, candidate) in candidates.iter().enumerate() {
+            let surprise = f32::from(u8::from(number == place)) - (own[number] - log_sum).exp();
+            for (sum, feature) in lesson.numbers.iter_mut().zip(candidate.features) {
+                *sum += surprise * feature;
             }
-            if is_met(adjustment) {
-                gates[FEATURES] += surprise;
-                items.push((adjustment.item, surprise));
+            if is_met(candidate) {
+                lesson.numbers[FEATURES] += surprise;
+                lesson.items.push((candidate.item, surprise));
             } else if !row.is_empty() {
-                self.model.weights.items.copy_row(adjustment.item as usize, &mut row);
-                rows.iter_mut().zip(&row).for_each(|(sum, value)| *sum += surprise * value);
+                self.model.weights.items.copy_row(candidate.item as usize, &mut row);
+                for (sum, value) in rows.iter_mut().zip(&row) {
+                    *sum += surprise * value;
+                }
             }
         }
-        let query = (0..subspace.rows()).map(|direction| dot(subspace.row(direction), &rows)).collect();
-        Gradient { gates, items, query }
+        for direction in 0..subspace.rows() {
+            lesson.numbers.push(dot(subspace.row(direction), &rows));
+        }
+        Ok(Some(lesson))
+    }
+
+    /// Adds the event's item, if counting knows nothing of it, and some of the others.
+    fn add_others(&self, candidates: &mut Vec<Adjustment>, target: ItemId) -> Candidates {
+        let items = self.model.vocab.len();
+        let mut is_there = vec![false; items];
+        let mut place = candidates.len();
+        for (number, candidate) in candidates.iter().enumerate() {
+            is_there[candidate.item as usize] = true;
+            if candidate.item == target {
+                place = number;
+            }
+        }
+        let mut add = |item: usize| {
+            if !is_there[item] {
+                is_there[item] = true;
+                let item = item as ItemId;
+                candidates.push(Adjustment { item, excluded: false, features: [0.0; FEATURES], constant: 0.0 });
+            }
+            candidates.len()
+        };
+        let exact = add(target as usize);
+        let stride = (items / SAMPLED).max(1);
+        // Others with each event, by the golden ratio.
+        let mut item = (self.learned.record[1] as u32).wrapping_mul(0x9e37_79b9) as usize % stride;
+        while item < items {
+            add(item);
+            item += stride;
+        }
+        Candidates { place, exact, stride }
     }
 }
 
-fn candidate(adjustment: Adjustment, stands_for: usize) -> Candidate {
-    Candidate { adjustment, weight: (stands_for as f32).ln(), base: 0.0, own: 0.0 }
+/// What candidates there are: the event's item at `place`, `exact` ones, and others that stand for `stride` each.
+struct Candidates {
+    place: usize,
+    exact: usize,
+    stride: usize,
 }
 
 /// The logarithm of the sum of the exponentials.
-fn log_sum(scores: impl Iterator<Item = f32> + Clone) -> f32 {
-    let largest = scores.clone().fold(f32::NEG_INFINITY, f32::max);
-    largest + scores.map(|score| (score - largest).exp()).sum::<f32>().ln()
+fn log_sum(scores: &[f32]) -> f32 {
+    let (mut largest, mut sum) = (f32::NEG_INFINITY, 0.0);
+    for &score in scores {
+        largest = score.max(largest);
+    }
+    for &score in scores {
+        sum += (score - largest).exp();
+    }
+    largest + sum.ln()
 }

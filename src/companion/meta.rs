@@ -1,0 +1,119 @@
+//! Learns where the models of visitors begin, how fast they learn and in which directions their queries move.
+//!
+//! Each episode is a young visitor: one of the log's sequences from some events before its validation part on, so that the
+//! base model never learned from the events that are judged. The visitor's own model learns as it does in the page, by the same
+//! code. After each batch of episodes what it began with and its steps move by the first order of the gradient through all its
+//! steps (MAML, Finn et al. 2017, arXiv 1703.03400; with steps that are learned, Meta-SGD, Li et al. 2017, arXiv 1707.09835):
+//! an offset's is the sum of its gradients, that of a step's logarithm the sum of gradient times the way come since the beginning.
+//! The directions are the leading ones of where visitors' queries had moved when each was free to.
+
+mod directions;
+mod episodes;
+
+use crate::companion::data::Dataset;
+use crate::format::{MAX_RANK, Matrix, Model, PersonalStart};
+use anyhow::Result;
+use directions::leading;
+use episodes::{Episode, Sums, of_visitors, run};
+use std::sync::Arc;
+
+/// Passes over the visitors that are learned from.
+const PASSES: usize = 5;
+/// Episodes of a batch.
+const BATCH: usize = 48;
+/// How far one batch moves the logarithm of a step, and an offset; both fall to 0 with the last batch.
+const STEP_RATE: f32 = 0.1;
+const OFFSET_RATE: f32 = 0.01;
+/// The step along the longest direction, at first.
+const QUERY_STEP: f32 = 0.2;
+/// The step of a query that is free to move.
+const FREE_STEP: f32 = 0.1;
+/// Directions, at most.
+const RANK: usize = 16;
+/// Fewer judged events than this in either part tell nothing.
+const FEWEST_EVENTS: usize = 200;
+/// What a running mean of squares keeps.
+const KEPT: f32 = 0.9;
+
+/// What came of it.
+pub enum Outcome {
+    /// Ctrl-C.
+    Interrupted,
+    /// Too few events to judge by; the number.
+    TooFew(usize),
+    /// Where visitors' models begin, and the gain of the picking visitors' events by it and by the default, in nats an event,
+    /// counted while it is used.
+    Learned { start: PersonalStart, gain: f64, default_gain: f64 },
+}
+
+/// Learns from three visitors in four, and picks what the fourth gain most by.
+///
+/// # Errors
+/// None in practice: the engine runs on the CPU.
+pub fn learn(dataset: &Dataset, model: &Arc<Model>, stop: &(dyn Fn() -> bool + Sync)) -> Result<Outcome> {
+    let (learning, picking) = of_visitors(dataset);
+    let events = |episodes: &[Episode]| episodes.iter().map(Episode::judged).sum::<usize>();
+    let fewest = events(&learning).min(events(&picking));
+    if fewest < FEWEST_EVENTS {
+        return Ok(Outcome::TooFew(fewest));
+    }
+    let judge = |start: &PersonalStart| Ok::<f64, anyhow::Error>(run(dataset, &with(model, start), &picking)?.gain());
+    let default = PersonalStart::default();
+    let default_gain = judge(&default)?;
+    let mut start = with_directions(dataset, model, &learning)?;
+    let (mut best, mut gain) = (default, default_gain);
+    let mut squares = vec![0.0; Sums::default().slopes().len()];
+    let batches = learning.len().div_ceil(BATCH);
+    for pass in 0..PASSES {
+        for (number, batch) in learning.chunks(BATCH).enumerate() {
+            if stop() {
+                return Ok(Outcome::Interrupted);
+            }
+            let slopes = run(dataset, &with(model, &start), batch)?.slopes();
+            let left = 1.0 - (pass * batches + number) as f32 / (PASSES * batches) as f32;
+            step(&mut start, &slopes, &mut squares, left);
+        }
+        let found = judge(&start)?;
+        eprintln!("meta: pass {} of {PASSES}, {found:+.4} nats an event on visitors apart", pass + 1);
+        if found > gain {
+            (best, gain) = (start.clone(), found);
+        }
+    }
+    Ok(Outcome::Learned { start: best, gain, default_gain })
+}
+
+fn with(model: &Model, start: &PersonalStart) -> Arc<Model> {
+    Arc::new(Model { personal: start.clone(), ..model.clone() })
+}
+
+/// The default, and the directions in which visitors' queries move.
+fn with_directions(dataset: &Dataset, model: &Arc<Model>, learning: &[Episode]) -> Result<PersonalStart> {
+    let hidden = model.metadata.architecture.hidden;
+    let mut start = PersonalStart::default();
+    if hidden == 0 {
+        return Ok(start);
+    }
+    let mut all = Matrix::zeros(hidden, hidden);
+    (0..hidden).for_each(|place| all.row_mut(place)[place] = FREE_STEP.sqrt());
+    start.subspace = all;
+    let moves = run(dataset, &with(model, &start), learning)?.moves;
+    start.subspace = leading(&moves, hidden, RANK.min(MAX_RANK).min(hidden), QUERY_STEP.sqrt());
+    Ok(start)
+}
+
+/// One step uphill, each number by its slope over the root of its mean square (RMSprop).
+fn step(start: &mut PersonalStart, slopes: &[f32], squares: &mut [f32], left: f32) {
+    let mut moved = slopes.iter().zip(squares).map(|(slope, square)| {
+        *square = KEPT * *square + (1.0 - KEPT) * slope * slope;
+        if *square > 0.0 { left * slope / square.sqrt() } else { 0.0 }
+    });
+    for (first, moved) in start.first.iter_mut().zip(&mut moved) {
+        *first += OFFSET_RATE * moved;
+    }
+    for (step, moved) in start.steps.iter_mut().zip(&mut moved) {
+        *step *= (STEP_RATE * moved).exp();
+    }
+    // Twice in the product, once in the logarithm's half.
+    let stretch = moved.next().map_or(1.0, |moved| (0.5 * STEP_RATE * moved).exp());
+    start.subspace.values.iter_mut().for_each(|value| *value *= stretch);
+}
