@@ -80,8 +80,8 @@ export class Predictor {
     return this.#ask("explain", [item, copy(options)]);
   }
 
-  learn(event) {
-    this.#send(0, "learn", [copy(event)]);
+  async learn(event) {
+    return this.#ask("learn", [copy(event)]);
   }
 
   async learned() {
@@ -89,7 +89,7 @@ export class Predictor {
   }
 
   async recall(learned) {
-    return this.#ask("recall", [copy(learned)]);
+    return this.#ask("recall", [learned]);
   }
 
   reset() {
