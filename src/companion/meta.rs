@@ -1,8 +1,8 @@
 //! Learns where the models of visitors begin, how fast they learn and in which directions their queries move.
 //!
-//! Each episode is a young visitor: one of the log's sequences from some events before its validation part on, so that the
-//! base model never learned from the events that are judged. The visitor's own model learns as it does in the page, by the same
-//! code. After each batch of episodes what it began with and its steps move by the first order of the gradient through all its
+//! Each episode is a young visitor: the beginning of one of the log's sequences. Its own model learns as it does in the page, by
+//! the same code. The base model has learned from most of these events, so that what is learned here is not trusted before it has
+//! ranked the events of other visitors better. After each batch of episodes what it began with and its steps move by the first order of the gradient through all its
 //! steps (MAML, Finn et al. 2017, arXiv 1703.03400; with steps that are learned, Meta-SGD, Li et al. 2017, arXiv 1707.09835):
 //! an offset's is the sum of its gradients, that of a step's logarithm the sum of gradient times the way come since the beginning.
 //! The directions are the leading ones of where visitors' queries had moved when each was free to.
@@ -18,7 +18,7 @@ use episodes::{Episode, Sums, of_visitors, run};
 use std::sync::Arc;
 
 /// Passes over the visitors that are learned from.
-const PASSES: usize = 5;
+const PASSES: usize = 4;
 /// Episodes of a batch.
 const BATCH: usize = 48;
 /// How far one batch moves the logarithm of a step, and an offset; both fall to 0 with the last batch.
@@ -41,12 +41,12 @@ pub enum Outcome {
     Interrupted,
     /// Too few events to judge by; the number.
     TooFew(usize),
-    /// Where visitors' models begin, and the gain of the picking visitors' events by it and by the default, in nats an event,
-    /// counted while it is used.
-    Learned { start: PersonalStart, gain: f64, default_gain: f64 },
+    /// Where visitors' models begin.
+    Learned(Box<PersonalStart>),
 }
 
-/// Learns from three visitors in four, and picks what the fourth gain most by.
+/// Learns from three visitors in four, and picks what ranks the events of the fourth best: the default, the default with
+/// directions, learned steps with it, or all that was learned.
 ///
 /// # Errors
 /// None in practice: the engine runs on the CPU.
@@ -57,29 +57,35 @@ pub fn learn(dataset: &Dataset, model: &Arc<Model>, stop: &(dyn Fn() -> bool + S
     if fewest < FEWEST_EVENTS {
         return Ok(Outcome::TooFew(fewest));
     }
-    let judge = |start: &PersonalStart| Ok::<f64, anyhow::Error>(run(dataset, &with(model, start), &picking)?.gain());
-    let default = PersonalStart::default();
-    let default_gain = judge(&default)?;
-    let mut start = with_directions(dataset, model, &learning)?;
-    let (mut best, mut gain) = (default, default_gain);
+    let directed = with_directions(dataset, model, &learning)?;
+    let mut learned = directed.clone();
     let mut squares = vec![0.0; Sums::default().slopes().len()];
     let batches = learning.len().div_ceil(BATCH);
     for pass in 0..PASSES {
+        eprintln!("meta: pass {} of {PASSES} over {} visitors", pass + 1, learning.len());
         for (number, batch) in learning.chunks(BATCH).enumerate() {
             if stop() {
                 return Ok(Outcome::Interrupted);
             }
-            let slopes = run(dataset, &with(model, &start), batch)?.slopes();
+            let slopes = run(dataset, &with(model, &learned), batch, false)?.slopes();
             let left = 1.0 - (pass * batches + number) as f32 / (PASSES * batches) as f32;
-            step(&mut start, &slopes, &mut squares, left);
-        }
-        let found = judge(&start)?;
-        eprintln!("meta: pass {} of {PASSES}, {found:+.4} nats an event on visitors apart", pass + 1);
-        if found > gain {
-            (best, gain) = (start.clone(), found);
+            step(&mut learned, &slopes, &mut squares, left);
         }
     }
-    Ok(Outcome::Learned { start: best, gain, default_gain })
+    let steps = PersonalStart { first: directed.first, ..learned.clone() };
+    let named = [("default", PersonalStart::default()), ("directions", directed), ("steps", steps), ("all", learned)];
+    let mut best: Option<(f64, PersonalStart)> = None;
+    for (name, start) in named {
+        if stop() {
+            return Ok(Outcome::Interrupted);
+        }
+        let ndcg = run(dataset, &with(model, &start), &picking, true)?.ndcg();
+        eprintln!("meta: NDCG@10 {ndcg:.5} on {} visitors apart ({name})", picking.len());
+        if best.as_ref().is_none_or(|(other, _)| ndcg > *other) {
+            best = Some((ndcg, start));
+        }
+    }
+    Ok(Outcome::Learned(Box::new(best.map(|(_, start)| start).unwrap_or_default())))
 }
 
 fn with(model: &Model, start: &PersonalStart) -> Arc<Model> {
@@ -96,7 +102,7 @@ fn with_directions(dataset: &Dataset, model: &Arc<Model>, learning: &[Episode]) 
     let mut all = Matrix::zeros(hidden, hidden);
     (0..hidden).for_each(|place| all.row_mut(place)[place] = FREE_STEP.sqrt());
     start.subspace = all;
-    let moves = run(dataset, &with(model, &start), learning)?.moves;
+    let moves = run(dataset, &with(model, &start), learning, false)?.moves;
     start.subspace = leading(&moves, hidden, RANK.min(MAX_RANK).min(hidden), QUERY_STEP.sqrt());
     Ok(start)
 }

@@ -68,7 +68,7 @@ export class State {
       memory: `the session ends with the page, since the store can't be used (${this.#problem?.message})`,
       stored: this.#isErased ? "what was kept has been erased; new events begin anew" : `kept on this device (${this.#device?.title})`,
     };
-    return { mode, reason: reasons[mode], restored: this.#restored, refused: this.#refused, dropped: this.#dropped };
+    return { mode, reason: reasons[mode], restored: this.#restored, refused: this.#refused, ...(this.#dropped && { dropped: this.#dropped }) };
   }
 
   async read(name) {

@@ -4,18 +4,19 @@ use crate::companion::data::{Dataset, Part};
 use crate::engine::cpu::{Cpu, Simd};
 use crate::engine::Stream;
 use crate::engine::personal::{Lesson, Personal};
+use crate::event::Upcoming;
 use crate::format::{Model, OWN_GATES, PersonalStart};
 use anyhow::Result;
 use rayon::prelude::*;
 use std::ops::Range;
 use std::sync::Arc;
 
-/// Events before the judged ones, of one visitor after the other.
-const LEADS: [usize; 4] = [4, 16, 32, 64];
+/// Events of a visitor that come before any is judged.
+const LEAD: usize = 4;
 /// Events of a visitor, at most.
-const LONGEST: usize = 120;
+const LONGEST: usize = 100;
 /// Visitors, at most: those of a larger log are evenly drawn.
-const MOST: usize = 800;
+const MOST: usize = 600;
 /// Every so manieth visitor is picked by, and not learned from.
 const PICKING: usize = 4;
 
@@ -38,17 +39,16 @@ pub fn of_visitors(dataset: &Dataset) -> (Vec<Episode>, Vec<Episode>) {
     let sequences = &dataset.sequences;
     let episode = |sequence: usize| {
         let range = sequences.range(sequence);
-        let parts = &sequences.parts[range.clone()];
-        let first = range.start + parts.iter().position(|part| *part == Part::Validation)?;
-        let last = range.start + parts.iter().rposition(|part| *part == Part::Validation)?;
-        Some((first, last, range.start))
+        let is_learned_from = |part: &Part| matches!(part, Part::Train | Part::Validation);
+        let first = range.start + sequences.parts[range.clone()].iter().position(is_learned_from)?;
+        let events = sequences.parts[first..range.end].iter().take_while(|part| is_learned_from(part)).take(LONGEST);
+        let end = first + events.count();
+        (end > first + LEAD).then_some(Episode { places: first..end, judged: first + LEAD })
     };
-    let all: Vec<_> = (0..sequences.len()).filter_map(episode).collect();
+    let all: Vec<Episode> = (0..sequences.len()).filter_map(episode).collect();
     let stride = all.len().div_ceil(MOST).max(1);
     let (mut learning, mut picking) = (Vec::new(), Vec::new());
-    for (number, &(first, last, start)) in all.iter().step_by(stride).enumerate() {
-        let start = first.saturating_sub(LEADS[number / PICKING % LEADS.len()]).max(start);
-        let episode = Episode { places: start..(last + 1).min(start + LONGEST), judged: first };
+    for (number, episode) in all.into_iter().step_by(stride).enumerate() {
         if number % PICKING == 0 { picking.push(episode) } else { learning.push(episode) }
     }
     (learning, picking)
@@ -63,8 +63,8 @@ pub struct Sums {
     steps: [f32; OWN_GATES + 1],
     /// By that of the query's step.
     query: f32,
-    /// Nats gained while what was learned was used.
-    gained: f64,
+    /// Of the ranks, where they are asked for, with what was learned while it was used.
+    ndcg: f64,
     events: usize,
     /// Where each visitor's query had moved at the end, `[hidden]` each.
     pub moves: Vec<Vec<f32>>,
@@ -76,15 +76,12 @@ impl Sums {
         [&self.first[..], &self.steps, &[self.query]].concat()
     }
 
-    /// Nats an event.
-    pub fn gain(&self) -> f64 {
-        self.gained / self.events.max(1) as f64
+    /// NDCG@10 of all items, if ranks were asked for.
+    pub fn ndcg(&self) -> f64 {
+        self.ndcg / self.events.max(1) as f64
     }
 
     fn note(&mut self, personal: &Personal, start: &PersonalStart, lesson: &Lesson) {
-        if personal.is_used() {
-            self.gained += f64::from(lesson.own - lesson.base);
-        }
         self.events += 1;
         let learned = personal.learned();
         for (kind, slope) in lesson.numbers[..OWN_GATES].iter().enumerate() {
@@ -103,11 +100,11 @@ impl Sums {
     }
 
     fn add(&mut self, other: Self) {
-        let Self { first, steps, query, gained, events, moves } = other;
+        let Self { first, steps, query, ndcg, events, moves } = other;
         self.first.iter_mut().zip(first).for_each(|(sum, value)| *sum += value);
         self.steps.iter_mut().zip(steps).for_each(|(sum, value)| *sum += value);
         self.query += query;
-        self.gained += gained;
+        self.ndcg += ndcg;
         self.events += events;
         self.moves.extend(moves);
     }
@@ -117,11 +114,11 @@ impl Sums {
 ///
 /// # Errors
 /// None in practice: the engine runs on the CPU.
-pub fn run(dataset: &Dataset, model: &Arc<Model>, episodes: &[Episode]) -> Result<Sums> {
+pub fn run(dataset: &Dataset, model: &Arc<Model>, episodes: &[Episode], ranks: bool) -> Result<Sums> {
     let new_stream = || Stream::new(model.clone(), Cpu::<Simd>::new(model.clone()));
     let one = |stream: &mut crate::error::Result<Stream<Cpu<Simd>>>, episode: &Episode| {
         let stream = stream.as_mut().map_err(|error| anyhow::anyhow!("{error}"))?;
-        run_one(dataset, model, stream, episode)
+        run_one(dataset, model, stream, episode, ranks)
     };
     let all: Vec<Sums> = episodes.par_iter().map_init(new_stream, one).collect::<Result<_>>()?;
     let mut sums = Sums::default();
@@ -129,7 +126,14 @@ pub fn run(dataset: &Dataset, model: &Arc<Model>, episodes: &[Episode]) -> Resul
     Ok(sums)
 }
 
-fn run_one(dataset: &Dataset, model: &Arc<Model>, stream: &mut Stream<Cpu<Simd>>, episode: &Episode) -> Result<Sums> {
+fn run_one(
+    dataset: &Dataset,
+    model: &Arc<Model>,
+    stream: &mut Stream<Cpu<Simd>>,
+    episode: &Episode,
+    ranks: bool,
+) -> Result<Sums> {
+    let mut scores = vec![0.0; if ranks { stream.items() } else { 0 }];
     let mut sums = Sums::default();
     let mut personal = Personal::new(model.clone());
     stream.reset()?;
@@ -141,6 +145,16 @@ fn run_one(dataset: &Dataset, model: &Arc<Model>, stream: &mut Stream<Cpu<Simd>>
         if let Some(lesson) = personal.lesson(stream, event)? {
             if place >= episode.judged {
                 sums.note(&personal, &model.personal, &lesson);
+                if ranks {
+                    stream.score(Upcoming { group: event.group }, &[])?;
+                    if personal.is_used() {
+                        personal.apply(stream)?;
+                    }
+                    stream.ops().write_scores(&mut scores);
+                    let target = scores[event.item as usize];
+                    let rank = scores.iter().filter(|&&score| score >= target).count();
+                    sums.ndcg += if rank <= 10 { 1.0 / ((rank + 1) as f64).log2() } else { 0.0 };
+                }
             }
             personal.take(&lesson);
         }

@@ -100,11 +100,10 @@ impl RunFolder {
         match meta::learn(lesson.dataset, &best, lesson.stop)? {
             meta::Outcome::Interrupted => return Ok(false),
             meta::Outcome::TooFew(events) => {
-                eprintln!("meta: {events} validation events of known sequences are too few; models of visitors begin as by default");
+                eprintln!("meta: {events} events are too few to learn from; models of visitors begin as by default");
             }
-            meta::Outcome::Learned { start, gain, default_gain } => {
-                eprintln!("meta: {gain:+.4} nats an event on visitors apart, {default_gain:+.4} with the default");
-                Arc::make_mut(&mut best).personal = start;
+            meta::Outcome::Learned(start) => {
+                Arc::make_mut(&mut best).personal = *start;
                 write_whole(&self.path().join("checkpoints/best.safetensors"), &best.to_bytes()?)?;
             }
         }
