@@ -57,9 +57,7 @@ pub fn of_visitors(dataset: &Dataset) -> (Vec<Episode>, Vec<Episode>) {
 /// What episodes come to.
 #[derive(Debug, Clone, Default)]
 pub struct Sums {
-    /// By the offsets that are begun with.
-    first: [f32; OWN_GATES + 1],
-    /// By the logarithms of the steps, in the same order.
+    /// By the logarithms of the steps, of the gates and of an item.
     steps: [f32; OWN_GATES + 1],
     /// By that of the query's step.
     query: f32,
@@ -71,9 +69,9 @@ pub struct Sums {
 }
 
 impl Sums {
-    /// All slopes: the offsets', the steps', the query's.
+    /// All slopes: the steps', then the query's.
     pub fn slopes(&self) -> Vec<f32> {
-        [&self.first[..], &self.steps, &[self.query]].concat()
+        [&self.steps[..], &[self.query]].concat()
     }
 
     /// NDCG@10 of all items, if ranks were asked for.
@@ -85,14 +83,12 @@ impl Sums {
         self.events += 1;
         let learned = personal.learned();
         for (kind, slope) in lesson.numbers[..OWN_GATES].iter().enumerate() {
-            self.first[kind] += slope;
             self.steps[kind] += slope * (learned.numbers[kind] - start.first[kind]);
         }
         for (slope, coefficient) in lesson.numbers[OWN_GATES..].iter().zip(&learned.numbers[OWN_GATES..]) {
             self.query += slope * coefficient;
         }
         for &(item, slope) in &lesson.items {
-            self.first[OWN_GATES] += slope;
             if let Some(offset) = learned.offset(item) {
                 self.steps[OWN_GATES] += slope * (offset - start.first[OWN_GATES]);
             }
@@ -100,8 +96,7 @@ impl Sums {
     }
 
     fn add(&mut self, other: Self) {
-        let Self { first, steps, query, ndcg, events, moves } = other;
-        self.first.iter_mut().zip(first).for_each(|(sum, value)| *sum += value);
+        let Self { steps, query, ndcg, events, moves } = other;
         self.steps.iter_mut().zip(steps).for_each(|(sum, value)| *sum += value);
         self.query += query;
         self.ndcg += ndcg;
