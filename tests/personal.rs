@@ -31,7 +31,8 @@ const SHAPE: ModelShape = ModelShape {
 fn model() -> Model {
     let mut model = random_model(SHAPE, 1);
     let subspace = Matrix { columns: SHAPE.hidden, values: Random(2).vector(3 * SHAPE.hidden, 0.5) };
-    model.personal = PersonalStart { first: [0.1, -0.2, 0.1, 0.0, 0.1, 0.3, 0.4], subspace, ..PersonalStart::default() };
+    model.personal =
+        PersonalStart { first: [0.1, -0.2, 0.1, 0.0, 0.1, 0.3, 0.4], subspace, ..PersonalStart::default() };
     model
 }
 
@@ -85,14 +86,20 @@ fn the_gradient_is_that_of_the_events_log_probability() {
             };
             for (kind, gradient) in lesson.numbers.iter().enumerate() {
                 let found = own(&|learned, by| learned.numbers[kind] += by);
-                assert!((found - gradient).abs() < 2e-3 + 2e-2 * gradient.abs(), "{kind}: {gradient}, {found} by difference");
+                assert!(
+                    (found - gradient).abs() < 2e-3 + 2e-2 * gradient.abs(),
+                    "{kind}: {gradient}, {found} by difference"
+                );
             }
             for (item, gradient) in &lesson.items {
                 let found = own(&|learned, by| {
                     let offset = learned.items.iter_mut().find(|(other, _)| other == item).unwrap();
                     offset.1 += by;
                 });
-                assert!((found - gradient).abs() < 2e-3 + 2e-2 * gradient.abs(), "{item}: {gradient}, {found} by difference");
+                assert!(
+                    (found - gradient).abs() < 2e-3 + 2e-2 * gradient.abs(),
+                    "{item}: {gradient}, {found} by difference"
+                );
                 compared += 1;
             }
             personal.take(&lesson);
@@ -112,7 +119,8 @@ fn what_was_learned_is_used_only_while_it_foretells_better() {
     take(&mut learner, &loyal);
     loyal.iter().for_each(|event| base.observe(event.clone()).unwrap());
     assert_ne!(best(&mut learner, 10), best(&mut base, 10), "it is used");
-    let explained = learner.explain(&loyal[0].item, &ExplainOptions { events: 0, group: Some("new".into()), ..Default::default() });
+    let explained =
+        learner.explain(&loyal[0].item, &ExplainOptions { events: 0, group: Some("new".into()), ..Default::default() });
     let explained = explained.unwrap();
     let terms = explained.terms;
     let sum = terms.taste + terms.popularity + terms.repetition + terms.neighbours + terms.habit + terms.personal;
@@ -136,7 +144,13 @@ fn what_is_kept_is_bounded_and_goes_on_as_if_the_visitor_had_stayed() {
     let model = model();
     let mut learner = predictor(&model);
     let all: Vec<EncodedEvent> = (0..SHAPE.items as u32)
-        .flat_map(|item| random_events(SHAPE, 1, u64::from(item)).into_iter().map(move |event| EncodedEvent { item, group: item, ..event }))
+        .flat_map(|item| {
+            random_events(SHAPE, 1, u64::from(item)).into_iter().map(move |event| EncodedEvent {
+                item,
+                group: item,
+                ..event
+            })
+        })
         .collect();
     let all = page_events(&model, &all);
     take(&mut learner, &all);

@@ -3,8 +3,8 @@
 use foreclick::event::{EncodedEvent, NO_TIME};
 use foreclick::format::{
     Architecture, Block, Context, Counting, EncoderKind, FORMAT_VERSION, FieldWeights, GAP_BUCKETS, HOURS, HeadWeights,
-    ItemTable, Matrix, Metadata, Model, PersonalStart, Neighbours, OPEN_BUCKETS, REPEAT_BUCKETS, REPEAT_COUNTS, REPEAT_LASTS, TERMS,
-    WEEKDAYS, Weights,
+    ItemTable, Matrix, Metadata, Model, Neighbours, OPEN_BUCKETS, PersonalStart, REPEAT_BUCKETS, REPEAT_COUNTS,
+    REPEAT_LASTS, TERMS, WEEKDAYS, Weights,
 };
 use foreclick::schema::{Field, FieldKind, FilterSeen, Head, HeadKind, Number, NumberEncoding, Schema, Task};
 use foreclick::vocab::{UNKNOWN_ITEM, Vocab};

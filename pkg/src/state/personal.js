@@ -13,10 +13,15 @@ const DIGITS = 1e5;
 export class Personal {
   #predictor;
   #names = new Map(); // items' keys, by id
+  #begun; // what a visitor begins with
   #written; // what this tab had learned when it last wrote
 
   constructor(predictor) {
     this.#predictor = predictor;
+  }
+
+  async begin() {
+    this.#begun = this.#written = decode(await this.#predictor.learned(), this.#names);
   }
 
   learn(event) {
@@ -39,7 +44,7 @@ export class Personal {
   }
 
   clear() {
-    this.#written = undefined;
+    this.#written = this.#begun;
   }
 
   add(bytes, kept) {

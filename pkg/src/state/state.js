@@ -41,7 +41,7 @@ export class State {
   /** For openState alone. `makeStore` gets a function to call where the store was erased, and throws where there is none. */
   async begin(predictor, makeStore) {
     this.#attach(predictor);
-    if (this.#options.personal) this.#personal = new Personal(predictor);
+    this.#personal = this.#options.personal ? new Personal(predictor) : undefined;
     try {
       this.#device = makeStore(() => this.#lose());
     } catch (error) {
@@ -144,8 +144,7 @@ export class State {
     this.#drop();
     const { name, also } = this.#options;
     await this.#work;
-    // What came meanwhile goes too.
-    this.#drop();
+    this.#drop(); // what came meanwhile too
     try {
       await eraseEverything({ name, store: this.#device, also });
     } finally {
@@ -236,6 +235,7 @@ export class State {
   }
 
   async #recall() {
+    await this.#personal.begin();
     const kept = await this.#log.readSection(SECTION);
     if (kept === undefined) return;
     try {
@@ -248,7 +248,7 @@ export class State {
     }
   }
 
-  // Begun at once where the predictor answers at once, as the events are.
+  // Begun at once where the predictor answers at once.
   async #keepLearned(learned, turn) {
     if (typeof learned?.then === "function") learned = await learned.catch(() => null);
     if (!learned || turn !== this.#turn) return;

@@ -1,8 +1,8 @@
 //! Visitors whose own models learn, and what that says of where they begin.
 
 use crate::companion::data::{Dataset, Part};
-use crate::engine::cpu::{Cpu, Simd};
 use crate::engine::Stream;
+use crate::engine::cpu::{Cpu, Simd};
 use crate::engine::personal::{Lesson, Personal};
 use crate::event::Upcoming;
 use crate::format::{Model, OWN_GATES, PersonalStart};
