@@ -108,7 +108,29 @@ export class Predictor implements Disposable {
    */
   explain(item: string, options?: ExplainOptions): Promise<Explanation>;
 
-  /** Forgets all events. The model stays. */
+  /**
+   * Learns from the event that the visitor makes next; give it to `observe` afterwards. What is learned is a model of the visitor's
+   * own: offsets of the items met, of what counting is worth, and where the query moves for items not met, by one step of gradient
+   * ascent on the event's probability (`foreclick train --meta` finds the steps). Predictions use it only while it foretold this
+   * visitor's latest events better than the model alone; the CPU makes them then. `openState(predictor, { personal: true })` calls
+   * this for each event and keeps what is learned.
+   *
+   * @returns The item's id in this model file, 4294967295 for an item that it does not know.
+   * @throws {ForeclickError} As `observe`.
+   */
+  learn(event: VisitorEvent): number;
+
+  /** What was learned, for `recall`; at most 5 KB. */
+  learned(): Uint8Array;
+
+  /**
+   * Goes on from what `learned` gave, with the same model file.
+   *
+   * @throws {ForeclickError} `argument` for what this model can't have learned; nothing changes then.
+   */
+  recall(learned: Uint8Array): void;
+
+  /** Forgets all events, and what was learned from them. The model stays. */
   reset(): void;
 
   /** Where the predictor stands: its backend and why, times, sizes. */
@@ -289,6 +311,8 @@ export interface Explanation {
     neighbours: number;
     /** What this visitor took before in moments like this one: beside what the open group holds, or after the latest item. */
     habit: number;
+    /** What was learned of this visitor, while it is used; 0 elsewhere. */
+    personal: number;
   };
   /** The latest events, oldest first, without those that changed nothing. */
   events: EventEffect[];

@@ -84,6 +84,13 @@ export interface StateOptions extends WhereOptions {
    * before is erased. Default true.
    */
   honorPrivacyControl?: boolean | undefined;
+  /**
+   * Whether the predictor learns from each event that is kept (`predictor.learn`). What it learns is the section `personal`: dropped
+   * with another model file, erased by `forget()`, in `export()` with the items' keys. Tabs learn apart and add up what they have
+   * learned; the others' part is used from the next page on. Of `foreclick/worker` what was learned just before a page is left may
+   * be lost. Default false.
+   */
+  personal?: boolean | undefined;
   /** Called whenever the status has changed, and once when the state is open. */
   onStatus?: ((status: StateStatus) => void) | undefined;
 }
@@ -164,6 +171,8 @@ export interface StateStatus {
   reason: string;
   /** How many events of earlier pages and other tabs the predictor was given. */
   restored: number;
+  /** Why what was learned before is not used, where it was damaged; it is erased then. */
+  dropped?: string | undefined;
   /** How many of them it refused, since its model has other fields; `foreclick/worker` tells them to its `onError` instead. */
   refused: number;
 }

@@ -54,7 +54,16 @@ export class Predictor implements Disposable {
   /** As in `foreclick`. */
   explain(item: string, options?: ExplainOptions): Promise<Explanation>;
 
-  /** Forgets all events. The model stays. */
+  /** As in `foreclick`, but promised. */
+  learn(event: VisitorEvent): Promise<number>;
+
+  /** As in `foreclick`, but promised. */
+  learned(): Promise<Uint8Array>;
+
+  /** As in `foreclick`, but promised. */
+  recall(learned: Uint8Array): Promise<void>;
+
+  /** Forgets all events, and what was learned from them. The model stays. */
   reset(): void;
 
   /** As in `foreclick`, but promised. `observe` and `predict` there are the worker's own times. */

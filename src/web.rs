@@ -91,7 +91,23 @@ impl WebPredictor {
         to_object(&self.0.borrow()?.explain(item, &options).map_err(to_js)?)
     }
 
-    /// Forgets all events.
+    /// Learns from the event that comes next; returns its item's id.
+    pub fn learn(&self, event: JsValue) -> Result<u32, JsValue> {
+        let event = objects::event(&event).map_err(|what| to_js(Error::Event(what)))?;
+        self.0.borrow()?.learn(&event).map_err(to_js)
+    }
+
+    /// What was learned of the visitor.
+    pub fn learned(&self) -> Result<Vec<u8>, JsValue> {
+        Ok(self.0.borrow()?.learned())
+    }
+
+    /// Goes on from what was learned before.
+    pub fn recall(&self, learned: &[u8]) -> Result<(), JsValue> {
+        self.0.borrow()?.recall(learned).map_err(to_js)
+    }
+
+    /// Forgets all events, and what was learned from them.
     pub fn reset(&self) -> Result<(), JsValue> {
         self.0.borrow()?.reset().map_err(to_js)
     }

@@ -38,6 +38,7 @@ fn the_browser_tests_have_their_files() {
         std::fs::write(folder.join(format!("{name}.safetensors")), model.to_bytes().unwrap()).unwrap();
         sessions(model, count)
     };
+    std::fs::write(folder.join("personal.json"), serde_json::to_vec(&learned()).unwrap()).unwrap();
     let of_model = write("model", &random_model(SHAPE, 1), SESSIONS);
     std::fs::write(folder.join("sessions.json"), serde_json::to_vec(&of_model).unwrap()).unwrap();
     let of_encoders = EncoderKind::ALL.map(|encoder| {
@@ -46,6 +47,20 @@ fn the_browser_tests_have_their_files() {
     });
     let of_encoders: serde_json::Map<String, Json> = of_encoders.into_iter().collect();
     std::fs::write(folder.join("encoders.json"), serde_json::to_vec(&of_encoders).unwrap()).unwrap();
+}
+
+/// What the native CPU learns of a visitor with few items, by the model of the other tests.
+fn learned() -> Json {
+    let model = random_model(SHAPE, 1);
+    let mut predictor: Predictor = Predictor::from_bytes(&model.to_bytes().unwrap(), "native").unwrap();
+    let mut events = random_events(SHAPE, 60, 1);
+    events.iter_mut().for_each(|event| event.item %= 12);
+    let events = page_events(&model, &events);
+    for event in &events {
+        predictor.learn(event).unwrap();
+        predictor.observe(event.clone()).unwrap();
+    }
+    json!({ "events": events.iter().map(page_event).collect::<Vec<_>>(), "learned": predictor.learned() })
 }
 
 /// Sessions of a model and what the native CPU predicts for them.

@@ -8,7 +8,7 @@ PEER_SOURCES=(src benches/models.rs tests/common Cargo.lock)
 PREFETCH="benches/prefetch" # package.json and lock file of ForesightJS
 
 # run_bench [engine|peers]: one part, or both. run_bench accuracy [SET...]: all sets, or these. run_bench training.
-# run_bench large [EVENTS]. run_bench prefetch. run_bench privacy. run_bench tasks. run_bench fine_tune.
+# run_bench large [EVENTS]. run_bench prefetch. run_bench privacy. run_bench tasks. run_bench fine_tune. run_bench personal.
 run_bench() {
   local part=${1:-}
   case "$part" in
@@ -50,7 +50,15 @@ run_bench() {
       node benches/fine_tune/run.js "$FORECLICK"
       return
       ;;
-    *) die "bench: unknown part '$part', expected engine, peers, accuracy, training, large, prefetch, privacy, tasks, fine_tune or nothing" ;;
+    personal)
+      need_web_tools
+      build_web >&2
+      need_companion
+      need_sample
+      bench_personal
+      return
+      ;;
+    *) die "bench: unknown part '$part', expected engine, peers, accuracy, training, large, prefetch, privacy, tasks, fine_tune, personal or nothing" ;;
   esac
   need_web_tools
   build_web >&2
@@ -137,4 +145,19 @@ bench_tasks() {
     say "bench: tasks (some minutes)"
     "$python" benches/tasks/shoppers.py "$FORECLICK"
   fi
+}
+
+# A model of the visitor's own on households that nothing was learned from (PYTHON names a Python that has pyarrow). A run that was
+# trained is not trained again.
+bench_personal() {
+  local python=${PYTHON:-python3}
+  if ! "$python" -c "import pyarrow" 2>/dev/null; then
+    say "skipped: $python has no pyarrow; name one that has in PYTHON"
+    return
+  fi
+  say "bench: a model of the visitor's own (ten minutes of training, the first time)"
+  [ -f runs/bench-personal/model.safetensors ] || "$FORECLICK" train benches/personal/personal.toml --name bench-personal --replace --meta
+  mkdir -p build/bench
+  "$python" benches/personal/visitors.py build/sample/transactions.parquet benches/personal/chosen-on.txt >build/bench/visitors.jsonl
+  node benches/personal/run.js runs/bench-personal/model.safetensors build/bench/visitors.jsonl
 }

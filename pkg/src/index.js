@@ -130,6 +130,19 @@ export class Predictor {
     return this.#call((inner) => inner.explain(item, copied));
   }
 
+  learn(event) {
+    const copied = copy(event);
+    return this.#call((inner) => inner.learn(copied));
+  }
+
+  learned() {
+    return this.#call((inner) => inner.learned());
+  }
+
+  recall(learned) {
+    this.#call((inner) => inner.recall(learned));
+  }
+
   reset() {
     this.#call((inner) => inner.reset());
   }

@@ -20,6 +20,7 @@ const OPTIONS = {
   maxEvents: [500, (value) => Number.isInteger(value) && value >= 1 && value <= 2000, "a whole number from 1 to 2000"],
   maxAgeDays: [30, (value) => typeof value === "number" && value > 0 && value <= 400, "days above 0 and up to 400"],
   honorPrivacyControl: [true, isBoolean, "true or false"],
+  personal: [false, isBoolean, "true or false"],
   onStatus: [() => {}, isFunction, "a function that takes the status"],
 };
 
@@ -27,6 +28,9 @@ export async function openState(predictor, options) {
   const read = readOptions(options, OPTIONS);
   if (!hasAll(predictor, "observe", "reset", "free", "diagnostics")) {
     throw failure("argument", "openState() takes a predictor, of foreclick or foreclick/worker");
+  }
+  if (read.personal && !hasAll(predictor, "learn", "learned", "recall")) {
+    throw failure("argument", "personal is true, expected a predictor that learns, of this version of foreclick");
   }
   return new State(read).begin(predictor, (onLost) => {
     const store = storeOf(read, onLost);

@@ -80,6 +80,18 @@ export class Predictor {
     return this.#ask("explain", [item, copy(options)]);
   }
 
+  async learn(event) {
+    return this.#ask("learn", [copy(event)]);
+  }
+
+  async learned() {
+    return this.#ask("learned", []);
+  }
+
+  async recall(learned) {
+    return this.#ask("recall", [learned]);
+  }
+
   reset() {
     this.#send(0, "reset", []);
   }

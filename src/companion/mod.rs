@@ -4,6 +4,7 @@ pub mod cli;
 pub mod config;
 pub mod data;
 pub mod evaluate;
+pub mod meta;
 pub mod onnx;
 pub mod policy;
 pub mod privacy;

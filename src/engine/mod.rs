@@ -9,6 +9,7 @@ pub mod cpu;
 pub mod gpu;
 pub mod input;
 mod ops;
+pub mod personal;
 mod stream;
 
 pub use ops::{Adjustment, Ops, Step, TopK};

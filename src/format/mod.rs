@@ -5,6 +5,7 @@ mod container;
 mod fingerprint;
 mod low_rank;
 mod model;
+mod personal;
 mod read;
 mod weights;
 mod write;
@@ -14,6 +15,7 @@ pub use container::{Container, Dtype, TensorView, Writer};
 pub use fingerprint::{fingerprint, fingerprint_text};
 pub use low_rank::{LowRank, add_product};
 pub use model::{FORMAT_VERSION, Metadata, Model};
+pub use personal::{MAX_RANK, OWN_GATES, PersonalStart};
 pub use weights::{
     Architecture, Context, Counting, FEATURES, FieldWeights, GAP_BUCKETS, HOURS, HeadWeights, ItemTable, Matrix,
     Neighbours, OPEN_BUCKETS, REPEAT_BUCKETS, REPEAT_COUNTS, REPEAT_LASTS, TERMS, WEEKDAYS, Weights,

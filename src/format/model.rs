@@ -2,6 +2,7 @@
 
 use super::container::{Container, Writer};
 use super::fingerprint::fingerprint_text;
+use super::personal::PersonalStart;
 use super::read::Reader;
 use super::weights::{Architecture, ItemTable, Matrix, Weights};
 use super::write::{write_vocab, write_weights};
@@ -78,6 +79,8 @@ pub struct Model {
     pub vocab: Vocab,
     /// The weights.
     pub weights: Weights,
+    /// Where a visitor's own model begins.
+    pub personal: PersonalStart,
 }
 
 impl Model {
@@ -130,7 +133,8 @@ impl Model {
         let items = reader.file.get("items.bias").map_or(0, |biases| biases.columns);
         let vocab = reader.vocab(items)?;
         let weights = reader.weights(&metadata, items)?;
-        Ok(Self { metadata, vocab, weights })
+        let personal = PersonalStart::read(&reader, metadata.architecture.hidden)?;
+        Ok(Self { metadata, vocab, weights, personal })
     }
 
     /// The file's bytes, as `from_bytes` reads them.
@@ -141,6 +145,7 @@ impl Model {
         let mut writer = Writer::default();
         write_vocab(&mut writer, &self.vocab);
         write_weights(&mut writer, self);
+        self.personal.write(&mut writer);
         let metadata = serde_json::to_string(&self.metadata)
             .map_err(|error| Error::Format(format!("the description can't be written as JSON: {error}")))?;
         writer.finish(metadata)

@@ -168,7 +168,7 @@ impl Reader<'_> {
         Ok(neighbours)
     }
 
-    fn vector(&self, name: &str, length: usize) -> Result<Vec<f32>> {
+    pub fn vector(&self, name: &str, length: usize) -> Result<Vec<f32>> {
         if length == 0 {
             return Ok(Vec::new());
         }
@@ -194,7 +194,7 @@ impl Reader<'_> {
     }
 
     /// A tensor without values is not in the file.
-    fn f32(&self, name: &str, rows: usize, columns: usize) -> Result<Matrix> {
+    pub fn f32(&self, name: &str, rows: usize, columns: usize) -> Result<Matrix> {
         if columns == 0 {
             return Ok(Matrix::default());
         }

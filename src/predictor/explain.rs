@@ -3,13 +3,15 @@
 //! Each event is left out in turn and the session replayed without it: exact, and a counterfactual that can be said
 //! in words ("without the shoes, socks would be half as likely").
 
+use super::personal::score;
+use super::question::Question;
 use super::session::Follower;
-use super::{CpuStream, Predictor, Question};
+use super::{CpuStream, Predictor};
 use crate::engine::counting::{HABIT, NEAREST, NEIGHBOURS, RECENCY, TOGETHER};
 use crate::engine::cpu::Cpu;
+use crate::engine::personal::Personal;
 use crate::engine::{Adjustment, Ops, Stream};
 use crate::error::{Error, Result};
-use crate::event::Upcoming;
 use crate::format::FEATURES;
 use crate::vocab::ItemId;
 use serde::Serialize;
@@ -62,6 +64,8 @@ pub struct Terms {
     pub neighbours: f32,
     /// What this visitor took before in moments like this one.
     pub habit: f32,
+    /// What was learned of this visitor, where it is used; 0 elsewhere.
+    pub personal: f32,
 }
 
 /// What one event did for the item.
@@ -105,11 +109,11 @@ impl<G: Ops> Predictor<G> {
             for later in number + 1..end {
                 self.replay(&mut stream, later)?;
             }
-            without.push((number, log_probability(&mut stream, &question, id)?));
+            without.push((number, log_probability(&mut stream, &question, self.personal_in_use(), id)?));
             self.replay(&mut prefix, number)?;
         }
 
-        let with = log_probability(&mut prefix, &question, id)?;
+        let with = log_probability(&mut prefix, &question, self.personal_in_use(), id)?;
         if with == f32::NEG_INFINITY {
             return Err(Error::Argument(format!(
                 "item \"{item}\" is no candidate now: it was excluded, or the visitor has it already"
@@ -174,13 +178,18 @@ impl<G: Ops> Predictor<G> {
             repetition: gated(RECENCY) + gated(TOGETHER) - neighbours + adjustment.constant,
             neighbours: gated(NEIGHBOURS) + gated(NEAREST) + neighbours,
             habit: gated(HABIT),
+            personal: self.personal_in_use().map_or(0.0, |personal| personal.term(adjustment)),
         }
     }
 }
 
-fn log_probability(stream: &mut CpuStream, question: &Question, item: ItemId) -> Result<f32> {
-    let Question { group, exclude, .. } = question;
-    stream.score(Upcoming { group: *group }, exclude)?;
+fn log_probability(
+    stream: &mut CpuStream,
+    question: &Question,
+    personal: Option<&Personal>,
+    item: ItemId,
+) -> Result<f32> {
+    score(stream, question, personal)?;
     let scores = stream.ops_mut();
     Ok(scores.score_of(item) - scores.rank(0, None).log_sum_exp)
 }

@@ -8,6 +8,8 @@ mod explain;
 mod many;
 mod no_gpu;
 pub mod patience;
+mod personal;
+mod question;
 mod session;
 pub mod trial;
 mod types;
@@ -19,12 +21,14 @@ pub use no_gpu::NoGpu;
 pub use types::{Backend, Diagnostics, PredictOptions, Predicted, Prediction, Preference, SelfCheck};
 
 use crate::engine::cpu::{Cpu, Simd};
+use crate::engine::personal::Personal;
 use crate::engine::{Ops, Stream, TopK};
 use crate::error::{Error, Result};
 use crate::event::{Event, Upcoming};
 use crate::format::Model;
 use crate::vocab::ItemId;
 use patience::{MAX_LATE, patience, race};
+use question::Question;
 use session::{Follower, Session};
 use std::future::Future;
 use std::sync::Arc;
@@ -42,6 +46,8 @@ pub struct Predictor<G: Ops = NoGpu> {
     /// The session that the GPU is busy with, where a reset has ended it meanwhile.
     ended: Option<Session>,
     cpu: CpuStream,
+    /// What is learned of this visitor, once something is.
+    personal: Option<Personal>,
     /// A stream that stays behind, made by the first explanation.
     explainer: Option<Follower<Cpu<Simd>>>,
     gpu: Seat<G>,
@@ -62,19 +68,6 @@ enum Seat<G: Ops> {
     Idle(Box<Follower<G>>),
     /// A prediction is under way on it.
     Busy,
-}
-
-/// A prediction's question in the model's own numbers.
-struct Question {
-    /// The session's events when it was asked.
-    events: usize,
-    group: u32,
-    k: usize,
-    exclude: Vec<ItemId>,
-    /// Which items are candidates, `[items]`; `None` means all.
-    candidates: Option<Vec<bool>>,
-    /// What the tasks answered then.
-    tasks: Answers,
 }
 
 /// What [`Predictor::start`] gives.
@@ -128,6 +121,7 @@ impl<G: Ops> Predictor<G> {
         Ok(Self {
             cpu: Stream::new(model.clone(), Cpu::new(model.clone()))?,
             model,
+            personal: None,
             bytes,
             session: Session::default(),
             ended: None,
@@ -170,11 +164,12 @@ impl<G: Ops> Predictor<G> {
         Ok(())
     }
 
-    /// Forgets all events.
+    /// Forgets all events, and what was learned from them.
     ///
     /// # Errors
     /// None in practice; the CPU's kernels share a signature with the GPU's.
     pub fn reset(&mut self) -> Result<()> {
+        self.personal = None;
         let ended = self.session.reset();
         if matches!(self.gpu, Seat::Busy) && self.ended.is_none() {
             self.ended = Some(ended);
@@ -208,7 +203,7 @@ impl<G: Ops> Predictor<G> {
             return Ok(Started::Done(Prediction { items: Vec::new(), backend: Backend::Cpu, tasks }));
         }
         match std::mem::replace(&mut self.gpu, Seat::Empty) {
-            Seat::Idle(mut follower) if question.fits::<G>() => {
+            Seat::Idle(mut follower) if question.fits::<G>() && self.personal_in_use().is_none() => {
                 let measured = self.times.map_or(0.0, |times| times.gpu);
                 let patience = patience(measured, follower.behind(&self.session));
                 match follower.catch_up(&self.session, self.session.len()) {
@@ -309,6 +304,9 @@ impl<G: Ops> Predictor<G> {
                 Backend::Cpu,
                 "the CPU answers until a reset because the GPU has yet to see events that are no longer kept",
             ),
+            Seat::Idle(_) if self.personal_in_use().is_some() => {
+                (Backend::Cpu, "the CPU answers while what was learned of this visitor is used")
+            }
             Seat::Idle(_) | Seat::Busy => (Backend::Gpu, self.reason.as_str()),
         };
         Diagnostics {
@@ -328,25 +326,6 @@ impl<G: Ops> Predictor<G> {
         }
     }
 
-    fn question(&self, k: usize, exclude: &[String], group: Option<&str>) -> Question {
-        Question {
-            events: self.session.len(),
-            group: group.map_or(self.session.open_group(), |name| self.session.group_number(Some(name))),
-            k,
-            exclude: exclude.iter().filter_map(|key| self.model.vocab.id(key)).collect(),
-            candidates: None,
-            tasks: Answers::default(),
-        }
-    }
-
-    fn candidates(&self, keys: &[String]) -> Vec<bool> {
-        let mut candidates = vec![false; self.model.vocab.len()];
-        for item in keys.iter().filter_map(|key| self.model.vocab.id(key)) {
-            candidates[item as usize] = true;
-        }
-        candidates
-    }
-
     /// Answers for the session as it was at the question; `ended` is that session if a reset has ended it.
     fn answer_late(&mut self, question: &Question, ended: Option<Session>) -> Result<Prediction> {
         if ended.is_none() && question.events == self.session.len() {
@@ -357,11 +336,13 @@ impl<G: Ops> Predictor<G> {
         if let Some(now) = now {
             self.session = now;
         }
-        self.prediction(&rank(&mut stream?, question)?, Backend::Cpu, question)
+        let top = rank(&mut stream?, question, self.personal_in_use())?;
+        self.prediction(&top, Backend::Cpu, question)
     }
 
     fn answer_on_cpu(&mut self, question: &Question) -> Result<Prediction> {
-        let top = rank(&mut self.cpu, question)?;
+        let personal = self.personal.as_ref().filter(|personal| personal.is_used());
+        let top = rank(&mut self.cpu, question, personal)?;
         self.prediction(&top, Backend::Cpu, question)
     }
 
@@ -385,16 +366,8 @@ impl<G: Ops> Predictor<G> {
     }
 }
 
-impl Question {
-    /// Whether the device beside the CPU can answer it.
-    fn fits<G: Ops>(&self) -> bool {
-        self.k <= G::MAX_K && self.candidates.is_none()
-    }
-}
-
-fn rank(stream: &mut CpuStream, question: &Question) -> Result<TopK> {
-    let Question { group, k, exclude, candidates, .. } = question;
-    stream.score(Upcoming { group: *group }, exclude)?;
-    let k = (*k).min(stream.items());
-    Ok(stream.ops_mut().rank(k, candidates.as_deref()))
+fn rank(stream: &mut CpuStream, question: &Question, personal: Option<&Personal>) -> Result<TopK> {
+    personal::score(stream, question, personal)?;
+    let k = question.k.min(stream.items());
+    Ok(stream.ops_mut().rank(k, question.candidates.as_deref()))
 }

@@ -3,8 +3,8 @@
 use foreclick::event::{EncodedEvent, NO_TIME};
 use foreclick::format::{
     Architecture, Block, Context, Counting, EncoderKind, FORMAT_VERSION, FieldWeights, GAP_BUCKETS, HOURS, HeadWeights,
-    ItemTable, Matrix, Metadata, Model, Neighbours, OPEN_BUCKETS, REPEAT_BUCKETS, REPEAT_COUNTS, REPEAT_LASTS, TERMS,
-    WEEKDAYS, Weights,
+    ItemTable, Matrix, Metadata, Model, Neighbours, OPEN_BUCKETS, PersonalStart, REPEAT_BUCKETS, REPEAT_COUNTS,
+    REPEAT_LASTS, TERMS, WEEKDAYS, Weights,
 };
 use foreclick::schema::{Field, FieldKind, FilterSeen, Head, HeadKind, Number, NumberEncoding, Schema, Task};
 use foreclick::vocab::{UNKNOWN_ITEM, Vocab};
@@ -126,7 +126,7 @@ pub fn unquantized_model_of(encoder: EncoderKind, shape: ModelShape, seed: u64) 
         metrics: [].into_iter().collect(),
     };
     let vocab = Vocab::from_keys((0..items).map(|item| format!("{item:07}"))).unwrap();
-    Model { metadata, vocab, weights }
+    Model { metadata, vocab, weights, personal: PersonalStart::default() }
 }
 
 /// A task of each kind.

@@ -3,6 +3,7 @@ import { copy, failure } from "../shared.js";
 import { exportOthers, listStored } from "../stored.js";
 import { eraseEverything, eraseOfPage, openChannel, tell } from "./everything.js";
 import { Log } from "./log.js";
+import { Personal, SECTION } from "./personal.js";
 import { FORMAT, PAUSED } from "./rows.js";
 
 // At most one write in so many milliseconds, and one more when the page is hidden or left.
@@ -11,6 +12,8 @@ const WRITE_INTERVAL = 1000;
 export class State {
   #options;
   #methods; // the predictor's own
+  #personal; // what is learned of the visitor, where that is wanted
+  #dropped; // why what was learned is not used
   #log;
   #device; // the store on the device, though it may be out of use
   #problem; // why it is
@@ -38,6 +41,7 @@ export class State {
   /** For openState alone. `makeStore` gets a function to call where the store was erased, and throws where there is none. */
   async begin(predictor, makeStore) {
     this.#attach(predictor);
+    this.#personal = this.#options.personal ? new Personal(predictor) : undefined;
     try {
       this.#device = makeStore(() => this.#lose());
     } catch (error) {
@@ -64,7 +68,7 @@ export class State {
       memory: `the session ends with the page, since the store can't be used (${this.#problem?.message})`,
       stored: this.#isErased ? "what was kept has been erased; new events begin anew" : `kept on this device (${this.#device?.title})`,
     };
-    return { mode, reason: reasons[mode], restored: this.#restored, refused: this.#refused };
+    return { mode, reason: reasons[mode], restored: this.#restored, refused: this.#refused, ...(this.#dropped && { dropped: this.#dropped }) };
   }
 
   async read(name) {
@@ -94,9 +98,11 @@ export class State {
     const [events, changes, turn] = [this.#events.splice(0), this.#changes.splice(0), this.#turn];
     // Begun here and now, since a page that is being left runs nothing more.
     const written = this.#guard(() => this.#log.add(events));
+    const learned = this.#keepLearned(this.#personal?.learned(), turn);
     return this.#then(async () => {
       // Not on the device, then in memory.
       if (!(await written) && turn === this.#turn) await this.#guard(() => this.#log.add(events));
+      await learned;
       for (const [name, group] of grouped(changes)) await this.#change(name, group, turn);
       await this.#guard(() => this.#catchUp());
     });
@@ -138,8 +144,7 @@ export class State {
     this.#drop();
     const { name, also } = this.#options;
     await this.#work;
-    // What came meanwhile goes too.
-    this.#drop();
+    this.#drop(); // what came meanwhile too
     try {
       await eraseEverything({ name, store: this.#device, also });
     } finally {
@@ -190,8 +195,10 @@ export class State {
       this.#early.push(event);
       return;
     }
+    const isKept = !(this.#isPaused || this.#isClosed);
+    if (isKept && !this.#isRefused) this.#personal?.learn(event);
     this.#methods.observe(event);
-    if (this.#isPaused || this.#isClosed) return;
+    if (!isKept) return;
     this.#events.push(event);
     this.#schedule();
   }
@@ -224,6 +231,28 @@ export class State {
   async #restore() {
     await this.#log.prepare();
     await this.#catchUp();
+    if (this.#personal) await this.#recall();
+  }
+
+  async #recall() {
+    await this.#personal.begin();
+    const kept = await this.#log.readSection(SECTION);
+    if (kept === undefined) return;
+    try {
+      await this.#personal.recall(kept);
+    } catch (error) {
+      // Of a damaged store.
+      if (error.code !== "argument") throw error;
+      this.#dropped = error.message;
+      await this.#log.changeSection(SECTION, [() => undefined]);
+    }
+  }
+
+  // Begun at once where the predictor answers at once.
+  async #keepLearned(learned, turn) {
+    if (typeof learned?.then === "function") learned = await learned.catch(() => null);
+    if (!learned || turn !== this.#turn) return;
+    await this.#guard(() => this.#log.changeSection(SECTION, [(kept) => this.#personal.add(learned, kept)]));
   }
 
   // What other tabs have written since, and at first what earlier pages have.
@@ -306,6 +335,7 @@ export class State {
     this.#events = [];
     for (const { resolve } of this.#changes.splice(0)) resolve(false);
     this.#log.clear();
+    this.#personal?.clear();
     this.#isErased = true;
   }
 

@@ -34,6 +34,11 @@ pub struct Train {
     /// that counts. Noise is not kept, so that a run can't be resumed or repeated [default: the schema file's privacy.dp]
     #[arg(long, conflicts_with_all = ["resume", "seed", "seeds", "epochs"])]
     dp: bool,
+    /// Afterwards learn how fast the models of visitors learn, which do so in the page, and in which directions their queries move,
+    /// from the beginnings of three sequences in four; what ranks the fourth best is picked [default: off, they have default steps and
+    /// no directions]
+    #[arg(long, conflicts_with = "dp")]
+    meta: bool,
     /// Also tell what it costs, in NDCG@10, against another run on the same targets [default: none]
     #[arg(long, value_name = "RUN")]
     compare: Option<PathBuf>,
@@ -41,13 +46,14 @@ pub struct Train {
 
 impl Train {
     pub fn run(self) -> Result<ExitCode> {
-        let Self { begin, epochs, seed, seeds, dp, compare } = self;
+        let Self { begin, epochs, seed, seeds, dp, meta, compare } = self;
         let device = begin.device()?;
         let mut config = begin.config()?;
         config.train.epochs = epochs.unwrap_or(config.train.epochs);
         config.train.seed = seed.unwrap_or(config.train.seed);
         if dp || config.privacy.dp {
             config = config.made_private();
+            ensure!(!meta, "--meta would tell of the log what a private run promises not to; leave it out");
             ensure!(
                 seeds == 1,
                 "{seeds} private models of one log would spend its budget {seeds} times; train one, without --seeds"
@@ -74,7 +80,7 @@ impl Train {
             config.train.seed = *seed;
             let outcome = folder.learn(&lesson, &config, *goes_on);
             folder.settle()?;
-            if outcome?.interrupted {
+            if outcome?.interrupted || (meta && !folder.learn_meta(&lesson)?) {
                 match config.privacy.dp {
                     true => eprintln!("stopped; a private run keeps nothing, and what it saw is spent: train anew"),
                     false => eprintln!("stopped; {} is saved, go on with --resume", folder.path().display()),

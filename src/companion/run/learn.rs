@@ -4,6 +4,7 @@ use super::{RunFolder, calibrate_tasks, fingerprint};
 use crate::companion::config::Config;
 use crate::companion::data::{CleaningReport, Dataset, Part};
 use crate::companion::evaluate::{Detail, EngineScorer, answer, evaluate, labelled, places, sample, score};
+use crate::companion::meta;
 use crate::companion::train::{Base, Device, Effort, Outcome, Run, check_resume, train, write_whole};
 use anyhow::Result;
 use std::sync::Arc;
@@ -90,6 +91,25 @@ impl RunFolder {
             self.calibrate_tasks(dataset, &labels)?;
         }
         Ok(outcome)
+    }
+
+    /// Learns where the models of visitors begin and makes that part of the best model: see `companion/meta.rs`.
+    ///
+    /// # Errors
+    /// When there is no model, or it can't be written.
+    pub fn learn_meta(&self, lesson: &Lesson<'_>) -> Result<bool> {
+        let mut best = self.best()?;
+        match meta::learn(lesson.dataset, &best, lesson.stop)? {
+            meta::Outcome::Interrupted => return Ok(false),
+            meta::Outcome::TooFew(events) => {
+                eprintln!("meta: {events} events are too few to learn from; models of visitors begin as by default");
+            }
+            meta::Outcome::Learned(start) => {
+                Arc::make_mut(&mut best).personal = *start;
+                write_whole(&self.path().join("checkpoints/best.safetensors"), &best.to_bytes()?)?;
+            }
+        }
+        Ok(true)
     }
 
     /// Fits the best model's heads to the validation part: see `calibrate_tasks.rs`.

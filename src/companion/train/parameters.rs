@@ -8,8 +8,8 @@ use crate::companion::data::Dataset;
 use crate::engine::input::Table;
 use crate::format::{
     Architecture, Block, EncoderKind, FORMAT_VERSION, FieldWeights, GAP_BUCKETS, HOURS, HeadWeights, ItemTable,
-    LowRank, Matrix, Metadata, Model, Neighbours, OPEN_BUCKETS, REPEAT_BUCKETS, REPEAT_COUNTS, REPEAT_LASTS, TERMS,
-    WEEKDAYS, Weights,
+    LowRank, Matrix, Metadata, Model, Neighbours, OPEN_BUCKETS, PersonalStart, REPEAT_BUCKETS, REPEAT_COUNTS,
+    REPEAT_LASTS, TERMS, WEEKDAYS, Weights,
 };
 use crate::schema::{FieldKind, NumberEncoding, Schema};
 use rand::{Rng, RngExt};
@@ -136,7 +136,7 @@ pub fn assemble(
         provenance: provenance.clone().into_iter().collect(),
         metrics: Default::default(),
     };
-    Model { metadata, vocab: dataset.vocab.clone(), weights }
+    Model { metadata, vocab: dataset.vocab.clone(), weights, personal: PersonalStart::default() }
 }
 
 /// Weights of the same shape, all zero and without items or neighbours: for gradients and moments.

@@ -21,7 +21,7 @@ use crate::engine::Stream;
 use crate::engine::counting::Rules;
 use crate::engine::cpu::{Cpu, Scalar};
 use crate::event::Upcoming;
-use crate::format::{EncoderKind, FORMAT_VERSION, ItemTable, Metadata, Model, Weights};
+use crate::format::{EncoderKind, FORMAT_VERSION, ItemTable, Metadata, Model, PersonalStart, Weights};
 use crate::schema::{Field, FieldKind, FilterSeen, Number, NumberEncoding, Schema, Task};
 use crate::vocab::Vocab;
 use burn::tensor::Device;
@@ -161,7 +161,7 @@ fn model(dataset: &Dataset, config: &TrainConfig, weights: Weights) -> Model {
         provenance: Default::default(),
         metrics: Default::default(),
     };
-    Model { metadata, vocab: dataset.vocab.clone(), weights }
+    Model { metadata, vocab: dataset.vocab.clone(), weights, personal: PersonalStart::default() }
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use super::super::ops::Adjustment;
 use super::top_k::BLOCK;
-use crate::format::{FEATURES, TERMS};
+use crate::format::TERMS;
 
 /// No adjustment.
 const NONE: u32 = u32::MAX;
@@ -42,19 +42,20 @@ impl Adjustments {
     pub fn apply(&self, gates: &[f32; TERMS], first: usize, scores: &mut [f32]) {
         let mut next = self.last[first / BLOCK];
         while next != NONE {
-            let (Adjustment { item, excluded, features, constant }, before) = self.all[next as usize];
-            if let Some(score) = scores.get_mut((item as usize).wrapping_sub(first)) {
-                if excluded {
-                    *score = f32::NEG_INFINITY;
-                } else {
-                    *score += gated(gates, features) + constant;
-                }
+            let (adjustment, before) = &self.all[next as usize];
+            if let Some(score) = scores.get_mut((adjustment.item as usize).wrapping_sub(first)) {
+                *score += gained(gates, adjustment);
             }
-            next = before;
+            next = *before;
         }
     }
 }
 
-fn gated(gates: &[f32; TERMS], features: [f32; FEATURES]) -> f32 {
-    gates[1..].iter().zip(features).map(|(gate, feature)| gate * feature).sum()
+/// What an adjustment adds; minus infinity for an item that is out.
+pub fn gained(gates: &[f32; TERMS], adjustment: &Adjustment) -> f32 {
+    let Adjustment { item: _, excluded, features, constant } = adjustment;
+    if *excluded {
+        return f32::NEG_INFINITY;
+    }
+    gates[1..].iter().zip(features).map(|(gate, feature)| gate * feature).sum::<f32>() + constant
 }

@@ -80,8 +80,28 @@ impl<L: Lanes> Cpu<L> {
         score[0]
     }
 
+    /// An item's score with this adjustment, whatever `adjust` was asked for.
+    pub fn score_with(&self, adjustment: &Adjustment) -> f32 {
+        let mut score = [0.0];
+        self.write_rows(adjustment.item as usize, &mut score);
+        score[0] + adjust::gained(&self.gates, adjustment)
+    }
+
+    /// Adds to the query of the last `score`, `[hidden]`, until the next.
+    pub fn shift_query(&mut self, shift: &[f32]) {
+        self.asked.iter_mut().zip(shift).for_each(|(value, shift)| *value += shift);
+        self.asked_scale = quantize_query(&self.asked, &mut self.asked_codes);
+    }
+
     /// The scores from item `first` on, all of one block.
     fn write_block(&self, first: usize, scores: &mut [f32]) {
+        self.write_rows(first, scores);
+        self.adjustments.apply(&self.gates, first, scores);
+    }
+
+    /// The same without adjustments. Not inlined: the loops below it would be there several times.
+    #[inline(never)]
+    fn write_rows(&self, first: usize, scores: &mut [f32]) {
         let query = score::Query {
             values: &self.asked,
             codes: &self.asked_codes,
@@ -89,7 +109,6 @@ impl<L: Lanes> Cpu<L> {
             gate: self.gates[0],
         };
         score::run::<L>(&self.model.weights, &query, first..first + scores.len(), scores);
-        self.adjustments.apply(&self.gates, first, scores);
     }
 
     /// The `k` best of these scores; of all items, or of those whose place in `kept`, `[items]`, is true.

@@ -1,0 +1,129 @@
+//! Learns how fast the models of visitors learn and in which directions their queries move.
+//!
+//! Each episode is a young visitor: the beginning of one of the log's sequences. Its own model learns as it does in the page, by
+//! the same code. The base model has learned from most of these events, so that what is learned here is not trusted before it has
+//! ranked the events of other visitors clearly better. After each batch of episodes the steps move by the first order of the
+//! gradient through all updates (MAML, Finn et al. 2017, arXiv 1703.03400; with steps that are learned, Meta-SGD, Li et al. 2017,
+//! arXiv 1707.09835): that of a step's logarithm is the sum of gradient times the way come since the beginning. The directions are
+//! the leading ones of where visitors' queries had moved when each was free to.
+//!
+//! The offsets that visitors begin with are not learned: what the base model's own visitors lack, others don't (on the sample, learned
+//! ones took 2.4% of NDCG@10 from visitors that the base model did not know, after 5 events).
+
+mod directions;
+mod episodes;
+
+use crate::companion::data::Dataset;
+use crate::format::{MAX_RANK, Matrix, Model, PersonalStart};
+use anyhow::Result;
+use directions::leading;
+use episodes::{Episode, Sums, of_visitors, run};
+use std::sync::Arc;
+
+/// Passes over the visitors that are learned from.
+const PASSES: usize = 4;
+/// Episodes of a batch.
+const BATCH: usize = 48;
+/// How far one batch moves the logarithm of a step; it falls to 0 with the last batch.
+const STEP_RATE: f32 = 0.1;
+/// The step along the longest direction, at first.
+const QUERY_STEP: f32 = 0.1;
+/// The step of a query that is free to move.
+const FREE_STEP: f32 = 0.1;
+/// Directions, at most.
+const RANK: usize = 16;
+/// Fewer judged events than this in either part tell nothing.
+const FEWEST_EVENTS: usize = 200;
+/// By so much better must learned steps rank: on the sample .8% more for visitors that the base model knows was 1% less for others.
+const CLEARLY: f64 = 1.02;
+/// What a running mean of squares keeps.
+const KEPT: f32 = 0.9;
+
+/// What came of it.
+pub enum Outcome {
+    /// Ctrl-C.
+    Interrupted,
+    /// Too few events to judge by; the number.
+    TooFew(usize),
+    /// Where visitors' models begin.
+    Learned(Box<PersonalStart>),
+}
+
+/// Learns from three visitors in four, and picks what ranks the events of the fourth best: the default, the default with
+/// directions or, if it is clearly better, both with learned steps.
+///
+/// # Errors
+/// None in practice: the engine runs on the CPU.
+pub fn learn(dataset: &Dataset, model: &Arc<Model>, stop: &(dyn Fn() -> bool + Sync)) -> Result<Outcome> {
+    let (learning, picking) = of_visitors(dataset);
+    let events = |episodes: &[Episode]| episodes.iter().map(Episode::judged).sum::<usize>();
+    let fewest = events(&learning).min(events(&picking));
+    if fewest < FEWEST_EVENTS {
+        return Ok(Outcome::TooFew(fewest));
+    }
+    let directed = with_directions(dataset, model, &learning)?;
+    let mut learned = directed.clone();
+    let mut squares = vec![0.0; Sums::default().slopes().len()];
+    let batches = learning.len().div_ceil(BATCH);
+    for pass in 0..PASSES {
+        eprintln!("meta: pass {} of {PASSES} over {} visitors", pass + 1, learning.len());
+        for (number, batch) in learning.chunks(BATCH).enumerate() {
+            if stop() {
+                return Ok(Outcome::Interrupted);
+            }
+            let slopes = run(dataset, &with(model, &learned), batch, false)?.slopes();
+            let left = 1.0 - (pass * batches + number) as f32 / (PASSES * batches) as f32;
+            step(&mut learned, &slopes, &mut squares, left);
+        }
+    }
+    let named = [
+        ("default", PersonalStart::default(), 1.0),
+        ("directions", directed, 1.0),
+        ("directions and steps", learned, CLEARLY),
+    ];
+    let mut best: Option<(f64, PersonalStart)> = None;
+    for (name, start, by) in named {
+        if stop() {
+            return Ok(Outcome::Interrupted);
+        }
+        let ndcg = run(dataset, &with(model, &start), &picking, true)?.ndcg();
+        eprintln!("meta: NDCG@10 {ndcg:.5} on {} visitors apart ({name})", picking.len());
+        if best.as_ref().is_none_or(|(other, _)| ndcg > by * *other) {
+            best = Some((ndcg, start));
+        }
+    }
+    Ok(Outcome::Learned(Box::new(best.map(|(_, start)| start).unwrap_or_default())))
+}
+
+fn with(model: &Model, start: &PersonalStart) -> Arc<Model> {
+    Arc::new(Model { personal: start.clone(), ..model.clone() })
+}
+
+/// The default, and the directions in which visitors' queries move.
+fn with_directions(dataset: &Dataset, model: &Arc<Model>, learning: &[Episode]) -> Result<PersonalStart> {
+    let hidden = model.metadata.architecture.hidden;
+    let mut start = PersonalStart::default();
+    if hidden == 0 {
+        return Ok(start);
+    }
+    let mut all = Matrix::zeros(hidden, hidden);
+    (0..hidden).for_each(|place| all.row_mut(place)[place] = FREE_STEP.sqrt());
+    start.subspace = all;
+    let moves = run(dataset, &with(model, &start), learning, false)?.moves;
+    start.subspace = leading(&moves, hidden, RANK.min(MAX_RANK).min(hidden), QUERY_STEP.sqrt());
+    Ok(start)
+}
+
+/// One step uphill, each step's logarithm by its slope over the root of its mean square (RMSprop).
+fn step(start: &mut PersonalStart, slopes: &[f32], squares: &mut [f32], left: f32) {
+    let mut moved = slopes.iter().zip(squares).map(|(slope, square)| {
+        *square = KEPT * *square + (1.0 - KEPT) * slope * slope;
+        if *square > 0.0 { left * slope / square.sqrt() } else { 0.0 }
+    });
+    for (step, moved) in start.steps.iter_mut().zip(&mut moved) {
+        *step *= (STEP_RATE * moved).exp();
+    }
+    // Twice in the product, once in the logarithm's half.
+    let stretch = moved.next().map_or(1.0, |moved| (0.5 * STEP_RATE * moved).exp());
+    start.subspace.values.iter_mut().for_each(|value| *value *= stretch);
+}

@@ -1,0 +1,68 @@
+//! Where a model of the visitor's own begins and how fast it learns: what `foreclick train --meta` finds.
+
+use super::container::{Dtype, Writer};
+use super::read::Reader;
+use super::weights::{FEATURES, Matrix};
+use crate::error::Result;
+
+/// The gates that a visitor has offsets of: the features' in their order, then that of having met the item.
+pub const OWN_GATES: usize = FEATURES + 1;
+
+/// What is learned, by kind: the gates, then the offset of an item.
+const KINDS: usize = OWN_GATES + 1;
+
+/// The most directions in which a visitor's query moves.
+pub const MAX_RANK: usize = 32;
+
+/// Where a visitor's own model begins, before its first event, and how fast it learns.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PersonalStart {
+    /// What the gates begin with, `[OWN_GATES]`, and an item when it is first met.
+    pub first: [f32; KINDS],
+    /// What a gradient is multiplied with, in the same order, 0 or more.
+    pub steps: [f32; KINDS],
+    /// The directions in which the query moves, each as long as the square root of its step, `[rank, hidden]`; empty where it
+    /// does not move.
+    pub subspace: Matrix,
+}
+
+impl Default for PersonalStart {
+    /// What serves without meta-learning: steps that were picked on visitors of the sample, and no direction to move the query in.
+    fn default() -> Self {
+        Self {
+            first: [0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.4],
+            steps: [0.02, 0.005, 0.0, 0.02, 0.005, 0.01, 0.2],
+            subspace: Matrix::default(),
+        }
+    }
+}
+
+impl PersonalStart {
+    /// What a file has; the default, of one from before there was such a thing or without it.
+    ///
+    /// # Errors
+    /// [`crate::error::Error::Format`] where a tensor has another shape, or a number is not finite.
+    pub fn read(reader: &Reader<'_>, hidden: usize) -> Result<Self> {
+        let mut start = Self::default();
+        if reader.file.get("personal").is_some() {
+            let numbers = reader.vector("personal", 2 * KINDS)?;
+            start.first.copy_from_slice(&numbers[..KINDS]);
+            start.steps.copy_from_slice(&numbers[KINDS..]);
+        }
+        if let Some(directions) = reader.file.get("personal.subspace") {
+            start.subspace = reader.f32("personal.subspace", directions.rows.min(MAX_RANK), hidden)?;
+        }
+        Ok(start)
+    }
+
+    /// Adds it to a file, unless it is the default.
+    pub fn write(&self, writer: &mut Writer) {
+        let Self { first, steps, subspace } = self;
+        if *self != Self::default() {
+            writer.add("personal", Dtype::F32, &[2 * KINDS], &[*first, *steps].concat());
+        }
+        if !subspace.values.is_empty() {
+            writer.add("personal.subspace", Dtype::F32, &[subspace.rows(), subspace.columns], &subspace.values);
+        }
+    }
+}
