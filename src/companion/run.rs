@@ -146,7 +146,8 @@ impl RunFolder {
 /// When the configuration can't be written as JSON.
 fn fingerprint(config: &Config, dataset: &Dataset, device: &str) -> Result<String> {
     let Dataset { schema, vocab, sequences, split: _, item_table: _, item_features } = dataset;
-    let Sequences { keys: _, offsets, items, times, groups, fields, parts } = sequences;
+    // Where an event's codes end they tell themselves.
+    let Sequences { keys: _, offsets, items, times, groups, fields, field_ends: _, parts } = sequences;
     let choices = (&config.split, &config.evaluate, &config.train, config.train.thread_count(), device, schema);
     let mut hash = Sha256::new();
     // With their lengths, so that no column's end passes for the next one's beginning.

@@ -4,7 +4,7 @@ use super::blocks::{Block, EncoderKind};
 use crate::error::{Error, Result};
 use crate::json::{read_name, read_object};
 use crate::quant::{Int4Rows, Int8Rows, MAX_COLUMNS};
-use crate::schema::NumberEncoding;
+use crate::schema::Encoding;
 use serde::Serialize;
 
 /// Rows of the table for the time since the previous event.
@@ -142,10 +142,17 @@ impl ItemTable {
 /// What one further field adds to an event's input.
 #[derive(Debug, Clone, PartialEq)]
 pub struct FieldWeights {
-    /// How a number's code takes its rows; `None` of a category, whose code is the place of its row.
-    pub encoding: Option<NumberEncoding>,
-    /// `[FieldKind::rows, hidden]`; a number's last row stands for a missing one.
+    /// How its codes take its rows.
+    pub encoding: Encoding,
+    /// `[FieldKind::rows, hidden]`
     pub rows: Matrix,
+}
+
+impl FieldWeights {
+    /// The row that stands for a missing value: of a category the first, else the last.
+    pub fn missing_row(&self) -> usize {
+        if self.encoding == Encoding::Category { 0 } else { self.rows.rows().saturating_sub(1) }
+    }
 }
 
 /// For each item the items met beside it: compressed sparse rows.

@@ -8,6 +8,7 @@ mod dataset;
 mod encode;
 mod features;
 mod init;
+mod interpolate;
 mod names;
 mod order;
 mod read;
@@ -18,6 +19,7 @@ mod table;
 #[cfg(test)]
 mod tests;
 mod time;
+mod vectors;
 
 pub use column::{Column, TextColumn};
 pub use dataset::{Dataset, ItemTable, Part, Sequences};
@@ -94,7 +96,7 @@ fn read_log(config: &Config, learned: Option<&Dataset>, store: &Store) -> Result
         }
     };
     let items = items(&table, &cleaned, &vocab, store)?;
-    let codes = encode::codes(&schema.fields, &table.fields, &cleaned.rows, store)?;
+    let (fields, field_ends) = encode::codes(config, &schema, &table, &cleaned, &parts, &items, store)?;
     let (item_table, unknown) = side::item_table(&sides, &vocab);
     let times = Column::collect(store, cleaned.rows.iter().map(|&row| table.time(row as usize)))?;
     let (groups, group_count) = groups(&table, &cleaned, store)?;
@@ -133,7 +135,7 @@ fn read_log(config: &Config, learned: Option<&Dataset>, store: &Store) -> Result
     report.test_events = count(Part::Test);
 
     let Cleaned { rows: _, begun: _, offsets, keys, rules: _, notes: _ } = cleaned;
-    let sequences = Sequences { keys, offsets, items, times, groups, fields: codes, parts };
+    let sequences = Sequences { keys, offsets, items, times, groups, fields, field_ends, parts };
     let item_features = learned.map(|learned| learned.item_features.clone()).unwrap_or_default();
     let mut dataset = Dataset { schema, vocab, sequences, split: config.split.kind, item_table, item_features };
     if learned.is_none() {
@@ -166,7 +168,7 @@ fn schema(config: &Config, table: &Table, cleaned: &Cleaned, parts: &[Part]) -> 
         hour,
         weekday,
         filter_seen: config.evaluate.filter_seen,
-        fields: encode::fields(&config.fields, &table.fields, &cleaned.rows, parts),
+        fields: encode::fields(&config.fields, &table.fields, &cleaned.rows, parts)?,
         tasks: vec![Task::NextItem],
     };
     schema.validate()?;

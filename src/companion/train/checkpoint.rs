@@ -4,6 +4,7 @@ use super::average::Average;
 use super::features::Features;
 use super::optimizer::Optimizer;
 use super::parameters::dense_mut;
+use super::texts::{self, Texts};
 use crate::format::{Container, Dtype, ItemTable, Weights, Writer};
 use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
@@ -45,7 +46,7 @@ pub fn save(
     weights: &mut Weights,
     optimizer: &mut Optimizer,
     average: &mut Average,
-    features: Option<&mut Features>,
+    (features, texts): (Option<&mut Features>, &mut Texts),
 ) -> Result<()> {
     let mut writer = Writer::default();
     let mut put = |name: &str, values: &[f32]| writer.add(name, Dtype::F32, &[values.len()], values);
@@ -61,6 +62,9 @@ pub fn save(
         if let ItemTable::F32(items) = &weights.items {
             put(&format!("{set}.items"), &items.values);
         }
+        for (place, table) in texts::tables(weights).enumerate() {
+            put(&format!("{set}.texts.{place}"), &table.rows.values);
+        }
         put(&format!("{set}.item_bias"), &weights.item_bias);
         put(&format!("{set}.item_repeat"), &weights.item_repeat);
     }
@@ -73,6 +77,11 @@ pub fn save(
         let (parts, steps) = features.parts_mut();
         parts.iter().for_each(|(name, values)| writer.add(name, Dtype::F32, &[values.len()], values));
         writer.add("features.step", Dtype::U32, &[steps.len()], steps);
+    }
+    let (parts, steps) = texts.parts_mut();
+    if !steps.is_empty() {
+        parts.iter().for_each(|(name, values)| writer.add(name, Dtype::F32, &[values.len()], values));
+        writer.add("texts.step", Dtype::U32, &[steps.len()], steps);
     }
     let bytes = writer.finish(serde_json::to_string(progress)?)?;
     write_whole(path, &bytes)
@@ -122,7 +131,7 @@ pub fn load(
     weights: &mut Weights,
     optimizer: &mut Optimizer,
     average: &mut Average,
-    features: Option<&mut Features>,
+    (features, texts): (Option<&mut Features>, &mut Texts),
 ) -> Result<Progress> {
     let bytes = read(path)?;
     let (file, progress) = open(path, &bytes, fingerprint)?;
@@ -142,6 +151,9 @@ pub fn load(
         if let ItemTable::F32(items) = &mut weights.items {
             take(&format!("{set}.items"), &mut items.values)?;
         }
+        for (place, table) in texts::tables_mut(weights).enumerate() {
+            take(&format!("{set}.texts.{place}"), &mut table.rows.values)?;
+        }
         take(&format!("{set}.item_bias"), &mut weights.item_bias)?;
         take(&format!("{set}.item_repeat"), &mut weights.item_repeat)?;
     }
@@ -153,6 +165,11 @@ pub fn load(
         let (parts, steps) = features.parts_mut();
         parts.into_iter().try_for_each(|(name, values)| take(name, values))?;
         *steps = file.require("features.step", Dtype::U32, 1, steps.len())?;
+    }
+    let (parts, steps) = texts.parts_mut();
+    if !steps.is_empty() {
+        parts.into_iter().try_for_each(|(name, values)| take(name, values))?;
+        *steps = file.require("texts.step", Dtype::U32, 1, steps.len())?;
     }
     optimizer.row_step = file.require("items.step", Dtype::U32, 1, optimizer.row_step.len())?;
     optimizer.step = progress.updates;

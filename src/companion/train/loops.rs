@@ -16,6 +16,7 @@ use super::neighbours::{self, Counted, FOLDS};
 use super::optimizer::{Optimizer, Update, learning_rate};
 use super::parameters::initial;
 use super::pick::{Effort, Start, pick_start};
+use super::texts::Texts;
 use super::worker::{Plan, Worker};
 use crate::companion::data::{Dataset, Part};
 use crate::engine::counting::Rules;
@@ -133,6 +134,7 @@ struct State {
     optimizer: Optimizer,
     average: Average,
     features: Option<Features>,
+    texts: Texts,
     workers: Vec<Worker>,
     held_out: HeldOut,
     popularity: Popularity,
@@ -157,6 +159,7 @@ impl State {
         let mut features = Features::begin(&mut weights, &dataset.item_features, &counts);
         start.apply(&mut weights);
         let mut optimizer = Optimizer::new(&weights);
+        let mut texts = Texts::new(&weights);
         let batches = Batches::of_epoch(dataset, config.max_len, config.batch_events, config.seed, 0);
         let steps_per_epoch = batches.len() as u64;
         drop(batches);
@@ -174,8 +177,8 @@ impl State {
         };
         if run.resume {
             let path = checkpoint::last(run.folder);
-            let features = features.as_mut();
-            progress = checkpoint::load(&path, &run.fingerprint, &mut weights, &mut optimizer, &mut average, features)?;
+            let beside = (features.as_mut(), &mut texts);
+            progress = checkpoint::load(&path, &run.fingerprint, &mut weights, &mut optimizer, &mut average, beside)?;
         }
         std::fs::create_dir_all(run.folder.join("checkpoints"))?;
         let rules = Rules::new(&architecture, &dataset.schema, dataset.vocab.len());
@@ -190,6 +193,7 @@ impl State {
             optimizer,
             average,
             features,
+            texts,
             workers,
             held_out,
             popularity: Popularity::of(dataset, config),
@@ -271,9 +275,11 @@ impl State {
             };
             let (rows, mut features) = (&total.rows, self.features.as_mut());
             self.average.settle(&self.weights, rows, features.as_deref_mut());
-            let shared = features.as_deref_mut();
-            norm = self.optimizer.update(&mut self.weights, &mut total.gradient, rows, shared, update);
+            self.texts.take_in(&mut self.average.weights, &self.weights, &total.texts, self.average.faded);
+            let (shared, texts) = (features.as_deref_mut(), (&mut self.texts, &total.texts));
+            norm = self.optimizer.update(&mut self.weights, &mut total.gradient, rows, shared, texts, update);
             self.average.take(&mut self.weights, rows, features, self.optimizer.step);
+            self.texts.take_in(&mut self.average.weights, &self.weights, &total.texts, self.average.faded);
         }
         self.progress.step += 1;
         self.progress.updates = self.optimizer.step;
@@ -286,6 +292,7 @@ impl State {
 
     /// The weights to validate and keep.
     fn mean(&mut self) -> Weights {
+        self.texts.take_in_all(&mut self.average.weights, &self.weights, self.average.faded);
         self.average.weights(&self.weights, self.features.as_mut())
     }
 
@@ -350,9 +357,9 @@ impl State {
     }
 
     fn save(&mut self, run: &Run<'_>) -> Result<()> {
-        let Self { progress, weights, optimizer, average, features, .. } = self;
+        let Self { progress, weights, optimizer, average, features, texts, .. } = self;
         let path = checkpoint::last(run.folder);
-        checkpoint::save(&path, progress, weights, optimizer, average, features.as_mut())
+        checkpoint::save(&path, progress, weights, optimizer, average, (features.as_mut(), texts))
     }
 
     fn outcome(&self, interrupted: bool) -> Outcome {

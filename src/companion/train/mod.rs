@@ -28,6 +28,7 @@ mod pick;
 mod random;
 #[cfg(test)]
 mod tests;
+mod texts;
 mod vector;
 mod worker;
 

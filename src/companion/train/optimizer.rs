@@ -6,6 +6,7 @@
 
 use super::features::Features;
 use super::parameters::{dense_mut, normalise, zeros_like};
+use super::texts::{TextGradients, Texts};
 use super::vector::{add_scaled, dot, wide};
 use crate::format::{ItemTable, Weights};
 use crate::vocab::ItemId;
@@ -138,13 +139,15 @@ impl Optimizer {
         gradient: &mut Weights,
         rows: &RowGradients,
         features: Option<&mut Features>,
+        (texts, text_rows): (&mut Texts, &TextGradients),
         update: Update,
     ) -> f32 {
         self.step += 1;
         let dense: f64 =
             dense_mut(gradient).iter().flat_map(|part| part.values.iter()).map(|&value| f64::from(value).powi(2)).sum();
         let shared = features.as_ref().map_or(0.0, |features| features.squared_norm());
-        let norm = ((dense + rows.squared_norm() + shared).sqrt() / f64::from(update.examples)) as f32;
+        let norm = ((dense + rows.squared_norm() + shared + text_rows.squared_norm()).sqrt()
+            / f64::from(update.examples)) as f32;
         let clip = if norm > update.clip_norm { update.clip_norm / norm } else { 1.0 };
         let factor = clip / update.examples;
         let bias = [1.0 - BETA_1.powi(self.step as i32), 1.0 - BETA_2.powi(self.step as i32)];
@@ -160,6 +163,8 @@ impl Optimizer {
                weights: &mut Weights = weights,
                rows: &RowGradients = rows,
                features: Option<&mut Features> = features,
+               texts: &mut Texts = texts,
+               text_rows: &TextGradients = text_rows,
                factor: f32 = factor,
                bias: [f32; 2] = bias,
                rate: f32 = update.learning_rate] {
@@ -167,6 +172,7 @@ impl Optimizer {
             if let Some(features) = features {
                 features.update(factor, bias, rate, optimizer.step);
             }
+            texts.update(weights, text_rows, factor, bias, rate, optimizer.step);
         });
         norm
     }

@@ -3,12 +3,13 @@
 use super::first_rows::spread;
 use super::optimizer::SCALE_RATE;
 use super::random::{Purpose, stream};
+use super::texts;
 use super::vector::dot;
 use crate::format::{
     Architecture, Block, EncoderKind, FieldWeights, GAP_BUCKETS, HOURS, ItemTable, Matrix, Neighbours, OPEN_BUCKETS,
     REPEAT_BUCKETS, REPEAT_COUNTS, REPEAT_LASTS, TERMS, WEEKDAYS, Weights,
 };
-use crate::schema::{FieldKind, NumberEncoding, Schema};
+use crate::schema::{Encoding, FieldKind, NumberEncoding, Schema};
 use rand::{Rng, RngExt};
 use std::convert::Infallible;
 
@@ -101,13 +102,15 @@ fn initial_blocks(rng: &mut impl Rng, architecture: &Architecture) -> Vec<Block>
 fn initial_field(rng: &mut impl Rng, kind: &FieldKind, hidden: usize) -> FieldWeights {
     let (encoding, rows) = (kind.encoding(), kind.rows());
     let rows = match encoding {
-        None | Some(NumberEncoding::Linear) => normal_matrix(rng, rows, hidden, 0.1),
-        Some(NumberEncoding::Buckets | NumberEncoding::Periodic) => Matrix::zeros(rows, hidden),
+        Encoding::Category | Encoding::Number(NumberEncoding::Linear) => normal_matrix(rng, rows, hidden, 0.1),
+        Encoding::Number(NumberEncoding::Buckets | NumberEncoding::Periodic) | Encoding::Text | Encoding::Vector(_) => {
+            Matrix::zeros(rows, hidden)
+        }
     };
     FieldWeights { encoding, rows }
 }
 
-/// Weights of the same shape, all zero and without items or neighbours: for gradients and moments.
+/// Weights of the same shape, all zero and without items, texts or neighbours: for gradients and moments.
 pub fn zeros_like(weights: &Weights) -> Weights {
     let mut zeros = Weights {
         items: ItemTable::F32(Matrix::default()),
@@ -116,6 +119,7 @@ pub fn zeros_like(weights: &Weights) -> Weights {
         neighbours: Neighbours::default(),
         ..weights.clone()
     };
+    texts::tables_mut(&mut zeros).for_each(|field| field.rows = Matrix::default());
     for slice in dense_mut(&mut zeros) {
         slice.values.fill(0.0);
     }
@@ -132,7 +136,7 @@ pub struct Dense<'a> {
     pub rate: f32,
 }
 
-/// Every parameter but the item rows, always in the same order.
+/// Every parameter but the rows of items and texts, always in the same order.
 pub fn dense_mut(weights: &mut Weights) -> Vec<Dense<'_>> {
     let Weights {
         items: _,
@@ -167,7 +171,8 @@ pub fn dense_mut(weights: &mut Weights) -> Vec<Dense<'_>> {
         Dense { values: std::slice::from_mut(log_scale), decays: false, rate: SCALE_RATE },
         keep(&mut repeat.values),
     ];
-    all.extend(fields.iter_mut().map(|field| keep(&mut field.rows.values)));
+    let fields = fields.iter_mut().filter(|field| !texts::is_sparse(field));
+    all.extend(fields.map(|field| keep(&mut field.rows.values)));
     for block in blocks {
         let parts = block.parts_mut().into_iter().map(|(_, matrix)| matrix);
         let (vectors, matrices): (Vec<_>, Vec<_>) = parts.partition(|matrix| matrix.is_vector());

@@ -9,6 +9,7 @@ use super::negatives::{Negatives, Popularity};
 use super::optimizer::RowGradients;
 use super::parameters::{dense_mut, zeros_like};
 use super::random::{Purpose, stream};
+use super::texts::TextGradients;
 use crate::companion::data::{Dataset, Part};
 use crate::engine::counting::{History, Rules};
 use crate::format::Weights;
@@ -39,6 +40,8 @@ pub struct Worker {
     pub gradient: Weights,
     /// Gradients of the item rows.
     pub rows: RowGradients,
+    /// Gradients of the rows of text fields.
+    pub texts: TextGradients,
     /// The positions' losses, summed.
     pub loss: f64,
     /// The number of positions.
@@ -57,6 +60,7 @@ impl Worker {
             rng: stream(0, Purpose::Step, 0, 0),
             gradient: zeros_like(weights),
             rows: RowGradients::new(items, weights.final_norm.len()),
+            texts: TextGradients::new(weights),
             loss: 0.0,
             examples: 0,
         }
@@ -92,8 +96,8 @@ impl Worker {
         let pass = self.encode(plan, weights, windows);
         let states_gradient = self.score(plan, weights, &pass.states());
         let input_gradient = pass.backward(weights, states_gradient, &mut self.gradient);
-        let Self { shard, gradient, rows, .. } = self;
-        shard.backward(plan.dataset, weights, &input_gradient, gradient, rows);
+        let Self { shard, gradient, rows, texts, .. } = self;
+        shard.backward(plan.dataset, weights, &input_gradient, gradient, rows, texts);
     }
 
     /// The encoder's states before the gathered events that are to be predicted, `[events, hidden]`.
@@ -142,6 +146,7 @@ impl Worker {
             }
         }
         self.rows.add(&other.rows);
+        self.texts.add(&other.texts);
         self.loss += other.loss;
         self.examples += other.examples;
     }
@@ -151,6 +156,7 @@ impl Worker {
             part.values.fill(0.0);
         }
         self.rows.clear();
+        self.texts.clear();
         self.loss = 0.0;
         self.examples = 0;
     }
