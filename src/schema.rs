@@ -6,6 +6,7 @@ pub use head::{Head, HeadKind};
 
 use crate::error::{Error, Result};
 use crate::json::{FromJson, Json, read_name, read_object};
+use crate::text::MOST_BUCKETS;
 use serde::{Deserialize, Serialize};
 
 /// The description of events that a model was trained on; it travels inside the model file.
@@ -49,6 +50,19 @@ pub struct Field {
     pub name: String,
     /// How its values are read.
     pub kind: FieldKind,
+    /// What an event without a value has; files from before there was a choice lack it.
+    pub missing: Missing,
+}
+
+/// What an event has for a field of which it has no value, or none that the model knows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Missing {
+    /// A learned row that says so.
+    #[default]
+    Row,
+    /// The sequence's last value, and the row before there is one.
+    Last,
 }
 
 /// How a field's values become numbers.
@@ -62,6 +76,35 @@ pub enum FieldKind {
     },
     /// A number. Encoded by [`Number::code`]; NaN is missing.
     Number(Number),
+    /// A text. Encoded as how many rows [`crate::text::rows`] gives, 0 for a missing one, and after that the rows.
+    Text {
+        /// Rows of the hashed table, at most [`crate::text::MOST_BUCKETS`].
+        buckets: usize,
+    },
+    /// Numbers that belong together, such as an image's embedding. Encoded by [`Vector::codes`].
+    Vector(Vector),
+}
+
+/// What the training events say of a vector.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Vector {
+    /// The mean of each of its numbers over the training events: `[size]`.
+    pub mean: Vec<f32>,
+    /// The standard deviation of each; positive: `[size]`.
+    pub std: Vec<f32>,
+}
+
+/// How a field's codes take the rows of its table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Encoding {
+    /// The code is the row's place.
+    Category,
+    /// See [`NumberEncoding`].
+    Number(NumberEncoding),
+    /// The codes are the rows' places; of their sum the share is one over the square root of how many there are.
+    Text,
+    /// So many codes, each times a row; of their sum the share is one over the square root of how many there are.
+    Vector(usize),
 }
 
 /// What the training events say of a number.
@@ -104,7 +147,8 @@ read_object!(Schema {
     has_time, has_group, filter_seen, fields, tasks
 } or { hour: false, weekday: false, heads: Vec::new() });
 read_name!(FilterSeen { "none" => None, "group" => Group, "all" => All });
-read_object!(Field { name, kind });
+read_object!(Field { name, kind } or { missing: Missing::Row });
+read_name!(Missing { "row" => Row, "last" => Last });
 read_name!(Task { "next_item" => NextItem });
 
 impl FromJson for FieldKind {
@@ -114,14 +158,16 @@ impl FromJson for FieldKind {
             let kind = match key {
                 "category" => Category::from_json(json).map(|Category { values }| Self::Category { values })?,
                 "number" => Number::from_json(json).map(Self::Number)?,
+                "text" => Text::from_json(json).map(|Text { buckets }| Self::Text { buckets })?,
+                "vector" => Vector::from_json(json).map(Self::Vector)?,
                 _ => return Err(json.unknown(key)),
             };
             match found.replace(kind) {
                 None => Ok(()),
-                Some(_) => Err(json.expected("one of category and number")),
+                Some(_) => Err(json.expected("one of category, number, text and vector")),
             }
         })?;
-        json.required(found, "category or number")
+        json.required(found, "category, number, text or vector")
     }
 }
 
@@ -130,13 +176,23 @@ struct Category {
     values: Vec<String>,
 }
 
+/// The contents of [`FieldKind::Text`], as read.
+struct Text {
+    buckets: usize,
+}
+
 read_object!(Category { values });
+read_object!(Text { buckets });
+read_object!(Vector { mean, std });
 
 read_object!(Number { mean, std } or { encoding: NumberEncoding::Linear, bounds: Vec::new() });
 read_name!(NumberEncoding { "linear" => Linear, "buckets" => Buckets, "periodic" => Periodic });
 
 /// How far a standardised number may lie from the mean, in standard deviations.
 const NUMBER_LIMIT: f32 = 5.0;
+
+/// The most numbers of a vector.
+pub const MOST_NUMBERS: usize = 4096;
 
 /// Sines of a periodic number, and as many cosines: the slowest takes eight standard deviations for a turn, each other half
 /// as many as the one before.
@@ -172,16 +228,55 @@ impl Schema {
             if self.fields[..index].iter().any(|earlier| earlier.name == field.name) {
                 return Err(Error::Schema(format!("two fields are called \"{}\"; rename one", field.name)));
             }
-            if let FieldKind::Number(number) = &field.kind
-                && !number.is_sound()
-            {
-                return Err(Error::Schema(format!(
-                    "field \"{}\": expected finite numbers, std above 0 and, for buckets, ascending bounds",
-                    field.name
-                )));
+            let (is_sound, expected) = match &field.kind {
+                FieldKind::Category { .. } => continue,
+                FieldKind::Number(number) => {
+                    (number.is_sound(), "finite numbers, std above 0 and, for buckets, ascending bounds")
+                }
+                FieldKind::Text { buckets } => {
+                    (field.missing == Missing::Row && (1..=MOST_BUCKETS).contains(buckets), "buckets from 1 to 65536")
+                }
+                FieldKind::Vector(vector) => (vector.is_sound(), "as many finite means as positive std, 1 to 4096"),
+            };
+            if !is_sound {
+                return Err(Error::Schema(format!("field \"{}\": expected {expected}", field.name)));
             }
         }
         Ok(())
+    }
+
+    /// Takes what is missing of an event's codes over from those of the event before it in its sequence, where the fields
+    /// say so. Those were completed themselves, so that it is the last value, however far back.
+    pub fn carry(&self, before: &[f32], codes: &mut [f32]) {
+        let (mut from, mut to) = (0, 0);
+        for field in &self.fields {
+            let encoding = field.kind.encoding();
+            let (old, new) = (from, to);
+            from += encoding.codes(&before[old..]);
+            to += encoding.codes(&codes[new..]);
+            if field.missing == Missing::Last && encoding.is_missing(&codes[new..]) {
+                codes[new..to].copy_from_slice(&before[old..from]);
+            }
+        }
+    }
+}
+
+impl Encoding {
+    /// How many of an event's codes are this field's, which are the next; one where there are none left.
+    pub fn codes(self, codes: &[f32]) -> usize {
+        match self {
+            Self::Category | Self::Number(_) => 1,
+            Self::Text => 1 + codes.first().map_or(0, |&count| count as usize),
+            Self::Vector(size) => size,
+        }
+    }
+
+    /// Whether this field's codes, which are the next, say that there is no value.
+    pub fn is_missing(self, codes: &[f32]) -> bool {
+        match self {
+            Self::Category | Self::Text => codes[0] == 0.0,
+            Self::Number(_) | Self::Vector(_) => codes[0].is_nan(),
+        }
     }
 }
 
@@ -191,21 +286,25 @@ impl FieldKind {
         values.iter().position(|known| known == value).map_or(0.0, |place| (place + 1) as f32)
     }
 
-    /// How a number's code is read; `None` of a category.
-    pub fn encoding(&self) -> Option<NumberEncoding> {
+    /// How its codes take its rows.
+    pub fn encoding(&self) -> Encoding {
         match self {
-            Self::Category { .. } => None,
-            Self::Number(number) => Some(number.encoding),
+            Self::Category { .. } => Encoding::Category,
+            Self::Number(number) => Encoding::Number(number.encoding),
+            Self::Text { .. } => Encoding::Text,
+            Self::Vector(vector) => Encoding::Vector(vector.mean.len()),
         }
     }
 
-    /// The learned rows of the field; a number's last stands for a missing one.
+    /// The learned rows of the field; the last stands for a missing value, of a category the first.
     pub fn rows(&self) -> usize {
         1 + match self {
             Self::Category { values } => values.len(),
             Self::Number(Number { encoding: NumberEncoding::Linear, .. }) => 1,
             Self::Number(Number { encoding: NumberEncoding::Buckets, bounds, .. }) => bounds.len(),
             Self::Number(Number { encoding: NumberEncoding::Periodic, .. }) => 1 + 2 * FREQUENCIES,
+            Self::Text { buckets } => *buckets,
+            Self::Vector(vector) => vector.mean.len(),
         }
     }
 }
@@ -221,9 +320,7 @@ impl Number {
         }
         match self.encoding {
             NumberEncoding::Buckets => place(&self.bounds, value),
-            NumberEncoding::Linear | NumberEncoding::Periodic => {
-                ((value - self.mean) / self.std).clamp(-NUMBER_LIMIT, NUMBER_LIMIT)
-            }
+            NumberEncoding::Linear | NumberEncoding::Periodic => standardised(value, self.mean, self.std),
         }
     }
 
@@ -235,6 +332,39 @@ impl Number {
             && ascends
             && (*encoding == NumberEncoding::Buckets) != bounds.is_empty()
     }
+}
+
+impl Vector {
+    /// The vector's codes, `[size]`, after what `out` holds: each number standardised, within -5 and 5. NaN throughout where
+    /// the vector is missing (`None`) or one of its numbers is not finite.
+    ///
+    /// # Errors
+    /// The size that was expected, of a vector of another one.
+    pub fn codes(&self, values: Option<&[f32]>, out: &mut Vec<f32>) -> std::result::Result<(), usize> {
+        let size = self.mean.len();
+        match values {
+            Some(values) if values.len() != size => return Err(size),
+            Some(values) if values.iter().all(|value| value.is_finite()) => {
+                let spread = self.mean.iter().zip(&self.std);
+                out.extend(values.iter().zip(spread).map(|(&value, (&mean, &std))| standardised(value, mean, std)));
+            }
+            _ => out.resize(out.len() + size, f32::NAN),
+        }
+        Ok(())
+    }
+
+    fn is_sound(&self) -> bool {
+        let Self { mean, std } = self;
+        (1..=MOST_NUMBERS).contains(&mean.len())
+            && mean.len() == std.len()
+            && mean.iter().chain(std).all(|value| value.is_finite())
+            && std.iter().all(|&std| std > 0.0)
+    }
+}
+
+fn standardised(value: f32, mean: f32, std: f32) -> f32 {
+    // `clamp` formats its limits for a panic that can't be: kilobytes in a page.
+    ((value - mean) / std).max(-NUMBER_LIMIT).min(NUMBER_LIMIT)
 }
 
 fn place(bounds: &[f32], value: f32) -> f32 {
@@ -269,13 +399,68 @@ mod tests {
         assert!(wrong.validate().unwrap_err().to_string().contains("group column"));
     }
 
+    fn field(name: &str, kind: FieldKind) -> Field {
+        Field { name: name.into(), kind, missing: Missing::Row }
+    }
+
+    #[test]
+    fn texts_and_vectors_have_limits() {
+        let validate = |field| Schema { fields: vec![field], ..schema() }.validate();
+        for (buckets, is_sound) in [(0, false), (1, true), (1 << 16, true), ((1 << 16) + 1, false)] {
+            assert_eq!(validate(field("text", FieldKind::Text { buckets })).is_ok(), is_sound, "{buckets}");
+        }
+        let lasting = Field { missing: Missing::Last, ..field("text", FieldKind::Text { buckets: 9 }) };
+        assert!(validate(lasting).is_err());
+        let vector = |mean: &[f32], std: &[f32]| FieldKind::Vector(Vector { mean: mean.into(), std: std.into() });
+        assert!(validate(field("picture", vector(&[1.0], &[2.0]))).is_ok());
+        for (mean, std) in [(&[][..], &[][..]), (&[1.0], &[1.0, 1.0]), (&[f32::NAN], &[1.0]), (&[1.0], &[0.0])] {
+            assert!(validate(field("picture", vector(mean, std))).is_err(), "{mean:?} {std:?}");
+        }
+    }
+
+    #[test]
+    fn a_vector_is_standardised_or_missing_as_a_whole() {
+        let vector = Vector { mean: vec![1.0, 0.0], std: vec![2.0, 0.1] };
+        let mut out = vec![9.0];
+        assert_eq!(vector.codes(Some(&[3.0, 7.0]), &mut out), Ok(()));
+        assert_eq!(out, [9.0, 1.0, 5.0]);
+        for missing in [None, Some(&[1.0, f32::INFINITY][..]), Some(&[f32::NAN, 0.0])] {
+            out.clear();
+            assert_eq!(vector.codes(missing, &mut out), Ok(()));
+            assert!(out.len() == 2 && out.iter().all(|code| code.is_nan()), "{missing:?}");
+        }
+        assert_eq!(vector.codes(Some(&[1.0]), &mut out), Err(2));
+    }
+
+    #[test]
+    fn the_last_value_lasts_where_it_is_asked_for() {
+        let vector = FieldKind::Vector(Vector { mean: vec![0.0; 2], std: vec![1.0; 2] });
+        let kind = |missing, kind| Field { missing, ..field("field", kind) };
+        let category = || FieldKind::Category { values: vec!["a".into()] };
+        let fields = vec![
+            kind(Missing::Row, FieldKind::Text { buckets: 9 }),
+            kind(Missing::Last, category()),
+            kind(Missing::Row, category()),
+            kind(Missing::Last, vector),
+            kind(Missing::Last, FieldKind::Number(number(NumberEncoding::Linear, &[]))),
+        ];
+        let schema = Schema { fields, ..schema() };
+        let mut codes = vec![0.0, 0.0, 0.0, f32::NAN, f32::NAN, f32::NAN];
+        schema.carry(&[2.0, 5.0, 5.0, 1.0, 1.0, 0.5, 0.6, 0.7], &mut codes);
+        assert_eq!(codes, [0.0, 1.0, 0.0, 0.5, 0.6, 0.7]);
+        let mut known = vec![1.0, 3.0, 1.0, 1.0, 0.1, 0.2, 0.3];
+        let as_known = known.clone();
+        schema.carry(&codes, &mut known);
+        assert_eq!(known, as_known);
+    }
+
     fn number(encoding: NumberEncoding, bounds: &[f32]) -> Number {
         Number { mean: 1.0, std: 2.0, encoding, bounds: bounds.to_vec() }
     }
 
     #[test]
     fn repeated_names_zero_spread_and_wrong_bounds_are_refused() {
-        let field = |number| Field { name: "price".into(), kind: FieldKind::Number(number) };
+        let field = |number| field("price", FieldKind::Number(number));
         let validate = |fields| Schema { fields, ..schema() }.validate();
         let linear = number(NumberEncoding::Linear, &[]);
         assert!(validate(vec![field(linear.clone())]).is_ok());

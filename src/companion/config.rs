@@ -237,7 +237,8 @@ impl Default for ItemConfig {
 pub struct FieldConfig {
     /// A side table's column or, where no side table has it, the log's.
     pub name: String,
-    /// How its values are read.
+    /// How its values are read: "category", "number", "text" or "vector" (numbers between blanks or commas, such as an image's
+    /// embedding).
     pub kind: FieldChoice,
     /// "category" only: values with fewer training events count as unknown. Default 5.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -247,6 +248,28 @@ pub struct FieldConfig {
     /// Default "buckets".
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub encoding: Option<NumberEncoding>,
+    /// "text" only: rows of the table that words and their parts are hashed into, each of [train] hidden values. Default 16384.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub buckets: Option<usize>,
+    /// What an event without a value has: "row" (a learned row that says so), "last" (the sequence's last value; not for
+    /// texts) or "interpolate" (numbers only: between two values of training events what lies on the line in time between
+    /// them, elsewhere as "last"). The line looks ahead, which the page can't: it is for gaps of a series that is recorded at
+    /// regular times. Default "row".
+    #[serde(default, skip_serializing_if = "is_row")]
+    pub missing: Filling,
+}
+
+/// What an event without a value has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Filling {
+    /// A learned row that says so.
+    #[default]
+    Row,
+    /// The sequence's last value.
+    Last,
+    /// In training what lies between the values before and after; else the last.
+    Interpolate,
 }
 
 /// How a field's values are read.
@@ -257,6 +280,10 @@ pub enum FieldChoice {
     Category,
     /// A number.
     Number,
+    /// A text.
+    Text,
+    /// Numbers that belong together.
+    Vector,
 }
 
 /// `[[side]]`
@@ -316,6 +343,11 @@ impl Default for ExportConfig {
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over references")]
 fn is_false(value: &bool) -> bool {
     !value
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over references")]
+fn is_row(filling: &Filling) -> bool {
+    *filling == Filling::Row
 }
 
 impl Config {

@@ -5,6 +5,7 @@ use crate::engine::{Ops, Stream, TopK};
 use crate::error::{Error, Result};
 use crate::event::{EncodedEvent, NO_TIME, Upcoming};
 use crate::format::{FieldWeights, Model};
+use crate::schema::Encoding;
 use crate::vocab::UNKNOWN_ITEM;
 use std::sync::Arc;
 
@@ -127,17 +128,29 @@ fn made_up(model: &Model, session: u32) -> Vec<EncodedEvent> {
                 item: number.checked_rem(items).unwrap_or(UNKNOWN_ITEM),
                 time: if place % 6 == 5 { NO_TIME } else { i64::from(session * EVENTS + place) * 7_000_000 },
                 group: place / 4,
-                fields: model.weights.fields.iter().map(|field| made_up_value(field, scramble(number))).collect(),
+                fields: model.weights.fields.iter().flat_map(|field| made_up_codes(field, scramble(number))).collect(),
             }
         })
         .collect()
 }
 
-fn made_up_value(field: &FieldWeights, number: u32) -> f32 {
+fn made_up_codes(field: &FieldWeights, number: u32) -> Vec<f32> {
+    let rows = field.rows.rows().max(1);
+    let row = |number: u32| (number as usize % rows) as f32;
+    let value =
+        |number: u32| if number.is_multiple_of(5) { f32::NAN } else { number as f32 / u32::MAX as f32 * 4.0 - 2.0 };
     match field.encoding {
-        None => (number as usize % field.rows.rows().max(1)) as f32,
-        Some(_) if number.is_multiple_of(5) => f32::NAN,
-        Some(_) => number as f32 / u32::MAX as f32 * 4.0 - 2.0,
+        Encoding::Category => vec![row(number)],
+        Encoding::Number(_) => vec![value(number)],
+        Encoding::Text => {
+            let count = number % 9;
+            let words = (0..count).map(|word| row(scramble(number ^ word)));
+            std::iter::once(count as f32).chain(words).collect()
+        }
+        Encoding::Vector(size) => {
+            let values = (0..size as u32).map(|place| scramble(number ^ place) as f32 / u32::MAX as f32 * 4.0 - 2.0);
+            if number.is_multiple_of(5) { vec![f32::NAN; size] } else { values.collect() }
+        }
     }
 }
 

@@ -1,12 +1,14 @@
 //! What must hold between the keys of foreclick.toml.
 
 use super::{
-    Calendar, Config, ExportConfig, FieldChoice, ItemConfig, LogConfig, LogFormat, SequenceConfig, SideConfig,
+    Calendar, Config, ExportConfig, FieldChoice, FieldConfig, Filling, ItemConfig, LogConfig, LogFormat,
+    SequenceConfig, SideConfig,
 };
 use crate::companion::train::{Augment, Method};
 use crate::format::EncoderKind;
 use crate::quant::BLOCK;
 use crate::schema::FilterSeen;
+use crate::text::MOST_BUCKETS;
 use anyhow::{Result, ensure};
 
 impl Config {
@@ -39,16 +41,7 @@ impl Config {
         );
         tasks.iter().try_for_each(|task| task.validate(self))?;
         for field in fields {
-            ensure!(
-                field.kind == FieldChoice::Category || field.min_count.is_none(),
-                "[[field]] {:?}: min_count is for categories; remove it or use kind = \"category\"",
-                field.name
-            );
-            ensure!(
-                field.kind == FieldChoice::Number || field.encoding.is_none(),
-                "[[field]] {:?}: encoding is for numbers; remove it or use kind = \"number\"",
-                field.name
-            );
+            validate_field(field, sequence.time.is_some())?;
         }
         for side in sides {
             let useful =
@@ -202,6 +195,38 @@ fn validate_item(item: &ItemConfig, sides: &[SideConfig]) -> Result<()> {
     Ok(())
 }
 
+fn validate_field(field: &FieldConfig, has_time: bool) -> Result<()> {
+    let FieldConfig { name, kind, min_count, encoding, buckets, missing } = field;
+    ensure!(
+        *kind == FieldChoice::Category || min_count.is_none(),
+        "[[field]] {name:?}: min_count is for categories; remove it or use kind = \"category\""
+    );
+    ensure!(
+        *kind == FieldChoice::Number || encoding.is_none(),
+        "[[field]] {name:?}: encoding is for numbers; remove it or use kind = \"number\""
+    );
+    ensure!(
+        *kind == FieldChoice::Text || buckets.is_none(),
+        "[[field]] {name:?}: buckets is for texts; remove it or use kind = \"text\""
+    );
+    if let Some(buckets) = buckets {
+        ensure!(
+            (1..=MOST_BUCKETS).contains(buckets),
+            "[[field]] {name:?}: buckets is {buckets}, expected 1 to {MOST_BUCKETS}"
+        );
+    }
+    ensure!(
+        *kind != FieldChoice::Text || *missing == Filling::Row,
+        "[[field]] {name:?}: a text does not last until the next; remove missing"
+    );
+    ensure!(
+        *missing != Filling::Interpolate || (*kind == FieldChoice::Number && has_time),
+        "[[field]] {name:?}: missing = \"interpolate\" is for numbers at times; use \"last\", or kind = \"number\" with \
+         [sequence] time"
+    );
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -295,6 +320,11 @@ max_loss = 0.02
             ("kind = \"number\"", "kind = \"number\"\nmin_count = 3", "min_count is for categories"),
             ("kind = \"category\"", "kind = \"category\"\nencoding = \"linear\"", "encoding is for numbers"),
             ("kind = \"number\"", "kind = \"number\"\nencoding = \"square\"", "`linear`, `buckets`, `periodic`"),
+            ("kind = \"number\"", "kind = \"number\"\nbuckets = 64", "buckets is for texts"),
+            ("kind = \"number\"", "kind = \"text\"\nbuckets = 70000", "buckets is 70000, expected 1 to 65536"),
+            ("kind = \"number\"", "kind = \"text\"\nmissing = \"last\"", "a text does not last"),
+            ("kind = \"category\"", "kind = \"category\"\nmissing = \"interpolate\"", "is for numbers at times"),
+            ("kind = \"number\"", "kind = \"number\"\nmissing = \"mean\"", "`row`, `last`, `interpolate`"),
             ("time = \"when\"\n", "calendar = \"hour\"\n", "calendar needs the column of times"),
             ("[sequence]", "[sequence]\ncalendar = \"month\"", "`auto`, `none`, `hour`, `weekday`, `both`"),
             ("columns = [\"brand\"]", "columns = []", "none of its columns is used"),

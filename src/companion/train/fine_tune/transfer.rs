@@ -147,6 +147,14 @@ fn take_field(from: &Field, rows: &Matrix, field: &Field, to: &mut Matrix) -> bo
             }
             fits
         }
+        // The same n-grams fall into the same rows where there are as many.
+        (FieldKind::Text { .. }, FieldKind::Text { .. }) | (FieldKind::Vector(_), FieldKind::Vector(_)) => {
+            let fits = rows.values.len() == to.values.len();
+            if fits {
+                to.clone_from(rows);
+            }
+            fits
+        }
         _ => false,
     }
 }
