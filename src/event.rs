@@ -135,38 +135,40 @@ impl Event {
     }
 }
 
+/// Appends the codes of a field's value to `out`.
 fn encode_field(name: &str, kind: &FieldKind, value: Option<&Value>, out: &mut Vec<f32>) -> Result<()> {
-    let wrong = |expected: &str| Err(Error::Event(format!("field \"{name}\": expected {expected}")));
     let value = value.filter(|value| **value != Value::Missing);
-    out.push(match (kind, value) {
-        (FieldKind::Category { values }, Some(Value::Text(text))) => FieldKind::category_code(values, text),
+    let code = match (kind, value) {
+        (FieldKind::Category { values }, Some(Value::Text(text))) => Ok(FieldKind::category_code(values, text)),
         (FieldKind::Category { values }, Some(Value::Number(number))) if number.is_finite() => {
-            FieldKind::category_code(values, &whole(name, *number)?)
+            Ok(FieldKind::category_code(values, &whole(name, *number)?))
         }
         (FieldKind::Category { values }, Some(Value::Flag(flag))) => {
-            FieldKind::category_code(values, if *flag { "true" } else { "false" })
+            Ok(FieldKind::category_code(values, if *flag { "true" } else { "false" }))
         }
-        (FieldKind::Category { .. }, Some(Value::Vector(_))) => return wrong("a string, a number or null"),
-        (FieldKind::Category { .. }, _) => 0.0,
-        (FieldKind::Number(kind), Some(Value::Number(number))) => kind.code(*number as f32),
+        (FieldKind::Category { .. }, Some(Value::Vector(_))) => Err("a string, a number or null"),
+        (FieldKind::Category { .. }, _) | (FieldKind::Text { .. }, None) => Ok(0.0),
+        (FieldKind::Number(kind), Some(Value::Number(number))) => Ok(kind.code(*number as f32)),
         // As a log's flags are read where a column is numbers.
-        (FieldKind::Number(kind), Some(Value::Flag(flag))) => kind.code(f32::from(u8::from(*flag))),
-        (FieldKind::Number(_), None) => f32::NAN,
-        (FieldKind::Number(_), Some(_)) => return wrong("a number or null"),
+        (FieldKind::Number(kind), Some(Value::Flag(flag))) => Ok(kind.code(f32::from(u8::from(*flag)))),
+        (FieldKind::Number(_), None) => Ok(f32::NAN),
+        (FieldKind::Number(_), Some(_)) => Err("a number or null"),
         (FieldKind::Text { buckets }, Some(Value::Text(text))) => {
             text::codes(text, *buckets, out);
             return Ok(());
         }
-        (FieldKind::Text { .. }, None) => 0.0,
-        (FieldKind::Text { .. }, Some(_)) => return wrong("a string or null"),
-        (FieldKind::Vector(vector), value @ (Some(Value::Vector(_)) | None)) => {
-            let values =
-                value.and_then(|value| if let Value::Vector(values) = value { Some(&values[..]) } else { None });
+        (FieldKind::Text { .. }, Some(_)) => Err("a string or null"),
+        (FieldKind::Vector(vector), Some(Value::Vector(values))) => {
             let size = |size| Error::Event(format!("field \"{name}\": expected {size} numbers"));
-            return vector.codes(values, out).map_err(size);
+            return vector.codes(Some(values), out).map_err(size);
         }
-        (FieldKind::Vector(_), Some(_)) => return wrong("an array of numbers or null"),
-    });
+        (FieldKind::Vector(vector), None) => {
+            out.resize(out.len() + vector.mean.len(), f32::NAN);
+            return Ok(());
+        }
+        (FieldKind::Vector(_), Some(_)) => Err("an array of numbers or null"),
+    };
+    out.push(code.map_err(|expected| Error::Event(format!("field \"{name}\": expected {expected}")))?);
     Ok(())
 }
 

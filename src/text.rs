@@ -4,8 +4,6 @@
 //! Bojanowski et al. 2017, arXiv 1607.04606). What a letter is and which its small form is are told by ranges of code points:
 //! Unicode's own tables would cost every page kilobytes, and differ between a compiler's version and a browser's.
 
-use std::ops::RangeInclusive;
-
 /// The most rows that a table of texts may have.
 pub const MOST_BUCKETS: usize = 1 << 16;
 
@@ -14,9 +12,6 @@ pub const MOST_CHARACTERS: usize = 4096;
 
 /// A character that comes more often in a row counts so often: "soooooo" is "sooo".
 const MOST_REPEATS: usize = 3;
-
-/// Characters of the parts of a run that has no spaces.
-const UNSPACED_PARTS: RangeInclusive<usize> = 1..=3;
 
 /// What stands at both edges of a word, and between two: no word has it.
 const EDGE: u32 = 0x20;
@@ -54,7 +49,7 @@ pub fn codes(text: &str, buckets: usize, out: &mut Vec<f32>) {
 /// Tells `take` the rows of a text among `buckets`: one for each occurrence of a word, of a pair of words, and of a part of a
 /// word. Blanks alone have none.
 pub fn rows(text: &str, buckets: usize, take: &mut dyn FnMut(usize)) {
-    let mut take = |hash: u32| take((u64::from(mixed(hash)) * buckets as u64 >> 32) as usize);
+    let take: &mut dyn FnMut(u32) = &mut |hash| take((u64::from(mixed(hash)) * buckets as u64 >> 32) as usize);
     let characters = characters(text);
     let mut before = None;
     for token in characters.chunk_by(|(_, a), (_, b)| a == b && *a != Kind::Symbol) {
@@ -63,20 +58,23 @@ pub fn rows(text: &str, buckets: usize, take: &mut dyn FnMut(usize)) {
             continue;
         }
         let letters: Vec<u32> = token.iter().map(|(letter, _)| *letter).collect();
-        let mut parts = |letters: &[u32], lengths: RangeInclusive<usize>| {
-            for length in lengths {
-                letters.windows(length).for_each(|part| take(hash(PART, part)));
-            }
+        let (edge, [shortest, longest]) = match kind {
+            Kind::Letter => (Some(EDGE), [4, 5]),
+            Kind::Unspaced => (None, [1, 3]),
+            _ => (None, [1, 1]),
         };
+        let mut edged: Vec<u32> = edge.into_iter().collect();
+        edged.extend_from_slice(&letters);
+        edged.extend(edge);
+        for length in shortest..longest + 1 {
+            // The whole of a word is no part.
+            if length < edged.len() || kind == Kind::Unspaced {
+                edged.windows(length).for_each(|part| take(hash(PART, part)));
+            }
+        }
         if kind == Kind::Unspaced {
-            parts(&letters, UNSPACED_PARTS);
             before = None;
             continue;
-        }
-        // The whole is no part.
-        match kind {
-            Kind::Letter => parts(&[&[EDGE], &letters[..], &[EDGE]].concat(), 4..=5.min(letters.len() + 1)),
-            _ => parts(&letters, 1..=1.min(letters.len() - 1)),
         }
         let word = hash(WORD, &letters);
         take(word);
@@ -90,11 +88,16 @@ pub fn rows(text: &str, buckets: usize, take: &mut dyn FnMut(usize)) {
 /// The characters that count, in small letters.
 fn characters(text: &str) -> Vec<(u32, Kind)> {
     let mut all: Vec<(u32, Kind)> = Vec::new();
+    let (mut last, mut repeats) = (0, 0);
     for letter in text.chars().take(MOST_CHARACTERS) {
         let small = small(u32::from(letter));
         let kind = kind(small);
-        let repeats = all.iter().rev().take(MOST_REPEATS).filter(|(other, _)| *other == small).count();
-        if kind != Kind::Nothing && repeats < MOST_REPEATS {
+        if kind == Kind::Nothing {
+            continue;
+        }
+        repeats = if small == last { repeats + 1 } else { 1 };
+        last = small;
+        if repeats <= MOST_REPEATS {
             all.push((small, kind));
         }
     }
@@ -102,6 +105,7 @@ fn characters(text: &str) -> Vec<(u32, Kind)> {
 }
 
 /// FNV-1a (Fowler, Noll and Vo) over code points instead of bytes.
+#[inline(never)]
 fn hash(begin: u32, letters: &[u32]) -> u32 {
     letters.iter().fold(begin, |hash, letter| (hash ^ letter).wrapping_mul(0x0100_0193))
 }

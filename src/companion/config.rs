@@ -2,6 +2,7 @@
 
 mod check;
 mod features;
+mod field;
 mod idle_gap;
 mod moment;
 mod split;
@@ -9,6 +10,7 @@ mod task;
 mod tune;
 
 pub use features::{FeatureColumn, FeatureConfig, FeatureKind};
+pub use field::{FieldChoice, FieldConfig, Filling};
 pub use idle_gap::IdleGap;
 pub use moment::{Moment, TimeUnit};
 pub use split::{SplitConfig, SplitKind};
@@ -17,7 +19,7 @@ pub use tune::{Span, TuneConfig, Values, with_values};
 
 use crate::companion::privacy::PrivacyConfig;
 use crate::companion::train::{FineTuneConfig, TrainConfig};
-use crate::schema::{FilterSeen, NumberEncoding};
+use crate::schema::FilterSeen;
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
@@ -231,61 +233,6 @@ impl Default for ItemConfig {
     }
 }
 
-/// `[[field]]`
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct FieldConfig {
-    /// A side table's column or, where no side table has it, the log's.
-    pub name: String,
-    /// How its values are read: "category", "number", "text" or "vector" (numbers between blanks or commas, such as an image's
-    /// embedding).
-    pub kind: FieldChoice,
-    /// "category" only: values with fewer training events count as unknown. Default 5.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub min_count: Option<usize>,
-    /// "number" only: "buckets" (a learned row at each of up to 17 quantiles of the training events, straight between
-    /// them), "linear" (one row times the standardised number) or "periodic" (rows for sines and cosines of it too).
-    /// Default "buckets".
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub encoding: Option<NumberEncoding>,
-    /// "text" only: rows of the table that words and their parts are hashed into, each of [train] hidden values. Default 16384.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub buckets: Option<usize>,
-    /// What an event without a value has: "row" (a learned row that says so), "last" (the sequence's last value; not for
-    /// texts) or "interpolate" (numbers only: between two values of training events what lies on the line in time between
-    /// them, elsewhere as "last"). The line looks ahead, which the page can't: it is for gaps of a series that is recorded at
-    /// regular times. Default "row".
-    #[serde(default, skip_serializing_if = "is_row")]
-    pub missing: Filling,
-}
-
-/// What an event without a value has.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Filling {
-    /// A learned row that says so.
-    #[default]
-    Row,
-    /// The sequence's last value.
-    Last,
-    /// In training what lies between the values before and after; else the last.
-    Interpolate,
-}
-
-/// How a field's values are read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum FieldChoice {
-    /// One of a list of names.
-    Category,
-    /// A number.
-    Number,
-    /// A text.
-    Text,
-    /// Numbers that belong together.
-    Vector,
-}
-
 /// `[[side]]`
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -346,10 +293,6 @@ fn is_false(value: &bool) -> bool {
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over references")]
-fn is_row(filling: &Filling) -> bool {
-    *filling == Filling::Row
-}
-
 impl Config {
     /// Reads a foreclick.toml.
     ///

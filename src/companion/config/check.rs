@@ -1,14 +1,10 @@
 //! What must hold between the keys of foreclick.toml.
 
-use super::{
-    Calendar, Config, ExportConfig, FieldChoice, FieldConfig, Filling, ItemConfig, LogConfig, LogFormat,
-    SequenceConfig, SideConfig,
-};
+use super::{Calendar, Config, ExportConfig, ItemConfig, LogConfig, LogFormat, SequenceConfig, SideConfig};
 use crate::companion::train::{Augment, Method};
 use crate::format::EncoderKind;
 use crate::quant::BLOCK;
 use crate::schema::FilterSeen;
-use crate::text::MOST_BUCKETS;
 use anyhow::{Result, ensure};
 
 impl Config {
@@ -41,7 +37,7 @@ impl Config {
         );
         tasks.iter().try_for_each(|task| task.validate(self))?;
         for field in fields {
-            validate_field(field, sequence.time.is_some())?;
+            field.validate(sequence.time.is_some())?;
         }
         for side in sides {
             let useful =
@@ -191,38 +187,6 @@ fn validate_item(item: &ItemConfig, sides: &[SideConfig]) -> Result<()> {
     ensure!(
         !include_new || !features.is_empty(),
         "[item] include_new needs features to rank new items by; name a side table's columns in [item] features"
-    );
-    Ok(())
-}
-
-fn validate_field(field: &FieldConfig, has_time: bool) -> Result<()> {
-    let FieldConfig { name, kind, min_count, encoding, buckets, missing } = field;
-    ensure!(
-        *kind == FieldChoice::Category || min_count.is_none(),
-        "[[field]] {name:?}: min_count is for categories; remove it or use kind = \"category\""
-    );
-    ensure!(
-        *kind == FieldChoice::Number || encoding.is_none(),
-        "[[field]] {name:?}: encoding is for numbers; remove it or use kind = \"number\""
-    );
-    ensure!(
-        *kind == FieldChoice::Text || buckets.is_none(),
-        "[[field]] {name:?}: buckets is for texts; remove it or use kind = \"text\""
-    );
-    if let Some(buckets) = buckets {
-        ensure!(
-            (1..=MOST_BUCKETS).contains(buckets),
-            "[[field]] {name:?}: buckets is {buckets}, expected 1 to {MOST_BUCKETS}"
-        );
-    }
-    ensure!(
-        *kind != FieldChoice::Text || *missing == Filling::Row,
-        "[[field]] {name:?}: a text does not last until the next; remove missing"
-    );
-    ensure!(
-        *missing != Filling::Interpolate || (*kind == FieldChoice::Number && has_time),
-        "[[field]] {name:?}: missing = \"interpolate\" is for numbers at times; use \"last\", or kind = \"number\" with \
-         [sequence] time"
     );
     Ok(())
 }
