@@ -182,6 +182,9 @@ export interface Progress {
   total: number | undefined;
 }
 
+/** The value of a further field: a category's or a text's, a number, a vector's numbers; missing. */
+export type FieldValue = string | number | boolean | readonly number[] | Float32Array | null | undefined;
+
 /** One thing that the visitor did. */
 export interface VisitorEvent {
   /** The site's own key of the item. Left out only for a model that was trained without items. */
@@ -200,9 +203,10 @@ export interface VisitorEvent {
   /**
    * Further fields by the names that the model was trained with. One left out, null or NaN counts as missing, and so
    * does a category that the model does not know. A category is a string as in the log, a boolean, or a whole number: 3
-   * is "3", but not "3.0".
+   * is "3", but not "3.0". A text is a string in any script. A vector is as many numbers as in training; it is missing
+   * where one of them is not finite.
    */
-  fields?: Record<string, string | number | boolean | null | undefined> | null | undefined;
+  fields?: Record<string, FieldValue> | null | undefined;
 }
 
 /** What a prediction is asked for. */

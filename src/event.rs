@@ -2,6 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::schema::{FieldKind, Schema};
+use crate::text;
 use crate::vocab::{ItemId, UNKNOWN_ITEM, Vocab};
 use serde::{Deserialize, Deserializer};
 use std::collections::BTreeMap;
@@ -32,9 +33,11 @@ pub struct Event {
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(untagged)]
 pub enum Value {
+    /// A vector's numbers.
+    Vector(Vec<f32>),
     /// A number; NaN and infinities count as missing. For a category it must be whole: 3 is the category "3".
     Number(f64),
-    /// A category's name.
+    /// A category's name, or a text.
     Text(String),
     /// The category "true" or "false", or the number 1 or 0: as a log's flags are read.
     Flag(bool),
@@ -51,7 +54,7 @@ pub struct EncodedEvent {
     pub time: i64,
     /// A number that differs between a group and the one before it; 0 without groups.
     pub group: u32,
-    /// Encoded values in the schema's order, `[fields]`: see [`FieldKind`].
+    /// Codes of the values, field after field in the schema's order: see [`FieldKind`].
     pub fields: Vec<f32>,
 }
 
@@ -98,8 +101,9 @@ impl Event {
     /// Translates the event; `group` is the number that the caller gave to the event's group.
     ///
     /// # Errors
-    /// [`Error::Event`] for an event without an item where the model knows items, a field that the schema does not have, text
-    /// where a number belongs, a fraction where a category belongs, or a time that is no number.
+    /// [`Error::Event`] for an event without an item where the model knows items, a field that the schema does not have, a value
+    /// of another kind than the field's, a fraction where a category belongs, a vector of another size, or a time that is no
+    /// number.
     pub fn encode(&self, schema: &Schema, vocab: &Vocab, group: u32) -> Result<EncodedEvent> {
         let item = vocab.id(&self.item).unwrap_or(UNKNOWN_ITEM);
         if self.item.is_empty() && item == UNKNOWN_ITEM {
@@ -119,11 +123,10 @@ impl Event {
             Some(_) if !schema.has_time => NO_TIME,
             Some(time) => time as i64,
         };
-        let fields = schema
-            .fields
-            .iter()
-            .map(|field| encode_field(&field.name, &field.kind, self.value(&field.name)))
-            .collect::<Result<_>>()?;
+        let mut fields = Vec::with_capacity(schema.fields.len());
+        for field in &schema.fields {
+            encode_field(&field.name, &field.kind, self.value(&field.name), &mut fields)?;
+        }
         Ok(EncodedEvent { item, time, group, fields })
     }
 
@@ -132,8 +135,10 @@ impl Event {
     }
 }
 
-fn encode_field(name: &str, kind: &FieldKind, value: Option<&Value>) -> Result<f32> {
-    match (kind, value) {
+/// Appends the codes of a field's value to `out`.
+fn encode_field(name: &str, kind: &FieldKind, value: Option<&Value>, out: &mut Vec<f32>) -> Result<()> {
+    let value = value.filter(|value| **value != Value::Missing);
+    let code = match (kind, value) {
         (FieldKind::Category { values }, Some(Value::Text(text))) => Ok(FieldKind::category_code(values, text)),
         (FieldKind::Category { values }, Some(Value::Number(number))) if number.is_finite() => {
             Ok(FieldKind::category_code(values, &whole(name, *number)?))
@@ -141,15 +146,30 @@ fn encode_field(name: &str, kind: &FieldKind, value: Option<&Value>) -> Result<f
         (FieldKind::Category { values }, Some(Value::Flag(flag))) => {
             Ok(FieldKind::category_code(values, if *flag { "true" } else { "false" }))
         }
-        (FieldKind::Category { .. }, _) => Ok(0.0),
+        (FieldKind::Category { .. }, Some(Value::Vector(_))) => Err("a string, a number or null"),
+        (FieldKind::Category { .. }, _) | (FieldKind::Text { .. }, None) => Ok(0.0),
         (FieldKind::Number(kind), Some(Value::Number(number))) => Ok(kind.code(*number as f32)),
-        (FieldKind::Number(_), None | Some(Value::Missing)) => Ok(f32::NAN),
         // As a log's flags are read where a column is numbers.
         (FieldKind::Number(kind), Some(Value::Flag(flag))) => Ok(kind.code(f32::from(u8::from(*flag)))),
-        (FieldKind::Number(_), Some(Value::Text(text))) => {
-            Err(Error::Event(format!("field \"{name}\" is the text \"{text}\", expected a number or null")))
+        (FieldKind::Number(_), None) => Ok(f32::NAN),
+        (FieldKind::Number(_), Some(_)) => Err("a number or null"),
+        (FieldKind::Text { buckets }, Some(Value::Text(text))) => {
+            text::codes(text, *buckets, out);
+            return Ok(());
         }
-    }
+        (FieldKind::Text { .. }, Some(_)) => Err("a string or null"),
+        (FieldKind::Vector(vector), Some(Value::Vector(values))) => {
+            let size = |size| Error::Event(format!("field \"{name}\": expected {size} numbers"));
+            return vector.codes(Some(values), out).map_err(size);
+        }
+        (FieldKind::Vector(vector), None) => {
+            out.resize(out.len() + vector.mean.len(), f32::NAN);
+            return Ok(());
+        }
+        (FieldKind::Vector(_), Some(_)) => Err("an array of numbers or null"),
+    };
+    out.push(code.map_err(|expected| Error::Event(format!("field \"{name}\": expected {expected}")))?);
+    Ok(())
 }
 
 /// A number as a category's name. Only whole numbers are names: a log may write others in several ways, and formatting
@@ -168,7 +188,11 @@ fn whole(name: &str, number: f64) -> Result<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::schema::{Field, FilterSeen, Number, NumberEncoding, Task};
+    use crate::schema::{Field, FilterSeen, Missing, Number, NumberEncoding, Task, Vector};
+
+    fn field(name: &str, kind: FieldKind) -> Field {
+        Field { name: name.into(), kind, missing: Missing::Row }
+    }
 
     fn schema() -> Schema {
         let price = Number { mean: 10.0, std: 2.0, encoding: NumberEncoding::Linear, bounds: vec![] };
@@ -179,11 +203,8 @@ mod tests {
             weekday: false,
             filter_seen: FilterSeen::None,
             fields: vec![
-                Field {
-                    name: "type".into(),
-                    kind: FieldKind::Category { values: vec!["click".into(), "cart".into()] },
-                },
-                Field { name: "price".into(), kind: FieldKind::Number(price) },
+                field("type", FieldKind::Category { values: vec!["click".into(), "cart".into()] }),
+                field("price", FieldKind::Number(price)),
             ],
             tasks: vec![Task::NextItem],
             heads: vec![],
@@ -199,6 +220,38 @@ mod tests {
     fn values_become_codes() {
         let event = encode(r#"{"item":"b","time":5,"fields":{"type":"cart","price":12}}"#).unwrap();
         assert_eq!(event, EncodedEvent { item: 1, time: 5, group: 7, fields: vec![2.0, 1.0] });
+    }
+
+    #[test]
+    fn texts_and_vectors_are_coded_in_their_place() {
+        let picture = Vector { mean: vec![1.0, 0.0], std: vec![2.0, 1.0] };
+        let mut schema = schema();
+        schema.fields.insert(0, field("review", FieldKind::Text { buckets: 64 }));
+        schema.fields.push(field("picture", FieldKind::Vector(picture)));
+        let encode = |json: &str| {
+            let event: Event = serde_json::from_str(json).unwrap();
+            event.encode(&schema, &Vocab::from_keys(["a"]).unwrap(), 0).map(|event| event.fields)
+        };
+        let codes = encode(r#"{"item":"a","fields":{"review":":)","type":"cart","picture":[5, -9]}}"#).unwrap();
+        assert_eq!((codes[0], codes.len(), &codes[6..]), (3.0, 8, &[2.0, -5.0][..]), "{codes:?}");
+        assert_eq!((codes[4], codes[5].is_nan()), (2.0, true));
+        for nothing in [r#"{"item":"a"}"#, r#"{"item":"a","fields":{"review":" ","picture":null}}"#] {
+            let codes = encode(nothing).unwrap();
+            assert_eq!((codes.len(), &codes[..2]), (5, &[0.0, 0.0][..]));
+            assert!(codes[2..].iter().all(|code| code.is_nan()));
+        }
+        for (value, message) in [
+            (r#""review": 5"#, "field \"review\": expected a string or null"),
+            (r#""review": [5]"#, "expected a string or null"),
+            (r#""picture": [1, 2, 3]"#, "field \"picture\": expected 2 numbers"),
+            (r#""picture": []"#, "expected 2 numbers"),
+            (r#""picture": "1 2""#, "expected an array of numbers or null"),
+            (r#""type": [1, 2]"#, "field \"type\": expected a string"),
+            (r#""price": [1, 2]"#, "field \"price\": expected a number or null"),
+        ] {
+            let error = encode(&format!(r#"{{"item":"a","fields":{{{value}}}}}"#)).unwrap_err();
+            assert!(error.to_string().contains(message), "{error}");
+        }
     }
 
     #[test]

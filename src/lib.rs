@@ -13,6 +13,7 @@ pub mod predictor;
 mod promise;
 pub mod quant;
 pub mod schema;
+pub mod text;
 pub mod vocab;
 #[cfg(target_arch = "wasm32")]
 pub mod web;

@@ -6,20 +6,21 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Each room and the rooms that it may import; a room may always import itself.
-const MAY_IMPORT: [(&str, &[&str]); 14] = [
+const MAY_IMPORT: [(&str, &[&str]); 15] = [
     ("error", &[]),
     ("promise", &[]),
     ("json", &["error"]),
-    ("schema", &["error", "json"]),
+    ("text", &[]),
+    ("schema", &["error", "json", "text"]),
     ("vocab", &["error"]),
-    ("event", &["error", "json", "schema", "vocab"]),
+    ("event", &["error", "json", "schema", "text", "vocab"]),
     ("metrics", &["error"]),
     ("quant", &["error"]),
     ("format", &["error", "json", "schema", "vocab", "event", "quant"]),
     ("engine", &["error", "promise", "schema", "vocab", "event", "quant", "format"]),
     ("predictor", &["error", "json", "schema", "vocab", "event", "quant", "format", "engine"]),
     ("web", &["error", "promise", "json", "schema", "vocab", "event", "engine", "format", "predictor"]),
-    ("companion", &["error", "schema", "vocab", "event", "metrics", "quant", "format", "engine", "predictor"]),
+    ("companion", &["error", "schema", "text", "vocab", "event", "metrics", "quant", "format", "engine", "predictor"]),
     ("main", &["companion"]),
 ];
 

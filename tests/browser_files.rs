@@ -91,6 +91,7 @@ fn page_event(event: &Event) -> Json {
         page["fields"][name] = match value {
             Value::Number(number) => json!(number),
             Value::Text(text) => json!(text),
+            Value::Vector(values) => json!(values),
             Value::Flag(flag) => json!(flag),
             Value::Missing => Json::Null,
         };

@@ -52,8 +52,8 @@ fn what_is_written_is_read_back() {
 fn a_file_from_before_there_was_a_choice_is_read() {
     let mut model = random_model(ModelShape { has_fields: false, ..shape(5) }, 1);
     let linear = random_model(shape(5), 1);
-    model.metadata.schema.fields.push(linear.metadata.schema.fields[1].clone());
-    model.weights.fields.push(linear.weights.fields[1].clone());
+    model.metadata.schema.fields.push(linear.metadata.schema.fields[2].clone());
+    model.weights.fields.push(linear.weights.fields[2].clone());
     let file = model.to_bytes().unwrap();
     let end = header_end(&file);
     let mut header = std::str::from_utf8(&file[8..end]).unwrap().to_owned();
@@ -63,6 +63,7 @@ fn a_file_from_before_there_was_a_choice_is_read() {
         r#"\"weekday\":false,"#,
         r#"\"repeat_counts\":false,"#,
         r#",\"encoding\":\"linear\""#,
+        r#",\"missing\":\"row\""#,
     ] {
         assert!(header.contains(named), "{named}");
         header = header.replacen(named, &" ".repeat(named.len()), 1);

@@ -87,8 +87,8 @@ export function checked(response, what) {
 
 // A page's getters run here: one that throws inside a call into WebAssembly would leave its stack where it was.
 export function copy(value, depth = 2) {
+  if (Array.isArray(value) || ArrayBuffer.isView(value)) return Array.from(value);
   if (depth === 0 || value === null || typeof value !== "object") return value;
-  if (Array.isArray(value)) return [...value];
   return Object.fromEntries(Object.entries(value).map(([name, member]) => [name, copy(member, depth - 1)]));
 }
 

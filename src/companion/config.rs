@@ -2,6 +2,7 @@
 
 mod check;
 mod features;
+mod field;
 mod idle_gap;
 mod moment;
 mod split;
@@ -9,6 +10,7 @@ mod task;
 mod tune;
 
 pub use features::{FeatureColumn, FeatureConfig, FeatureKind};
+pub use field::{FieldChoice, FieldConfig, Filling};
 pub use idle_gap::IdleGap;
 pub use moment::{Moment, TimeUnit};
 pub use split::{SplitConfig, SplitKind};
@@ -17,7 +19,7 @@ pub use tune::{Span, TuneConfig, Values, with_values};
 
 use crate::companion::privacy::PrivacyConfig;
 use crate::companion::train::{FineTuneConfig, TrainConfig};
-use crate::schema::{FilterSeen, NumberEncoding};
+use crate::schema::FilterSeen;
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
@@ -231,34 +233,6 @@ impl Default for ItemConfig {
     }
 }
 
-/// `[[field]]`
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct FieldConfig {
-    /// A side table's column or, where no side table has it, the log's.
-    pub name: String,
-    /// How its values are read.
-    pub kind: FieldChoice,
-    /// "category" only: values with fewer training events count as unknown. Default 5.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub min_count: Option<usize>,
-    /// "number" only: "buckets" (a learned row at each of up to 17 quantiles of the training events, straight between
-    /// them), "linear" (one row times the standardised number) or "periodic" (rows for sines and cosines of it too).
-    /// Default "buckets".
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub encoding: Option<NumberEncoding>,
-}
-
-/// How a field's values are read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum FieldChoice {
-    /// One of a list of names.
-    Category,
-    /// A number.
-    Number,
-}
-
 /// `[[side]]`
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -318,6 +292,7 @@ fn is_false(value: &bool) -> bool {
     !value
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over references")]
 impl Config {
     /// Reads a foreclick.toml.
     ///

@@ -176,7 +176,8 @@ impl RunFolder {
 /// When the configuration can't be written as JSON.
 fn fingerprint(config: &Config, dataset: &Dataset, device: &str) -> Result<String> {
     let Dataset { schema, vocab, sequences, split: _, item_table: _, item_features } = dataset;
-    let Sequences { keys: _, offsets, items, times, groups, fields, labels, parts } = sequences;
+    // Where an event's codes end they tell themselves.
+    let Sequences { keys: _, offsets, items, times, groups, fields, field_ends: _, labels, parts } = sequences;
     let Config { split, evaluate, train, fine_tune, .. } = config;
     let choices = (split, evaluate, train, fine_tune, train.thread_count(), device, schema);
     let mut hash = Sha256::new();

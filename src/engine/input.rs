@@ -2,7 +2,7 @@
 
 use crate::event::{EventView, NO_TIME};
 use crate::format::{FieldWeights, GAP_BUCKETS, Matrix, REPEAT_BUCKETS, TIME_BUCKETS, Weights};
-use crate::schema::NumberEncoding;
+use crate::schema::{Encoding, NumberEncoding};
 use std::f64::consts::{FRAC_2_PI, FRAC_PI_2, TAU};
 
 /// What the input needs to know of the sequence before an event.
@@ -131,32 +131,49 @@ pub fn rows(weights: &Weights, event: EventView<'_>, before: Before, take: &mut 
     if !weights.repeat_counts.values.is_empty() {
         take(Table::RepeatCounts, repeat_bucket(before.met), 1.0);
     }
-    for (place, (field, &code)) in weights.fields.iter().zip(event.fields).enumerate() {
-        field_rows(field, code, &mut |row, factor| take(Table::Field(place), row, factor));
+    rows_of_fields(&weights.fields, event.fields, take);
+}
+
+fn rows_of_fields(fields: &[FieldWeights], mut codes: &[f32], take: &mut dyn FnMut(Table, usize, f32)) {
+    for (place, field) in fields.iter().enumerate() {
+        let (own, others) = codes.split_at(field.encoding.codes(codes).min(codes.len()));
+        codes = others;
+        field_rows(field, own, &mut |row, factor| take(Table::Field(place), row, factor));
     }
 }
 
-fn field_rows(field: &FieldWeights, code: f32, take: &mut dyn FnMut(usize, f32)) {
+/// The codes are those of one field alone.
+fn field_rows(field: &FieldWeights, codes: &[f32], take: &mut dyn FnMut(usize, f32)) {
     // There are none where the encoder only counts.
-    let Some(missing) = field.rows.rows().checked_sub(1) else { return };
+    let (Some(last), Some(&code)) = (field.rows.rows().checked_sub(1), codes.first()) else { return };
+    if field.encoding.is_missing(codes) {
+        return take(field.missing_row(), 1.0);
+    }
     match field.encoding {
-        // A code outside the table counts as missing: row 0.
-        None => take(if code as usize <= missing { code as usize } else { 0 }, 1.0),
-        Some(_) if code.is_nan() => take(missing, 1.0),
-        Some(NumberEncoding::Linear) => take(0, code),
-        Some(NumberEncoding::Buckets) => {
+        // A code outside the table counts as missing.
+        Encoding::Category => take(if code as usize <= last { code as usize } else { 0 }, 1.0),
+        Encoding::Text => {
+            let share = share(codes.len() - 1);
+            codes[1..].iter().for_each(|&row| take((row as usize).min(last), share));
+        }
+        Encoding::Vector(size) => {
+            let share = share(size);
+            codes.iter().enumerate().for_each(|(row, code)| take(row.min(last), share * code));
+        }
+        Encoding::Number(NumberEncoding::Linear) => take(0, code),
+        Encoding::Number(NumberEncoding::Buckets) => {
             // `clamp` formats its limits for a panic that can't be: kilobytes in a page.
-            let place = code.max(0.0).min((missing - 1) as f32);
+            let place = code.max(0.0).min((last - 1) as f32);
             let (row, share) = (place as usize, place.fract());
             take(row, 1.0 - share);
             if share > 0.0 {
                 take(row + 1, share);
             }
         }
-        Some(NumberEncoding::Periodic) => {
+        Encoding::Number(NumberEncoding::Periodic) => {
             take(0, code);
             let mut turns = f64::from(code) / 8.0;
-            for row in (1..missing).step_by(2) {
+            for row in (1..last).step_by(2) {
                 let (cosine, sine) = cosine_and_sine(TAU * turns);
                 take(row, sine as f32);
                 take(row + 1, cosine as f32);
@@ -164,6 +181,11 @@ fn field_rows(field: &FieldWeights, code: f32, take: &mut dyn FnMut(usize, f32))
             }
         }
     }
+}
+
+/// What each of so many rows counts in their sum, so that its length does not depend on their number.
+fn share(rows: usize) -> f32 {
+    1.0 / (rows as f32).sqrt()
 }
 
 /// The rotation of a position: cosine and sine for each pair of a head's values, `[head_size]`.
@@ -233,33 +255,66 @@ mod tests {
         assert_eq!(counts.map(repeat_bucket), [0, 1, 2, 3, 4, 4, 5, 5, 6, 6]);
     }
 
-    fn taken(encoding: Option<NumberEncoding>, table: usize, code: f32) -> Vec<(usize, f32)> {
+    fn taken_of(encoding: Encoding, table: usize, codes: &[f32]) -> Vec<(usize, f32)> {
         let field = FieldWeights { encoding, rows: Matrix::zeros(table, 2) };
         let mut rows = Vec::new();
-        field_rows(&field, code, &mut |row, factor| rows.push((row, factor)));
+        field_rows(&field, codes, &mut |row, factor| rows.push((row, factor)));
         rows
+    }
+
+    fn taken(encoding: NumberEncoding, table: usize, code: f32) -> Vec<(usize, f32)> {
+        taken_of(Encoding::Number(encoding), table, &[code])
     }
 
     #[test]
     fn a_category_takes_its_row() {
         let codes = [0.0, 2.0, 3.0, -1.0, f32::NAN];
-        assert_eq!(codes.map(|code| taken(None, 3, code)), [0, 2, 0, 0, 0].map(|row| vec![(row, 1.0)]));
+        let rows = codes.map(|code| taken_of(Encoding::Category, 3, &[code]));
+        assert_eq!(rows, [0, 2, 0, 0, 0].map(|row| vec![(row, 1.0)]));
+    }
+
+    #[test]
+    fn texts_and_vectors_take_their_rows_by_a_share_and_another_where_they_are_missing() {
+        let text = |codes: &[f32]| taken_of(Encoding::Text, 6, codes);
+        assert_eq!(text(&[4.0, 0.0, 3.0, 3.0, 4.0]), [0, 3, 3, 4].map(|row| (row, 0.5)));
+        assert_eq!((text(&[0.0]), text(&[1.0, 99.0])), (vec![(5, 1.0)], vec![(5, 1.0)]));
+        let vector = |codes: &[f32]| taken_of(Encoding::Vector(4), 5, codes);
+        assert_eq!(vector(&[1.0, -2.0, 0.0, 3.0]), [(0, 0.5), (1, -1.0), (2, 0.0), (3, 1.5)]);
+        assert_eq!(vector(&[f32::NAN; 4]), [(4, 1.0)]);
+    }
+
+    /// Each field finds its own codes, however many those before it have.
+    #[test]
+    fn fields_of_any_width_stand_side_by_side() {
+        let fields = [(Encoding::Text, 9), (Encoding::Category, 3), (Encoding::Vector(2), 3), (Encoding::Text, 9)];
+        let fields = fields.map(|(encoding, rows)| FieldWeights { encoding, rows: Matrix::zeros(rows, 2) });
+        let taken = |codes: &[f32]| {
+            let mut taken = Vec::new();
+            rows_of_fields(&fields, codes, &mut |table, row, _| taken.push((table, row)));
+            taken
+        };
+        let expected = |places: &[(usize, usize)]| -> Vec<(Table, usize)> {
+            places.iter().map(|&(place, row)| (Table::Field(place), row)).collect()
+        };
+        let whole = expected(&[(0, 7), (0, 8), (1, 1), (2, 0), (2, 1), (3, 4)]);
+        assert_eq!(taken(&[2.0, 7.0, 8.0, 1.0, 0.5, 0.5, 1.0, 4.0]), whole);
+        assert_eq!(taken(&[0.0, 0.0, f32::NAN, f32::NAN, 0.0]), expected(&[(0, 8), (1, 0), (2, 2), (3, 8)]));
     }
 
     #[test]
     fn a_number_takes_the_rows_beside_its_place() {
-        let buckets = |code| taken(Some(NumberEncoding::Buckets), 4, code);
+        let buckets = |code| taken(NumberEncoding::Buckets, 4, code);
         assert_eq!(buckets(0.75), [(0, 0.25), (1, 0.75)]);
         assert_eq!([0.0, 1.0, 2.0, 9.0].map(buckets), [0, 1, 2, 2].map(|row| vec![(row, 1.0)]));
         assert_eq!((buckets(-1.0), buckets(f32::NAN)), (vec![(0, 1.0)], vec![(3, 1.0)]));
-        assert_eq!(taken(Some(NumberEncoding::Buckets), 2, 0.0), [(0, 1.0)]);
-        let linear = |code| taken(Some(NumberEncoding::Linear), 2, code);
+        assert_eq!(taken(NumberEncoding::Buckets, 2, 0.0), [(0, 1.0)]);
+        let linear = |code| taken(NumberEncoding::Linear, 2, code);
         assert_eq!((linear(-1.5), linear(f32::NAN)), (vec![(0, -1.5)], vec![(1, 1.0)]));
     }
 
     #[test]
     fn periodic_numbers_turn() {
-        let periodic = |code| taken(Some(NumberEncoding::Periodic), 2 + 2 * FREQUENCIES, code);
+        let periodic = |code| taken(NumberEncoding::Periodic, 2 + 2 * FREQUENCIES, code);
         assert_eq!(periodic(f32::NAN), [(1 + 2 * FREQUENCIES, 1.0)]);
         for code in [-5.0, -0.3, 0.0, 1.0, 4.9] {
             let rows = periodic(code);

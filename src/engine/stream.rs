@@ -105,11 +105,12 @@ impl<O: Ops> Stream<O> {
     }
 
     fn check(&self, event: EventView<'_>) -> Result<()> {
-        let fields = self.model.weights.fields.len();
-        if event.fields.len() == fields {
+        let fields = &self.model.weights.fields;
+        let own = fields.iter().try_fold(event.fields, |codes, field| codes.get(field.encoding.codes(codes)..));
+        if own.is_some_and(<[f32]>::is_empty) {
             Ok(())
         } else {
-            Err(Error::Event(format!("{} field values, expected {fields}", event.fields.len())))
+            Err(Error::Event(format!("{} codes of fields do not fit the model's {}", event.fields.len(), fields.len())))
         }
     }
 

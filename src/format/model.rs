@@ -9,7 +9,7 @@ use super::write::{write_vocab, write_weights};
 use crate::error::{Error, Result};
 use crate::json::{self, FromJson, Json, Members};
 use crate::quant::{Int4Rows, Int8Rows, f32_from_half, half_from_f32};
-use crate::schema::{NumberEncoding, Schema};
+use crate::schema::{Encoding, NumberEncoding, Schema};
 use crate::vocab::Vocab;
 use serde::Serialize;
 
@@ -196,7 +196,7 @@ impl Model {
         }
         let mut matrices = vec![gap, hour, weekday, repeat_counts];
         // A linear number's two rows stay as they are.
-        let fields = fields.iter_mut().filter(|field| field.encoding != Some(NumberEncoding::Linear));
+        let fields = fields.iter_mut().filter(|field| field.encoding != Encoding::Number(NumberEncoding::Linear));
         matrices.extend(fields.map(|field| &mut field.rows));
         let parts = blocks.iter_mut().flat_map(|block| block.parts_mut());
         matrices.extend(parts.map(|(_, matrix)| matrix).filter(|matrix| !matrix.is_vector()));

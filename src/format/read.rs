@@ -10,7 +10,7 @@ use super::weights::{
 };
 use crate::error::{Error, Result};
 use crate::quant::{BLOCK, Int4Rows, Int8Rows, f32_from_half};
-use crate::schema::{FieldKind, Head, NumberEncoding, Schema};
+use crate::schema::{Encoding, FieldKind, Head, NumberEncoding, Schema};
 use crate::vocab::{Packed, Stored, Texts, Vocab};
 
 /// An opened file.
@@ -125,7 +125,7 @@ impl Reader<'_> {
     fn fields(&self, schema: &Schema, hidden: usize) -> Result<Vec<FieldWeights>> {
         let read = |name: String, kind: &FieldKind| {
             let encoding = kind.encoding();
-            let rows = if encoding == Some(NumberEncoding::Linear) {
+            let rows = if encoding == Encoding::Number(NumberEncoding::Linear) {
                 let mut values = self.vector(&name, hidden)?;
                 values.extend(self.vector(&format!("{name}.missing"), hidden)?);
                 Matrix { columns: hidden, values }

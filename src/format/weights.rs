@@ -5,7 +5,7 @@ use super::low_rank::LowRank;
 use crate::error::{Error, Result};
 use crate::json::{read_name, read_object};
 use crate::quant::{Int4Rows, Int8Rows, MAX_COLUMNS};
-use crate::schema::NumberEncoding;
+use crate::schema::Encoding;
 use serde::Serialize;
 
 /// Rows of the table for the time since the previous event.
@@ -143,10 +143,17 @@ impl ItemTable {
 /// What one further field adds to an event's input.
 #[derive(Debug, Clone, PartialEq)]
 pub struct FieldWeights {
-    /// How a number's code takes its rows; `None` of a category, whose code is the place of its row.
-    pub encoding: Option<NumberEncoding>,
-    /// `[FieldKind::rows, hidden]`; a number's last row stands for a missing one.
+    /// How its codes take its rows.
+    pub encoding: Encoding,
+    /// `[FieldKind::rows, hidden]`
     pub rows: Matrix,
+}
+
+impl FieldWeights {
+    /// The row that stands for a missing value: of a category the first, else the last.
+    pub fn missing_row(&self) -> usize {
+        if self.encoding == Encoding::Category { 0 } else { self.rows.rows().saturating_sub(1) }
+    }
 }
 
 /// What answers one of the schema's heads: `weight * state + bias`.

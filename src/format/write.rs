@@ -4,7 +4,7 @@ use super::container::{Dtype, Writer};
 use super::model::{Model, short_ids};
 use super::weights::{HeadWeights, ItemTable, Matrix, Neighbours, Weights};
 use crate::quant::{Int4Rows, Int8Rows, half_from_f32};
-use crate::schema::NumberEncoding;
+use crate::schema::{Encoding, NumberEncoding};
 use crate::vocab::{Packed, Stored, Texts, Vocab};
 
 pub fn write_vocab(writer: &mut Writer, vocab: &Vocab) {
@@ -68,7 +68,7 @@ pub fn write_weights(writer: &mut Writer, model: &Model) {
     }
     for (place, field) in fields.iter().enumerate() {
         let name = format!("fields.{place}");
-        if field.encoding == Some(NumberEncoding::Linear) {
+        if field.encoding == Encoding::Number(NumberEncoding::Linear) {
             let (weight, missing) = field.rows.values.split_at(field.rows.columns);
             vector(writer, &name, weight);
             vector(writer, &format!("{name}.missing"), missing);

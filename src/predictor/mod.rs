@@ -154,7 +154,8 @@ impl<G: Ops> Predictor<G> {
     fn take(&mut self, event: Event, later: usize) -> Result<()> {
         let schema = &self.model.metadata.schema;
         let group = self.session.group_number(event.group.as_deref());
-        let encoded = event.encode(schema, &self.model.vocab, group)?;
+        let mut encoded = event.encode(schema, &self.model.vocab, group)?;
+        self.session.carry(schema, &mut encoded);
         if !encoded.view().is_known() || self.cpu.repeats(encoded.view()) {
             self.session.pass_over(&encoded);
         } else {

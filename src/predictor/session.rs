@@ -3,6 +3,7 @@
 use crate::engine::{Ops, Stream};
 use crate::error::Result;
 use crate::event::EncodedEvent;
+use crate::schema::Schema;
 use std::collections::VecDeque;
 
 /// How many events are kept; a longer session goes on, but forgets the earliest of them.
@@ -41,6 +42,13 @@ impl Session {
     /// The open group's number.
     pub fn open_group(&self) -> u32 {
         self.group
+    }
+
+    /// Takes over what the fields of an event to come lack and have from the event before.
+    pub fn carry(&self, schema: &Schema, event: &mut EncodedEvent) {
+        if let Some(before) = self.kept.back() {
+            schema.carry(&before.event.fields, &mut event.fields);
+        }
     }
 
     /// Counts an event that changes nothing.

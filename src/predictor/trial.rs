@@ -5,6 +5,7 @@ use crate::engine::{Ops, Stream, TopK};
 use crate::error::{Error, Result};
 use crate::event::{EncodedEvent, NO_TIME, Upcoming};
 use crate::format::{FieldWeights, Model};
+use crate::schema::Encoding;
 use crate::vocab::UNKNOWN_ITEM;
 use std::sync::Arc;
 
@@ -123,21 +124,31 @@ fn made_up(model: &Model, session: u32) -> Vec<EncodedEvent> {
             // Every fifth event repeats the one two before it.
             let source = if place % 5 == 4 { place - 2 } else { place };
             let number = scramble(session * EVENTS + source);
+            let mut fields = Vec::new();
+            model.weights.fields.iter().for_each(|field| made_up_codes(field, scramble(number), &mut fields));
             EncodedEvent {
                 item: number.checked_rem(items).unwrap_or(UNKNOWN_ITEM),
                 time: if place % 6 == 5 { NO_TIME } else { i64::from(session * EVENTS + place) * 7_000_000 },
                 group: place / 4,
-                fields: model.weights.fields.iter().map(|field| made_up_value(field, scramble(number))).collect(),
+                fields,
             }
         })
         .collect()
 }
 
-fn made_up_value(field: &FieldWeights, number: u32) -> f32 {
+fn made_up_codes(field: &FieldWeights, number: u32, codes: &mut Vec<f32>) {
+    let row = |number: u32| (number as usize % field.rows.rows().max(1)) as f32;
+    let value = |number: u32| number as f32 / u32::MAX as f32 * 4.0 - 2.0;
+    let is_missing = number.is_multiple_of(5);
     match field.encoding {
-        None => (number as usize % field.rows.rows().max(1)) as f32,
-        Some(_) if number.is_multiple_of(5) => f32::NAN,
-        Some(_) => number as f32 / u32::MAX as f32 * 4.0 - 2.0,
+        Encoding::Category => codes.push(row(number)),
+        Encoding::Number(_) => codes.push(if is_missing { f32::NAN } else { value(number) }),
+        Encoding::Text => {
+            codes.push((number % 9) as f32);
+            (0..number % 9).for_each(|word| codes.push(row(scramble(number ^ word))));
+        }
+        Encoding::Vector(size) => (0..size as u32)
+            .for_each(|place| codes.push(if is_missing { f32::NAN } else { value(scramble(number ^ place)) })),
     }
 }
 

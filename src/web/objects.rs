@@ -105,8 +105,16 @@ fn count(name: &str, value: &JsValue) -> Read<usize> {
 }
 
 fn field(name: &str, value: &JsValue) -> Read<Value> {
+    if let Some(list) = value.dyn_ref::<Array>() {
+        // Collecting costs a page more bytes than a loop.
+        let mut values = Vec::new();
+        for value in list.iter() {
+            values.push(number(name, &value)? as f32);
+        }
+        return Ok(Value::Vector(values));
+    }
     let text = value.as_string().map(Value::Text);
     text.or_else(|| value.as_f64().map(Value::Number))
         .or_else(|| value.as_bool().map(Value::Flag))
-        .ok_or_else(|| format!("field \"{name}\" must be a number, a string, a boolean or null"))
+        .ok_or_else(|| format!("field \"{name}\" must be a number, a string, a boolean, an array of numbers or null"))
 }

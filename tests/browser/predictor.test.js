@@ -164,6 +164,10 @@ test("what does not fit is refused and changes nothing", async () => {
         () => predictor.observe({ item: "0000003", fields: { price: "cheap" } }),
         () => predictor.observe({ item: "0000003", fields: { kind: [] } }),
         () => predictor.observe({ item: "0000003", fields: { kind: 1.5 } }),
+        () => predictor.observe({ item: "0000003", fields: { review: 5 } }),
+        () => predictor.observe({ item: "0000003", fields: { picture: [1, 2] } }),
+        () => predictor.observe({ item: "0000003", fields: { picture: [1, 2, "3"] } }),
+        () => predictor.observe({ item: "0000003", fields: { picture: "1 2 3" } }),
         () => predictor.predict({ k: -1 }),
         () => predictor.predict({ k: 1.5 }),
         () => predictor.predict({ exlude: [] }),
@@ -190,7 +194,7 @@ test("what does not fit is refused and changes nothing", async () => {
       const same = before === JSON.stringify((await predictor.predict()).items);
       return { refused, same, events: predictor.diagnostics().events };
     });
-    assert.deepEqual(refused, [...Array(12).fill("event"), ...Array(13).fill("argument")]);
+    assert.deepEqual(refused, [...Array(16).fill("event"), ...Array(13).fill("argument")]);
     assert.deepEqual([same, events], [true, 1]);
   });
 });
@@ -223,6 +227,32 @@ test("unknown items change nothing, and missing values and odd numbers are allow
     assert.equal(report.bytes, readFileSync(MODEL).length);
     // The open group's one known item and the excluded one are out.
     assert.equal(excluded.length, 2998);
+  });
+});
+
+test("texts, vectors and what is missing of them", async () => {
+  await withPage(async (page) => {
+    const ranked = await page.evaluate(async () => {
+      const predictor = await foreclick.Predictor.load(MODEL, { backend: "cpu" });
+      const rank = async (fields) => {
+        predictor.reset();
+        predictor.observe({ item: "0000001", fields });
+        return JSON.stringify((await predictor.predict()).items);
+      };
+      const all = async (events) => {
+        const rankings = [];
+        for (const fields of events) rankings.push(await rank(fields));
+        return rankings;
+      };
+      return {
+        same: await all([{ picture: [0.5, -2, 3] }, { picture: new Float32Array([0.5, -2, 3]) }]),
+        folded: await all([{ review: "ＡＢＣ" }, { review: "abc" }]),
+        missing: await all([{}, undefined, { review: "" }, { review: null, picture: null }, { picture: [NaN, 0, 0] }]),
+        differ: await all([{}, { picture: [0.5, -2, 3] }, { review: "这茶很好喝" }, { review: "这茶不好喝" }, { review: "😀" }]),
+      };
+    });
+    const count = (rankings) => new Set(rankings).size;
+    assert.deepEqual(Object.values(ranked).map(count), [1, 1, 1, 5]);
   });
 });
 

@@ -6,7 +6,10 @@ use foreclick::format::{
     ItemTable, Matrix, Metadata, Model, Neighbours, OPEN_BUCKETS, PersonalStart, REPEAT_BUCKETS, REPEAT_COUNTS,
     REPEAT_LASTS, TERMS, WEEKDAYS, Weights,
 };
-use foreclick::schema::{Field, FieldKind, FilterSeen, Head, HeadKind, Number, NumberEncoding, Schema, Task};
+use foreclick::schema::{
+    Field, FieldKind, FilterSeen, Head, HeadKind, Missing, Number, NumberEncoding, Schema, Task, Vector,
+};
+use foreclick::text;
 use foreclick::vocab::{UNKNOWN_ITEM, Vocab};
 use std::convert::Infallible;
 
@@ -145,15 +148,35 @@ fn head_weights(random: &mut Random, head: &Head, hidden: usize) -> HeadWeights 
     HeadWeights { weight: random.matrix(outputs, hidden), bias: random.vector(outputs, 1.0), log_variance: 0.0 }
 }
 
+/// Rows of the made-up text field's table.
+pub const TEXT_BUCKETS: usize = 100;
+
+/// Texts of many scripts, some of them empty or long.
+pub const TEXTS: [&str; 8] = [
+    "",
+    "So good!!! :-) I'd buy it again",
+    "这茶很好喝，我会再买。",
+    "すごく良い😀👍🏽 ",
+    "ОЧЕНЬ ВКУСНО – Στους ΦΊΛΟΥΣ μου",
+    "ขอบคุณมาก मज़ेदार مذاق رائع",
+    "cafe\u{301} ＡＢＣ \u{fffd}\u{0}\u{200d}❤️",
+    "word by word by word by word by word by word by word by word by word by word by word by word by word",
+];
+
 fn fields() -> Vec<Field> {
     let number = |name: &str, encoding, bounds: &[f32]| Field {
         name: name.into(),
         kind: FieldKind::Number(Number { mean: 10.0, std: 3.0, encoding, bounds: bounds.to_vec() }),
+        missing: Missing::Row,
     };
+    let field = |name: &str, kind| Field { name: name.into(), kind, missing: Missing::Row };
+    let picture = Vector { mean: vec![0.5, -2.0, 0.0], std: vec![0.25, 1.0, 3.0] };
     vec![
-        Field { name: "kind".into(), kind: FieldKind::Category { values: vec!["view".into(), "cart".into()] } },
+        field("review", FieldKind::Text { buckets: TEXT_BUCKETS }),
+        field("kind", FieldKind::Category { values: vec!["view".into(), "cart".into()] }),
         number("price", NumberEncoding::Linear, &[]),
         number("size", NumberEncoding::Buckets, &[-3.5, 0.0, 0.1, 1e6]),
+        field("picture", FieldKind::Vector(picture)),
         number("age", NumberEncoding::Periodic, &[]),
     ]
 }
@@ -214,7 +237,13 @@ pub fn random_events(shape: ModelShape, count: usize, seed: u64) -> Vec<EncodedE
             let fields = if shape.has_fields {
                 let mut number = |code: f32| if random.below(4) == 0 { f32::NAN } else { code * random.signed() };
                 let numbers = [number(2.0), number(3.0).abs(), number(2.0)];
-                [random.below(3) as f32].into_iter().chain(numbers).collect()
+                let mut codes = vec![];
+                text::codes(TEXTS[random.below(TEXTS.len())], TEXT_BUCKETS, &mut codes);
+                codes.extend([random.below(3) as f32, numbers[0], numbers[1]]);
+                let is_missing = random.below(4) == 0;
+                codes.extend((0..3).map(|_| if is_missing { f32::NAN } else { 2.0 * random.signed() }));
+                codes.push(numbers[2]);
+                codes
             } else {
                 vec![]
             };

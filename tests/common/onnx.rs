@@ -5,6 +5,7 @@ use foreclick::engine::input::{Previous, gap_bucket, hour, repeat_bucket, weekda
 use foreclick::engine::{Adjustment, Stream};
 use foreclick::event::{EncodedEvent, NO_TIME, Upcoming};
 use foreclick::format::{FEATURES, FieldWeights, HOURS, ItemTable, Matrix, Model, WEEKDAYS};
+use foreclick::schema::Encoding;
 use pollster::block_on;
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
@@ -47,15 +48,12 @@ pub fn onnx_case(model: &Arc<Model>, events: &[EncodedEvent]) -> Value {
 
 /// What else is told of events, by input name; a number that is missing is null.
 fn fields(model: &Model, events: &[EncodedEvent]) -> Map<String, Value> {
-    let values = |place: usize, field: &FieldWeights| {
-        let value = |event: &EncodedEvent| match field.encoding {
-            None => json!(event.fields[place] as usize),
-            Some(_) => json!(event.fields[place]),
-        };
-        json!({"whole": field.encoding.is_none(), "values": events.iter().map(value).collect::<Vec<_>>()})
-    };
-    let fields = model.weights.fields.iter().enumerate();
-    let mut all: Map<_, _> = fields.map(|(place, kind)| (format!("field_{place}"), values(place, kind))).collect();
+    let mut all = Map::new();
+    let mut rest: Vec<&[f32]> = events.iter().map(|event| event.fields.as_slice()).collect();
+    for (place, field) in model.weights.fields.iter().enumerate() {
+        let own = rest.iter_mut().map(|codes| codes.split_off(..field.encoding.codes(codes)).unwrap()).collect();
+        field_inputs(&format!("field_{place}"), field, own, &mut all);
+    }
     let schema = &model.metadata.schema;
     let mut places = |name: &str, is_told: bool, place: &dyn Fn(usize) -> usize| {
         if is_told {
@@ -74,6 +72,40 @@ fn fields(model: &Model, events: &[EncodedEvent]) -> Map<String, Value> {
         repeat_bucket(earlier.count() as u32)
     });
     all
+}
+
+/// A field's inputs from each event's codes.
+fn field_inputs(name: &str, field: &FieldWeights, codes: Vec<&[f32]>, all: &mut Map<String, Value>) {
+    match field.encoding {
+        Encoding::Category => {
+            let places: Vec<usize> = codes.iter().map(|codes| codes[0] as usize).collect();
+            all.insert(name.into(), json!({"whole": true, "values": places}));
+        }
+        Encoding::Number(_) => {
+            let values: Vec<f32> = codes.iter().map(|codes| codes[0]).collect();
+            all.insert(name.into(), json!({"whole": false, "values": values}));
+        }
+        Encoding::Vector(size) => {
+            all.insert(name.into(), json!({"whole": false, "values": codes, "columns": size}));
+        }
+        Encoding::Text => {
+            let columns = codes.iter().map(|codes| codes.len() - 1).max().unwrap_or(0).max(1);
+            let missing = field.missing_row();
+            let (mut rows, mut shares) = (vec![], vec![]);
+            for codes in codes {
+                let mut own: Vec<usize> = codes[1..].iter().map(|&row| row as usize).collect();
+                if own.is_empty() {
+                    own.push(missing);
+                }
+                let share = 1.0 / (own.len() as f32).sqrt();
+                shares.push((0..columns).map(|place| if place < own.len() { share } else { 0.0 }).collect::<Vec<_>>());
+                own.resize(columns, 0);
+                rows.push(own);
+            }
+            all.insert(name.into(), json!({"whole": true, "values": rows, "columns": columns}));
+            all.insert(format!("{name}_shares"), json!({"whole": false, "values": shares, "columns": columns}));
+        }
+    }
 }
 
 /// The numbers that a quantized model holds, as floats: all runtimes are to give the same answer.

@@ -1,17 +1,41 @@
 //! Random events as a page would name them.
 
+use super::common::TEXTS;
 use foreclick::event::{EncodedEvent, Event, NO_TIME, Value};
 use foreclick::format::Model;
-use foreclick::schema::{FieldKind, Number, NumberEncoding};
+use foreclick::schema::{FieldKind, Number, NumberEncoding, Vector};
+use foreclick::text;
 
 /// The same events as a page would name them; a value's last bits may differ.
 pub fn page_events(model: &Model, events: &[EncodedEvent]) -> Vec<Event> {
     let fields = &model.metadata.schema.fields;
-    let named = |kind: &FieldKind, code: f32| match kind {
+    let named = |kind: &FieldKind, codes: &[f32]| match kind {
         FieldKind::Category { values } => {
-            (code as usize).checked_sub(1).map(|place| Value::Text(values[place].clone()))
+            (codes[0] as usize).checked_sub(1).map(|place| Value::Text(values[place].clone()))
         }
-        FieldKind::Number(number) => Some(Value::Number(value(number, code))),
+        FieldKind::Number(number) => Some(Value::Number(value(number, codes[0]))),
+        FieldKind::Text { buckets } => {
+            let mut own = vec![];
+            let text = TEXTS.into_iter().find(|text| {
+                own.clear();
+                text::codes(text, *buckets, &mut own);
+                own == codes
+            });
+            Some(Value::Text(text.unwrap().to_owned()))
+        }
+        FieldKind::Vector(_) if codes[0].is_nan() => None,
+        FieldKind::Vector(Vector { mean, std }) => Some(Value::Vector(
+            codes.iter().zip(mean.iter().zip(std)).map(|(code, (mean, std))| code * std + mean).collect(),
+        )),
+    };
+    let named_all = |event: &EncodedEvent| {
+        let mut codes = event.fields.as_slice();
+        let mut values = vec![];
+        for field in fields {
+            let own = codes.split_off(..field.kind.encoding().codes(codes)).unwrap();
+            values.extend(named(&field.kind, own).map(|value| (field.name.clone(), value)));
+        }
+        values
     };
     events
         .iter()
@@ -20,11 +44,7 @@ pub fn page_events(model: &Model, events: &[EncodedEvent]) -> Vec<Event> {
             item: model.vocab.key(event.item).unwrap_or_else(|| format!("unknown-{place}")),
             time: (event.time != NO_TIME).then_some(event.time as f64),
             group: model.metadata.schema.has_group.then(|| format!("group-{}", event.group)),
-            fields: fields
-                .iter()
-                .zip(&event.fields)
-                .filter_map(|(field, &code)| Some((field.name.clone(), named(&field.kind, code)?)))
-                .collect(),
+            fields: named_all(event),
         })
         .collect()
 }

@@ -12,8 +12,10 @@ export function feeds(ort, { items, gaps, fields, open_size, candidates, feature
     features: floats(features.flat(), [features.length, columns]),
     k: ints([best.length], [1]),
   };
-  for (const [name, { whole, values }] of Object.entries(fields)) {
-    inputs[name] = whole ? ints(values, [values.length]) : floats(values.map((value) => value ?? NaN), [values.length]);
+  for (const [name, { whole, values, columns }] of Object.entries(fields)) {
+    const shape = columns ? [values.length, columns] : [values.length];
+    const flat = values.flat();
+    inputs[name] = whole ? ints(flat, shape) : floats(flat.map((value) => value ?? NaN), shape);
   }
   return inputs;
 }

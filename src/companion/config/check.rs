@@ -1,8 +1,6 @@
 //! What must hold between the keys of foreclick.toml.
 
-use super::{
-    Calendar, Config, ExportConfig, FieldChoice, ItemConfig, LogConfig, LogFormat, SequenceConfig, SideConfig,
-};
+use super::{Calendar, Config, ExportConfig, ItemConfig, LogConfig, LogFormat, SequenceConfig, SideConfig};
 use crate::companion::train::{Augment, Method};
 use crate::format::EncoderKind;
 use crate::quant::BLOCK;
@@ -39,16 +37,7 @@ impl Config {
         );
         tasks.iter().try_for_each(|task| task.validate(self))?;
         for field in fields {
-            ensure!(
-                field.kind == FieldChoice::Category || field.min_count.is_none(),
-                "[[field]] {:?}: min_count is for categories; remove it or use kind = \"category\"",
-                field.name
-            );
-            ensure!(
-                field.kind == FieldChoice::Number || field.encoding.is_none(),
-                "[[field]] {:?}: encoding is for numbers; remove it or use kind = \"number\"",
-                field.name
-            );
+            field.validate(sequence.time.is_some())?;
         }
         for side in sides {
             let useful =
@@ -295,6 +284,11 @@ max_loss = 0.02
             ("kind = \"number\"", "kind = \"number\"\nmin_count = 3", "min_count is for categories"),
             ("kind = \"category\"", "kind = \"category\"\nencoding = \"linear\"", "encoding is for numbers"),
             ("kind = \"number\"", "kind = \"number\"\nencoding = \"square\"", "`linear`, `buckets`, `periodic`"),
+            ("kind = \"number\"", "kind = \"number\"\nbuckets = 64", "buckets is for texts"),
+            ("kind = \"number\"", "kind = \"text\"\nbuckets = 70000", "buckets is 70000, expected 1 to 65536"),
+            ("kind = \"number\"", "kind = \"text\"\nmissing = \"last\"", "a text does not last"),
+            ("kind = \"category\"", "kind = \"category\"\nmissing = \"interpolate\"", "is for numbers at times"),
+            ("kind = \"number\"", "kind = \"number\"\nmissing = \"mean\"", "`row`, `last`, `interpolate`"),
             ("time = \"when\"\n", "calendar = \"hour\"\n", "calendar needs the column of times"),
             ("[sequence]", "[sequence]\ncalendar = \"month\"", "`auto`, `none`, `hour`, `weekday`, `both`"),
             ("columns = [\"brand\"]", "columns = []", "none of its columns is used"),

@@ -66,11 +66,13 @@ pub struct Sequences {
     pub times: Column<i64>,
     /// The group's number within its sequence, from 0, rising; 0 throughout without groups: `[events]`.
     pub groups: Column<u32>,
-    /// Encoded fields, event after event: `[events, fields]`.
+    /// The fields' codes, event after event: see [`crate::schema::FieldKind`].
     pub fields: Column<f32>,
     /// The tasks' answers after each event, `[events, heads]`: 1 for yes and 0 for no, a class's place, a number; NaN where the
     /// log does not tell.
     pub labels: Column<f32>,
+    /// Where each event's codes end: `[events]`; empty where all have as many.
+    pub field_ends: Column<u64>,
     /// What each event is used for as a target: `[events]`.
     pub parts: Column<Part>,
 }
@@ -126,12 +128,18 @@ impl Sequences {
 
     /// The event at a place.
     pub fn event(&self, place: usize) -> EventView<'_> {
-        let width = self.fields.len() / self.items.len().max(1);
+        let codes = if self.field_ends.is_empty() {
+            let width = self.fields.len() / self.items.len().max(1);
+            place * width..(place + 1) * width
+        } else {
+            let start = place.checked_sub(1).map_or(0, |before| self.field_ends[before]);
+            start as usize..self.field_ends[place] as usize
+        };
         EventView {
             item: self.items[place],
             time: self.times[place],
             group: self.groups[place],
-            fields: &self.fields[place * width..(place + 1) * width],
+            fields: &self.fields[codes],
         }
     }
 }

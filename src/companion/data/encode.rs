@@ -1,36 +1,51 @@
 //! From a field's column to the schema's field and the events' codes; only training events decide on the schema.
 
+use super::clean::Cleaned;
 use super::column::{Column, Spool, Store};
 use super::dataset::Part;
+use super::interpolate;
 use super::names::MISSING;
-use super::table::{FieldColumn, Keys};
-use crate::companion::config::FieldConfig;
-use crate::schema::{Field, FieldKind, Number, NumberEncoding};
-use anyhow::{Result, bail};
+use super::table::{FieldColumn, Keys, Table};
+use super::vectors;
+use crate::companion::config::{Config, FieldChoice, FieldConfig, Filling};
+use crate::schema::{Field, FieldKind, Missing, Number, NumberEncoding, Schema, Vector};
+use crate::text;
+use crate::vocab::{ItemId, UNKNOWN_ITEM};
+use anyhow::{Context, Result, bail};
 use std::collections::HashMap;
 
 /// Below this a column counts as constant.
-const SMALLEST_STD: f64 = 1e-6;
+pub const SMALLEST_STD: f64 = 1e-6;
 const MIN_COUNT: usize = 5;
 /// Buckets of a number, each with as many training events.
 const BUCKETS: usize = 16;
+/// Rows of a text's table, where the configuration names no other number.
+const BUCKETS_OF_TEXT: usize = 1 << 14;
 
 /// The schema's fields, as the training events, at these rows of the table, have them.
-pub fn fields(configs: &[FieldConfig], columns: &[FieldColumn], rows: &[u32], parts: &[Part]) -> Vec<Field> {
+///
+/// # Errors
+/// When vectors have different sizes, or there are none.
+pub fn fields(configs: &[FieldConfig], columns: &[FieldColumn], rows: &[u32], parts: &[Part]) -> Result<Vec<Field>> {
     let training = rows.iter().zip(parts).filter(|(_, part)| **part == Part::Train).map(|(&row, _)| row as usize);
     let field = |(config, column): (&FieldConfig, &FieldColumn)| {
-        let FieldConfig { name, kind: _, min_count, encoding } = config;
-        let kind = match column {
-            FieldColumn::Category(keys) => {
+        let FieldConfig { name, kind, min_count, encoding, buckets, missing } = config;
+        let kind = match (kind, column) {
+            (FieldChoice::Text, _) => FieldKind::Text { buckets: buckets.unwrap_or(BUCKETS_OF_TEXT) },
+            (FieldChoice::Vector, FieldColumn::Category(keys)) => FieldKind::Vector(
+                vectors::spread(keys, training.clone()).with_context(|| format!("[[field]] {name:?}"))?,
+            ),
+            (_, FieldColumn::Category(keys)) => {
                 let known = known(keys, training.clone(), min_count.unwrap_or(MIN_COUNT));
                 FieldKind::Category { values: known.iter().map(|&id| keys.names.get(id).to_owned()).collect() }
             }
-            FieldColumn::Number { values, .. } => {
+            (_, FieldColumn::Number { values, .. }) => {
                 let numbers = training.clone().map(|row| values[row]).filter(|number| number.is_finite());
                 FieldKind::Number(number(numbers, encoding.unwrap_or_default()))
             }
         };
-        Field { name: name.clone(), kind }
+        let missing = if *missing == Filling::Row { Missing::Row } else { Missing::Last };
+        Ok(Field { name: name.clone(), kind, missing })
     };
     configs.iter().zip(columns).map(field).collect()
 }
@@ -39,24 +54,60 @@ pub fn fields(configs: &[FieldConfig], columns: &[FieldColumn], rows: &[u32], pa
 enum Coder<'a> {
     Category { codes: Vec<f32>, ids: &'a [u32] },
     Number { values: &'a [f32], number: &'a Number },
+    Text { keys: &'a Keys, buckets: usize },
+    Vector { keys: &'a Keys, vector: &'a Vector },
 }
 
-/// The codes of the events at these rows, `[events, fields]`.
+/// The codes of the cleaned events, and where each event's end unless all have as many: see [`Sequences`].
 ///
 /// # Errors
 /// When a column is of another kind than its field, or the disk refuses.
-pub fn codes(fields: &[Field], columns: &[FieldColumn], rows: &[u32], store: &Store) -> Result<Column<f32>> {
-    let coders =
-        fields.iter().zip(columns).map(|(field, column)| Coder::new(field, column)).collect::<Result<Vec<_>>>()?;
-    let mut codes = Spool::new(store);
-    for &row in rows {
-        codes.extend(coders.iter().map(|coder| coder.code(row as usize)))?;
+///
+/// [`Sequences`]: super::dataset::Sequences
+pub fn codes(
+    config: &Config,
+    schema: &Schema,
+    table: &Table,
+    cleaned: &Cleaned,
+    parts: &[Part],
+    items: &[ItemId],
+    store: &Store,
+) -> Result<(Column<f32>, Column<u64>)> {
+    let coders = schema.fields.iter().zip(&table.fields);
+    let coders = coders.map(|(field, column)| Coder::new(field, column)).collect::<Result<Vec<_>>>()?;
+    let vary = schema.fields.iter().any(|field| matches!(field.kind, FieldKind::Text { .. }));
+    let (mut all, mut ends) = (Spool::new(store), Spool::new(store));
+    let (mut codes, mut before) = (Vec::new(), Vec::new());
+    for sequence in cleaned.offsets.windows(2) {
+        let places = sequence[0] as usize..sequence[1] as usize;
+        let filled = interpolate::fill(&config.fields, table, &cleaned.rows[places.clone()], &parts[places.clone()]);
+        before.clear();
+        for place in places.clone() {
+            codes.clear();
+            for (field, coder) in coders.iter().enumerate() {
+                match filled.get(&(place - places.start, field)) {
+                    Some(&value) => coder.push_number(value, &mut codes),
+                    None => coder.push(cleaned.rows[place] as usize, &mut codes),
+                }
+            }
+            if !before.is_empty() {
+                schema.carry(&before, &mut codes);
+            }
+            // As in the page, where events of unknown items change nothing.
+            if items[place] != UNKNOWN_ITEM {
+                before.clone_from(&codes);
+            }
+            all.extend(codes.iter().copied())?;
+            if vary {
+                ends.push(all.len() as u64)?;
+            }
+        }
     }
-    codes.finish()
+    Ok((all.finish()?, ends.finish()?))
 }
 
 impl<'a> Coder<'a> {
-    fn new(Field { name, kind }: &'a Field, column: &'a FieldColumn) -> Result<Self> {
+    fn new(Field { name, kind, missing: _ }: &'a Field, column: &'a FieldColumn) -> Result<Self> {
         match (kind, column) {
             (FieldKind::Category { values }, FieldColumn::Category(keys)) => {
                 let places: HashMap<&str, usize> = values.iter().map(String::as_str).zip(1..).collect();
@@ -64,17 +115,32 @@ impl<'a> Coder<'a> {
                 Ok(Self::Category { codes: keys.names.iter().map(code).collect(), ids: &keys.ids })
             }
             (FieldKind::Number(number), FieldColumn::Number { values, .. }) => Ok(Self::Number { values, number }),
-            (FieldKind::Category { .. }, FieldColumn::Number { .. })
-            | (FieldKind::Number(_), FieldColumn::Category(_)) => {
+            (&FieldKind::Text { buckets }, FieldColumn::Category(keys)) => Ok(Self::Text { keys, buckets }),
+            (FieldKind::Vector(vector), FieldColumn::Category(keys)) => Ok(Self::Vector { keys, vector }),
+            (_, FieldColumn::Number { .. }) | (FieldKind::Number(_), FieldColumn::Category(_)) => {
                 bail!("[[field]] {name:?} is of another kind than in the model; use the schema file of its training")
             }
         }
     }
 
-    fn code(&self, row: usize) -> f32 {
+    fn push(&self, row: usize, codes: &mut Vec<f32>) {
+        let name = |keys: &'a Keys| Some(keys.ids[row]).filter(|&id| id != MISSING).map(|id| keys.names.get(id));
         match self {
-            Self::Category { codes, ids } => codes.get(ids[row] as usize).copied().unwrap_or(0.0),
-            Self::Number { values, number } => number.code(values[row]),
+            Self::Category { codes: known, ids } => codes.push(known.get(ids[row] as usize).copied().unwrap_or(0.0)),
+            Self::Number { values, .. } => self.push_number(values[row], codes),
+            Self::Text { keys, buckets } => text::codes(name(keys).unwrap_or_default(), *buckets, codes),
+            Self::Vector { keys, vector } => {
+                let size = vector.mean.len();
+                let values = name(keys).and_then(vectors::parse).filter(|values| values.len() == size);
+                // Of the right size now.
+                let _size = vector.codes(values.as_deref(), codes);
+            }
+        }
+    }
+
+    fn push_number(&self, value: f32, codes: &mut Vec<f32>) {
+        if let Self::Number { number, .. } = self {
+            codes.push(number.code(value));
         }
     }
 }

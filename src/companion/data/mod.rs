@@ -8,6 +8,7 @@ mod dataset;
 mod encode;
 mod features;
 mod init;
+mod interpolate;
 mod labels;
 mod names;
 mod order;
@@ -19,6 +20,7 @@ mod table;
 #[cfg(test)]
 mod tests;
 mod time;
+mod vectors;
 
 pub use column::{Column, TextColumn};
 pub use dataset::{Dataset, ItemTable, Part, Sequences};
@@ -106,7 +108,7 @@ fn read_log(config: &Config, learned: Option<&Dataset>, store: &Store) -> Result
         None => Column::collect(store, cleaned.rows.iter().map(|_| 0))?,
     };
     let labels = labelled.labels(&schema.heads, store)?;
-    let codes = encode::codes(&schema.fields, &table.fields, &cleaned.rows, store)?;
+    let (fields, field_ends) = encode::codes(config, &schema, &table, &cleaned, &parts, &items, store)?;
     let (item_table, unknown) = side::item_table(&sides, &vocab);
     let times = Column::collect(store, cleaned.rows.iter().map(|&row| table.time(row as usize)))?;
     let (groups, group_count) = groups(&table, &cleaned, store)?;
@@ -151,7 +153,7 @@ fn read_log(config: &Config, learned: Option<&Dataset>, store: &Store) -> Result
     }
 
     let Cleaned { rows: _, begun: _, offsets, keys, rules: _, notes: _ } = cleaned;
-    let sequences = Sequences { keys, offsets, items, times, groups, fields: codes, labels, parts };
+    let sequences = Sequences { keys, offsets, items, times, groups, fields, field_ends, labels, parts };
     let item_features = learned.map(|learned| learned.item_features.clone()).unwrap_or_default();
     let mut dataset = Dataset { schema, vocab, sequences, split: config.split.kind(), item_table, item_features };
     if learned.is_none() {
@@ -185,7 +187,7 @@ fn schema(config: &Config, labelled: &Labelled<'_>) -> Result<Schema> {
         hour,
         weekday,
         filter_seen: config.evaluate.filter_seen,
-        fields: encode::fields(&config.fields, &table.fields, &cleaned.rows, parts),
+        fields: encode::fields(&config.fields, &table.fields, &cleaned.rows, parts)?,
         tasks: if config.predicts_items() { vec![Task::NextItem] } else { vec![] },
         heads: labelled.heads()?,
     };

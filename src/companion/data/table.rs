@@ -50,7 +50,7 @@ pub struct Keys<Ids = Column<u32>> {
 /// A further field's column.
 #[derive(Debug)]
 pub enum FieldColumn<Ids = Column<u32>, Values = Column<f32>> {
-    /// Names.
+    /// Names; texts and vectors as they are written.
     Category(Keys<Ids>),
     /// Numbers; NaN is missing.
     Number {
@@ -84,7 +84,7 @@ impl GrowingKeys {
 impl GrowingField {
     fn new(kind: FieldChoice, store: &Store) -> Self {
         match kind {
-            FieldChoice::Category => Self::Category(Keys::new(store)),
+            FieldChoice::Category | FieldChoice::Text | FieldChoice::Vector => Self::Category(Keys::new(store)),
             FieldChoice::Number => Self::Number { values: Spool::new(store), broken: 0, first_broken: None },
         }
     }

@@ -59,6 +59,7 @@ pub fn dataset(items: usize, filter_seen: FilterSeen, has_group: bool, sequences
             times: events.iter().map(|event| event.time).collect::<Vec<_>>().into(),
             groups: events.iter().map(|event| event.group).collect::<Vec<_>>().into(),
             fields: vec![].into(),
+            field_ends: vec![].into(),
             labels: vec![].into(),
             parts: events.iter().map(|event| event.part).collect::<Vec<_>>().into(),
         },

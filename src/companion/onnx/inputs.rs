@@ -3,7 +3,7 @@
 use super::proto::{Attribute, Graph, Type};
 use super::write_matrix;
 use crate::format::{FieldWeights, Matrix, Weights};
-use crate::schema::{FREQUENCIES, NumberEncoding};
+use crate::schema::{Encoding, FREQUENCIES, NumberEncoding};
 use std::f32::consts::TAU;
 
 /// The encoder's inputs, `[1 + L, hidden]`.
@@ -29,8 +29,10 @@ pub fn write(graph: &mut Graph, weights: &Weights, items: &Matrix) -> String {
     for (place, FieldWeights { encoding, rows }) in fields.iter().enumerate() {
         let name = format!("field_{place}");
         let part = match encoding {
-            None => write_table(graph, &name, rows, "rows of the field's values, 0 for none of them"),
-            Some(encoding) => write_number(graph, &name, *encoding, rows),
+            Encoding::Category => write_table(graph, &name, rows, "rows of the field's values, 0 for none of them"),
+            Encoding::Number(encoding) => write_number(graph, &name, *encoding, rows),
+            Encoding::Text => write_text(graph, &name, rows),
+            Encoding::Vector(size) => write_vector(graph, &name, *size, rows),
         };
         sum = graph.node("Add", &[&sum, &part], &[]);
     }
@@ -71,6 +73,37 @@ fn write_number(graph: &mut Graph, name: &str, encoding: NumberEncoding, rows: &
     };
     let product = graph.node("MatMul", &[&shares, &table], &[]);
     let is_missing = graph.node("IsNaN", &[&value], &[]);
+    graph.node("Where", &[&is_missing, &none, &product], &[])
+}
+
+/// The sum of a text's rows, each times what it counts.
+fn write_text(graph: &mut Graph, name: &str, rows: &Matrix) -> String {
+    let [table, shares, axis, row] = ["rows", "shares", "axis", "row"].map(|part| format!("{name}_{part}"));
+    let about = format!("rows of a text's words and their parts, {} alone where there is none", rows.rows() - 1);
+    graph.input(name, Type::Int64, &["L", "R"], &about);
+    graph.input(&shares, Type::Float, &["L", "R"], "1 / the square root of the text's rows; 0 behind the last");
+    write_matrix(graph, &table, rows);
+    graph.ints(&axis, &[1]);
+    graph.ints(&row, &[0, rows.columns as i64]);
+    let taken = graph.node("Gather", &[&table, name], &[]);
+    let shares = graph.node("Unsqueeze", &[&shares, &axis], &[]);
+    let sums = graph.node("MatMul", &[&shares, &taken], &[]);
+    graph.node("Reshape", &[&sums, &row], &[])
+}
+
+/// The vector times its rows, `[L, hidden]`, or the last row where it is missing.
+fn write_vector(graph: &mut Graph, name: &str, size: usize, rows: &Matrix) -> String {
+    let [table, none, first, axis] = ["rows", "missing", "first", "axis"].map(|part| format!("{name}_{part}"));
+    let (values, missing) = rows.values.split_at(rows.values.len() - rows.columns);
+    let share = 1.0 / (size as f32).sqrt();
+    graph.input(name, Type::Float, &["L", "N"], "the vector's codes, NaN where missing");
+    graph.floats(&table, &[size, rows.columns], &values.iter().map(|value| share * value).collect::<Vec<_>>());
+    graph.floats(&none, &[1, rows.columns], missing);
+    graph.ints(&first, &[0]);
+    graph.ints(&axis, &[1]);
+    let product = graph.node("MatMul", &[name, &table], &[]);
+    let first = graph.node("Gather", &[name, &first], &[Attribute::Int("axis", 1)]);
+    let is_missing = graph.node("IsNaN", &[&first], &[]);
     graph.node("Where", &[&is_missing, &none, &product], &[])
 }
 

@@ -5,6 +5,7 @@ use super::features::Features;
 use super::fine_tune::RankBudget;
 use super::optimizer::Optimizer;
 use super::parameters::dense_mut;
+use super::texts;
 use crate::format::{Container, Dtype, ItemTable, Weights, Writer};
 use anyhow::{Context, Result, bail, ensure};
 use bytemuck::Pod;
@@ -129,6 +130,9 @@ pub fn save(path: &Path, progress: &Progress, numbers: Numbers<'_>) -> Result<()
         if let ItemTable::F32(items) = &weights.items {
             put(&format!("{set}.items"), &items.values);
         }
+        for (place, table) in texts::tables(weights).enumerate() {
+            put(&format!("{set}.texts.{place}"), &table.rows.values);
+        }
         put(&format!("{set}.item_bias"), &weights.item_bias);
         put(&format!("{set}.item_repeat"), &weights.item_repeat);
     }
@@ -139,6 +143,11 @@ pub fn save(path: &Path, progress: &Progress, numbers: Numbers<'_>) -> Result<()
         let (parts, steps) = features.parts_mut();
         parts.iter().for_each(|(name, values)| tensors.put(name, Dtype::F32, values));
         tensors.put("features.step", Dtype::U32, steps);
+    }
+    let (parts, steps) = optimizer.texts.parts_mut();
+    if !steps.is_empty() {
+        parts.iter().for_each(|(name, values)| tensors.put(name, Dtype::F32, values));
+        tensors.put("texts.step", Dtype::U32, steps);
     }
     if let Some(budget) = budget {
         budget.parts_mut().iter().for_each(|(name, values)| tensors.put(name, Dtype::F32, values));
@@ -202,6 +211,9 @@ pub fn load(path: &Path, fingerprint: &str, numbers: Numbers<'_>) -> Result<Prog
         if let ItemTable::F32(items) = &mut weights.items {
             take(&format!("{set}.items"), &mut items.values)?;
         }
+        for (place, table) in texts::tables_mut(weights).enumerate() {
+            take(&format!("{set}.texts.{place}"), &mut table.rows.values)?;
+        }
         take(&format!("{set}.item_bias"), &mut weights.item_bias)?;
         take(&format!("{set}.item_repeat"), &mut weights.item_repeat)?;
     }
@@ -212,6 +224,11 @@ pub fn load(path: &Path, fingerprint: &str, numbers: Numbers<'_>) -> Result<Prog
         let (parts, steps) = features.parts_mut();
         parts.into_iter().try_for_each(|(name, values)| opened.take(name, Dtype::F32, values))?;
         opened.take("features.step", Dtype::U32, steps)?;
+    }
+    let (parts, steps) = optimizer.texts.parts_mut();
+    if !steps.is_empty() {
+        parts.into_iter().try_for_each(|(name, values)| opened.take(name, Dtype::F32, values))?;
+        opened.take("texts.step", Dtype::U32, steps)?;
     }
     if let Some(budget) = budget {
         budget.parts_mut().into_iter().try_for_each(|(name, values)| opened.take(name, Dtype::F32, values))?;

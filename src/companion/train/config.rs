@@ -32,6 +32,9 @@ pub struct TrainConfig {
     /// fewer than 20 training events on average, else 0.2.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub dropout: Option<f32>,
+    /// The share of fields' values hidden from the encoder while training, each for itself, so that it learns to do without
+    /// one that a page leaves out. Default 0.
+    pub field_dropout: f32,
     /// The most passes over the training events. Default 20.
     pub epochs: usize,
     /// Stop after this many epochs without a better validation NDCG@10. Default 3.
@@ -131,6 +134,7 @@ impl Default for TrainConfig {
             max_len: 64,
             repeat_counts: false,
             dropout: None,
+            field_dropout: 0.0,
             epochs: 20,
             patience: 3,
             batch_events: 1024,
@@ -226,6 +230,7 @@ impl TrainConfig {
         })?;
         self.augment.validate()?;
         share("dropout", self.dropout.unwrap_or_default())?;
+        share("field_dropout", self.field_dropout)?;
         share("warmup", self.warmup)?;
         share("label_smoothing", self.label_smoothing)?;
         if self.label_smoothing > 0.0 && self.loss != Loss::Softmax {

@@ -5,15 +5,16 @@ use super::buffer::Buffer;
 use super::head::Position;
 use super::heads::LabelAt;
 use super::row_gradients::RowGradients;
+use super::texts::TextGradients;
 use super::vector::add_scaled;
 use super::worker::Plan;
 use crate::companion::data::{Dataset, Part};
 use crate::engine::counting::{Candidate, History};
-use crate::engine::input::{self, Before, Previous};
+use crate::engine::input::{self, Before, Previous, Table};
 use crate::event::{EventView, NO_TIME};
 use crate::format::{ItemTable, Neighbours, Weights};
 use crate::vocab::{ItemId, UNKNOWN_ITEM};
-use rand::Rng;
+use rand::{Rng, RngExt};
 use std::ops::Range;
 
 /// A stretch of one sequence. Input 0 of a sequence is its start, input i its event i - 1; input i predicts event i.
@@ -62,6 +63,8 @@ pub struct Shard {
     pub candidates: Vec<Candidate>,
     /// Events of which tasks' labels are known.
     pub labels: Vec<LabelAt>,
+    /// Which values are hidden from the encoder, `[windows, len, fields]`; empty without field dropout.
+    hidden: Vec<bool>,
 }
 
 impl Input {
@@ -141,6 +144,37 @@ impl Shard {
             augment.change(&mut self.inputs[first_row..], neighbours, rng);
             self.inputs.resize(first_row + self.len, Input::Padding);
         }
+        let share = if part == Part::Train { config.field_dropout } else { 0.0 };
+        self.hide(dataset.schema.fields.len(), share, rng);
+    }
+
+    /// Hides values at random: the share of `[train] field_dropout`, where the encoder learns.
+    fn hide(&mut self, fields: usize, share: f32, rng: &mut impl Rng) {
+        self.hidden.clear();
+        if share > 0.0 {
+            self.hidden.extend((0..self.inputs.len() * fields).map(|_| rng.random::<f32>() < share));
+        }
+    }
+
+    /// What `engine::input::rows` tells of the event that the input of a number is, of a hidden value the row of missing ones.
+    fn rows(
+        &self,
+        weights: &Weights,
+        input: usize,
+        (event, before): (EventView<'_>, Before),
+        take: &mut dyn FnMut(Table, usize, f32),
+    ) {
+        let fields = weights.fields.len();
+        let hidden = self.hidden.get(input * fields..(input + 1) * fields).unwrap_or_default();
+        let is_hidden = |table| matches!(table, Table::Field(place) if hidden.get(place) == Some(&true));
+        input::rows(weights, event, before, &mut |table, row, factor| {
+            if !is_hidden(table) {
+                take(table, row, factor);
+            }
+        });
+        for (place, field) in weights.fields.iter().enumerate().filter(|(place, _)| is_hidden(Table::Field(*place))) {
+            take(Table::Field(place), field.missing_row(), 1.0);
+        }
     }
 
     /// The items of the gathered inputs.
@@ -156,8 +190,9 @@ impl Shard {
         self.times.resize(self.inputs.len(), NO_TIME);
         self.input = Buffer::zeros(self.inputs.len() * hidden);
         let ItemTable::F32(items) = &weights.items else { return };
+        let mut written = std::mem::take(&mut self.input);
         for (row, input) in self.inputs.iter().enumerate() {
-            let out = &mut self.input[row * hidden..(row + 1) * hidden];
+            let out = &mut written[row * hidden..(row + 1) * hidden];
             match *input {
                 Input::Padding => {}
                 Input::Start => out.copy_from_slice(&weights.start),
@@ -167,12 +202,13 @@ impl Shard {
                     if item != UNKNOWN_ITEM {
                         add_scaled(out, items.row(item as usize), (hidden as f32).sqrt());
                     }
-                    input::rows(weights, event, before, &mut |table, row, factor| {
+                    self.rows(weights, row, (event, before), &mut |table, row, factor| {
                         add_scaled(out, table.of(weights).row(row), factor);
                     });
                 }
             }
         }
+        self.input = written;
     }
 
     /// Takes the gradient of the input, `[windows, len, hidden]`, back to the tables that it was summed from.
@@ -182,11 +218,11 @@ impl Shard {
         weights: &Weights,
         input_gradient: &[f32],
         gradient: &mut Weights,
-        rows: &mut RowGradients,
+        (rows, texts): (&mut RowGradients, &mut TextGradients),
     ) {
         let hidden = weights.final_norm.len();
-        for (input, part) in self.inputs.iter().zip(input_gradient.chunks_exact(hidden.max(1))) {
-            match *input {
+        for (place_of_input, part) in input_gradient.chunks_exact(hidden.max(1)).enumerate() {
+            match self.inputs[place_of_input] {
                 Input::Padding => {}
                 Input::Start => add_scaled(&mut gradient.start, part, 1.0),
                 Input::Event { place, item, time, before } => {
@@ -194,8 +230,11 @@ impl Shard {
                         add_scaled(&mut rows.row_mut(item)[..hidden], part, (hidden as f32).sqrt());
                     }
                     let event = EventView { time, ..dataset.sequences.event(place) };
-                    input::rows(weights, event, before, &mut |table, row, factor| {
-                        add_scaled(table.of_mut(gradient).row_mut(row), part, factor);
+                    self.rows(weights, place_of_input, (event, before), &mut |table, row, factor| {
+                        let is_text = matches!(table, Table::Field(field) if texts.take(field, row, part, factor));
+                        if !is_text {
+                            add_scaled(table.of_mut(gradient).row_mut(row), part, factor);
+                        }
                     });
                 }
             }

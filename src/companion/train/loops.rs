@@ -14,7 +14,7 @@ use super::journal::Journal;
 use super::meter::Meter;
 use super::negatives::Popularity;
 use super::neighbours::{self, Counted, FOLDS};
-use super::optimizer::{Optimizer, Update, learning_rate};
+use super::optimizer::{Gradients, Optimizer, Update, learning_rate};
 use super::parameters::{assemble, dense_mut, initial};
 use super::pick::{Effort, Start, pick_start};
 use super::run::{Diverged, Outcome, Run};
@@ -251,7 +251,8 @@ impl State {
         );
         let (mut norm, examples) = (0.0, total.examples());
         if let Some(fine_tuning) = &mut self.fine_tuning {
-            fine_tuning.backward(&mut self.weights, &mut total.gradient, &mut total.rows, examples);
+            let Worker { gradient, rows, texts, .. } = total;
+            fine_tuning.backward(&mut self.weights, gradient, (rows, texts), examples);
         }
         if examples > 0 {
             let update = Update {
@@ -261,9 +262,9 @@ impl State {
                 examples: examples as f32,
                 frozen: self.fine_tuning.as_ref().map(|fine_tuning| &fine_tuning.frozen),
             };
+            let gradients = Gradients { dense: &mut total.gradient, rows: &total.rows, texts: &total.texts };
             let Self { optimizer, weights, features, average, .. } = self;
-            let features = features.as_mut();
-            norm = optimizer.update(weights, &mut total.gradient, &total.rows, features, average, update);
+            norm = optimizer.update(weights, gradients, features.as_mut(), average, update);
             if let Some(fine_tuning) = &self.fine_tuning {
                 fine_tuning.settle(&mut self.weights, self.optimizer.step);
             }
@@ -280,8 +281,10 @@ impl State {
 
     /// The weights to validate and keep.
     fn mean(&self) -> Weights {
-        let Optimizer { row_step, step, .. } = &self.optimizer;
-        FineTuning::merged(self.average.weights(&self.weights, row_step, *step, self.features.as_ref()))
+        let Optimizer { row_step, texts, step, .. } = &self.optimizer;
+        let mut mean = self.average.weights(&self.weights, row_step, *step, self.features.as_ref());
+        texts.settle(&mut mean, &self.weights, self.average.fading(), *step);
+        FineTuning::merged(mean)
     }
 
     /// Validates, keeps the model if it is the best so far, and says so.

@@ -34,6 +34,7 @@ mod row_gradients;
 mod run;
 #[cfg(test)]
 mod tests;
+mod texts;
 mod vector;
 mod worker;
 

@@ -9,6 +9,7 @@ use super::features::Features;
 use super::fine_tune::{Freeze, Frozen};
 use super::parameters::{dense_mut, normalise, zeros_like};
 use super::row_gradients::{Part, ROW_EXTRAS, RowGradients, sections};
+use super::texts::{TextGradients, Texts};
 use super::vector::{add_scaled, dot, squared, wide};
 use crate::format::{ItemTable, Weights};
 use rayon::prelude::*;
@@ -38,8 +39,20 @@ pub struct Optimizer {
     pub row_second: Vec<f32>,
     /// The step in which each row was last updated: `[items]`.
     pub row_step: Vec<u32>,
+    /// Of the rows of text fields.
+    pub texts: Texts,
     /// Steps taken.
     pub step: u32,
+}
+
+/// A batch's gradients, summed over its examples.
+pub struct Gradients<'a> {
+    /// Of the parameters that are updated whole.
+    pub dense: &'a mut Weights,
+    /// Of item rows.
+    pub rows: &'a RowGradients,
+    /// Of the rows of text fields.
+    pub texts: &'a TextGradients,
 }
 
 /// What one update is told.
@@ -64,6 +77,7 @@ impl Optimizer {
             row_first: vec![0.0; items * width],
             row_second: vec![0.0; items * width],
             row_step: vec![0; items],
+            texts: Texts::new(weights),
             step: 0,
         }
     }
@@ -73,18 +87,19 @@ impl Optimizer {
     pub fn update(
         &mut self,
         weights: &mut Weights,
-        gradient: &mut Weights,
-        rows: &RowGradients,
+        gradients: Gradients<'_>,
         mut features: Option<&mut Features>,
         average: &mut Average,
         update: Update<'_>,
     ) -> f32 {
+        let Gradients { dense: gradient, rows, texts } = gradients;
         self.step += 1;
         let dense = wide!([gradient: &mut Weights = gradient] -> f64 {
             dense_mut(gradient).iter().map(|part| squared(part.values)).sum()
         });
         let shared = features.as_ref().map_or(0.0, |features| features.squared_norm());
-        let norm = ((dense + rows.squared_norm() + shared).sqrt() / f64::from(update.examples)) as f32;
+        let norm =
+            ((dense + rows.squared_norm() + shared + texts.squared_norm()).sqrt() / f64::from(update.examples)) as f32;
         let clip = if norm > update.clip_norm { update.clip_norm / norm } else { 1.0 };
         let factor = clip / update.examples;
         let bias = [1.0 - BETA_1.powi(self.step as i32), 1.0 - BETA_2.powi(self.step as i32)];
@@ -112,6 +127,7 @@ impl Optimizer {
                 section.update(part, one);
             });
         });
+        self.texts.update(weights, texts, &mut average.weights, &one);
         if let Some(features) = &mut features {
             features.update(factor, bias, update.learning_rate, self.step, fading);
         }
@@ -183,14 +199,14 @@ struct Section<'a> {
 }
 
 /// What the update of a row is told.
-struct RowUpdate<'a> {
-    step: u32,
-    features: Option<&'a Features>,
+pub struct RowUpdate<'a> {
+    pub step: u32,
+    pub features: Option<&'a Features>,
     /// Gradients are sums; they are multiplied by this.
-    factor: f32,
-    bias: [f32; 2],
-    rate: f32,
-    fading: Fading,
+    pub factor: f32,
+    pub bias: [f32; 2],
+    pub rate: f32,
+    pub fading: Fading,
 }
 
 impl Section<'_> {

@@ -3,6 +3,7 @@
 use super::first_rows::spread;
 use super::optimizer::SCALE_RATE;
 use super::random::{Purpose, stream};
+use super::texts;
 use super::vector::dot;
 use crate::companion::data::Dataset;
 use crate::engine::input::Table;
@@ -11,7 +12,7 @@ use crate::format::{
     LowRank, Matrix, Metadata, Model, Neighbours, OPEN_BUCKETS, PersonalStart, REPEAT_BUCKETS, REPEAT_COUNTS,
     REPEAT_LASTS, TERMS, WEEKDAYS, Weights,
 };
-use crate::schema::{FieldKind, NumberEncoding, Schema};
+use crate::schema::{Encoding, FieldKind, NumberEncoding, Schema};
 use rand::{Rng, RngExt};
 use std::collections::BTreeMap;
 use std::convert::Infallible;
@@ -112,8 +113,10 @@ fn initial_blocks(rng: &mut impl Rng, architecture: &Architecture) -> Vec<Block>
 fn initial_field(rng: &mut impl Rng, kind: &FieldKind, hidden: usize) -> FieldWeights {
     let (encoding, rows) = (kind.encoding(), kind.rows());
     let rows = match encoding {
-        None | Some(NumberEncoding::Linear) => normal_matrix(rng, rows, hidden, 0.1),
-        Some(NumberEncoding::Buckets | NumberEncoding::Periodic) => Matrix::zeros(rows, hidden),
+        Encoding::Category | Encoding::Number(NumberEncoding::Linear) => normal_matrix(rng, rows, hidden, 0.1),
+        Encoding::Number(NumberEncoding::Buckets | NumberEncoding::Periodic) | Encoding::Text | Encoding::Vector(_) => {
+            Matrix::zeros(rows, hidden)
+        }
     };
     FieldWeights { encoding, rows }
 }
@@ -139,7 +142,7 @@ pub fn assemble(
     Model { metadata, vocab: dataset.vocab.clone(), weights, personal: PersonalStart::default() }
 }
 
-/// Weights of the same shape, all zero and without items or neighbours: for gradients and moments.
+/// Weights of the same shape, all zero and without items, texts or neighbours: for gradients and moments.
 pub fn zeros_like(weights: &Weights) -> Weights {
     let mut zeros = Weights {
         items: ItemTable::F32(Matrix::default()),
@@ -148,6 +151,7 @@ pub fn zeros_like(weights: &Weights) -> Weights {
         neighbours: Neighbours::default(),
         ..weights.clone()
     };
+    texts::tables_mut(&mut zeros).for_each(|field| field.rows = Matrix::default());
     for slice in dense_mut(&mut zeros) {
         slice.values.fill(0.0);
     }
@@ -187,7 +191,7 @@ pub struct Dense<'a> {
     pub rate: f32,
 }
 
-/// Every parameter but the item rows, always in the same order.
+/// Every parameter but the rows of items and texts, always in the same order.
 pub fn dense_mut(weights: &mut Weights) -> Vec<Dense<'_>> {
     let Weights {
         items: _,
@@ -229,7 +233,7 @@ pub fn dense_mut(weights: &mut Weights) -> Vec<Dense<'_>> {
         all.push(keep(role, bias));
         all.push(Dense { rate: SCALE_RATE, ..keep(role, std::slice::from_mut(log_variance)) });
     }
-    let fields = fields.iter_mut().enumerate();
+    let fields = fields.iter_mut().enumerate().filter(|(_, field)| !texts::is_sparse(field));
     all.extend(fields.map(|(place, field)| keep(Role::Input(Table::Field(place)), &mut field.rows.values)));
     for (block, parts) in blocks.iter_mut().map(Block::parts_mut).enumerate() {
         let parts = parts.into_iter().enumerate().map(|(part, (_, matrix))| (Role::Block(block, part), matrix));

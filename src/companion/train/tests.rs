@@ -1,6 +1,7 @@
 //! Gradients against finite differences, and every encoder in training against the engine.
 
 mod features;
+mod fields;
 mod fine_tune;
 mod heads;
 mod runs;
@@ -22,7 +23,7 @@ use crate::engine::counting::Rules;
 use crate::engine::cpu::{Cpu, Scalar};
 use crate::event::Upcoming;
 use crate::format::{EncoderKind, FORMAT_VERSION, ItemTable, Metadata, Model, PersonalStart, Weights};
-use crate::schema::{Field, FieldKind, FilterSeen, Number, NumberEncoding, Schema, Task};
+use crate::schema::{Field, FieldKind, FilterSeen, Missing, Number, NumberEncoding, Schema, Task, Vector};
 use crate::vocab::Vocab;
 use burn::tensor::Device;
 use rand::RngExt;
@@ -35,9 +36,13 @@ fn dataset(has_group: bool, filter_seen: FilterSeen) -> Dataset {
     let number = |name: &str, encoding, bounds: &[f32]| Field {
         name: name.into(),
         kind: FieldKind::Number(Number { mean: 0.0, std: 1.0, encoding, bounds: bounds.to_vec() }),
+        missing: Missing::Row,
     };
+    let field = |name: &str, kind| Field { name: name.into(), kind, missing: Missing::Row };
     let fields = vec![
-        Field { name: "kind".into(), kind: FieldKind::Category { values: vec!["a".into(), "b".into()] } },
+        field("kind", FieldKind::Category { values: vec!["a".into(), "b".into()] }),
+        field("review", FieldKind::Text { buckets: 7 }),
+        field("picture", FieldKind::Vector(Vector { mean: vec![0.0; 3], std: vec![1.0; 3] })),
         number("price", NumberEncoding::Linear, &[]),
         number("size", NumberEncoding::Buckets, &[-1.0, 0.0, 3.0]),
         number("age", NumberEncoding::Periodic, &[]),
@@ -61,11 +66,18 @@ fn dataset(has_group: bool, filter_seen: FilterSeen) -> Dataset {
             sequences.items.to_mut().push(item);
             sequences.times.to_mut().push(time);
             sequences.groups.to_mut().push(if has_group { group } else { 0 });
-            sequences.fields.to_mut().push(rng.random_range(0..3) as f32);
+            let codes = sequences.fields.to_mut();
+            codes.push(rng.random_range(0..3) as f32);
+            let words = rng.random_range(0..6);
+            codes.push(words as f32);
+            codes.extend((0..words).map(|_| rng.random_range(0..7) as f32));
+            let has_picture = rng.random();
+            codes.extend((0..3).map(|_| if has_picture { rng.random::<f32>() - 0.5 } else { f32::NAN }));
             for scale in [1.0, 2.0, 4.0] {
                 let number = scale * rng.random::<f32>();
                 sequences.fields.to_mut().push(if rng.random() { f32::NAN } else { number });
             }
+            sequences.field_ends.to_mut().push(sequences.fields.len() as u64);
             sequences.parts.to_mut().push(Part::Train);
         }
         sequences.offsets.to_mut().push(sequences.items.len() as u64);
@@ -121,6 +133,9 @@ fn weights(dataset: &Dataset, config: &TrainConfig) -> Weights {
     let mut rng = super::random::stream(5, super::random::Purpose::Weights, 1, 1);
     for part in dense_mut(&mut weights) {
         part.values.iter_mut().for_each(|value| *value += 0.2 * (rng.random::<f32>() - 0.5));
+    }
+    for table in super::texts::tables_mut(&mut weights) {
+        table.rows.values.iter_mut().for_each(|value| *value = rng.random::<f32>() - 0.5);
     }
     weights.item_repeat.iter_mut().for_each(|value| *value = rng.random());
     weights
@@ -241,7 +256,8 @@ fn gradients_equal_finite_differences() {
     let encoders = EncoderKind::ALL.into_iter().map(|encoder| TrainConfig { encoder, ..config(0) });
     let augment = Augment { crop: 0.3, drop: 0.2, mask: 0.2, reorder: 0.5, substitute: 0.2 };
     let augmented = TrainConfig { augment, ..config(0) };
-    for config in every_loss().into_iter().chain(encoders).chain([augmented]) {
+    let hiding = TrainConfig { field_dropout: 0.5, ..config(0) };
+    for config in every_loss().into_iter().chain(encoders).chain([augmented, hiding]) {
         let dataset = dataset(true, FilterSeen::Group);
         let checked = dense_gradients(&dataset, &config, &whole_sequences(&dataset), &[]);
         let least = if config.encoder == EncoderKind::Counting { 3 } else { 15 };

@@ -11,6 +11,7 @@ use super::negatives::{Negatives, Popularity};
 use super::parameters::{dense_mut, zeros_like};
 use super::random::{Purpose, stream};
 use super::row_gradients::RowGradients;
+use super::texts::TextGradients;
 use super::vector::add_scaled;
 use crate::companion::data::{Dataset, Part};
 use crate::engine::counting::{History, Rules};
@@ -45,6 +46,8 @@ pub struct Worker {
     pub gradient: Weights,
     /// Gradients of the item rows.
     pub rows: RowGradients,
+    /// Gradients of the rows of text fields.
+    pub texts: TextGradients,
     /// The positions' losses, summed.
     pub loss: f64,
     /// Events to predict.
@@ -65,6 +68,7 @@ impl Worker {
             rng: stream(0, Purpose::Step, 0, 0),
             gradient: zeros_like(weights),
             rows: RowGradients::new(items, weights.final_norm.len()),
+            texts: TextGradients::new(weights),
             loss: 0.0,
             positions: 0,
             labels: 0,
@@ -106,8 +110,8 @@ impl Worker {
         let pass = self.encode(plan, weights, windows);
         let states_gradient = self.score(plan, weights, &pass.states());
         let input_gradient = pass.backward(weights, &states_gradient, &mut self.gradient);
-        let Self { shard, gradient, rows, .. } = self;
-        shard.backward(plan.dataset, weights, &input_gradient, gradient, rows);
+        let Self { shard, gradient, rows, texts, .. } = self;
+        shard.backward(plan.dataset, weights, &input_gradient, gradient, (rows, texts));
     }
 
     /// The encoder's states before the gathered events that are to be predicted, `[events, hidden]`.
@@ -165,6 +169,7 @@ impl Worker {
         self.rows.parts_mut().par_iter_mut().enumerate().for_each(|(place, part)| {
             others.iter().for_each(|other| part.add(&other.rows.parts()[place]));
         });
+        others.iter().for_each(|other| self.texts.add(&other.texts));
     }
 
     fn clear(&mut self) {
@@ -172,6 +177,7 @@ impl Worker {
             part.values.fill(0.0);
         }
         self.rows.clear();
+        self.texts.clear();
         (self.loss, self.positions, self.labels) = (0.0, 0, 0);
     }
 

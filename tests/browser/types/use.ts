@@ -8,7 +8,7 @@ await init();
 await init({ wasm: new URL("foreclick_bg.wasm", "https://example.org") });
 await init({ wasm: undefined });
 
-const event: VisitorEvent = { item: "oat-milk", time: Date.now(), group: "basket", fields: { price: 3, kind: null, gift: true } };
+const event: VisitorEvent = { item: "oat-milk", time: Date.now(), group: "basket", fields: { price: 3, kind: null, gift: true, review: "好", picture: new Float32Array(3), sound: [0.5, 1] } };
 const known: VisitorEvent = { item: "soap", time: null, group: undefined };
 const outOfStock: readonly string[] = ["soap"];
 

@@ -240,8 +240,15 @@ pub enum FieldGuess {
     Category(String),
     /// A number.
     Number(String),
+    /// A text.
+    Text(String),
     /// Left out, because.
     None(String),
+}
+
+/// Whether a value is made of at least four words.
+fn is_prose(value: &str) -> bool {
+    value.split_whitespace().nth(3).is_some()
 }
 
 /// What the remaining columns are good for.
@@ -253,6 +260,8 @@ pub fn field(column: &Column) -> FieldGuess {
         FieldGuess::Number("of its name, and its values are numbers".into())
     } else if column.is_called(CATEGORY) && distinct <= 50 {
         FieldGuess::Category(format!("of its name and its {distinct} different values"))
+    } else if distinct > 50 && 2 * distinct > column.present() && column.share(is_prose) > 0.5 {
+        FieldGuess::Text(format!("most of its {distinct} different values are several words"))
     } else if column.is_numeric() && distinct > 12 {
         FieldGuess::None("its name does not say that this number matters (kind = \"number\")".into())
     } else if distinct <= 50 {

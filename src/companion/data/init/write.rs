@@ -68,6 +68,7 @@ impl Guesses {
             match guess {
                 FieldGuess::Category(because) => field(&mut out, name, "category", because),
                 FieldGuess::Number(because) => field(&mut out, name, "number", because),
+                FieldGuess::Text(because) => field(&mut out, name, "text", because),
                 FieldGuess::None(because) => {
                     out.push_str(&format!("\n# No [[field]] {}, because {because}.\n", quoted(name)))
                 }

@@ -116,6 +116,11 @@ fn parse(line: &str, events: Option<&str>) -> Result<(Object, Option<Vec<Object>
     }
 }
 
+/// Whether a value is an array of numbers.
+fn is_vector(value: &Value) -> bool {
+    value.as_array().is_some_and(|numbers| !numbers.is_empty() && numbers.iter().all(Value::is_number))
+}
+
 fn row(
     event: &Object,
     session: &Object,
@@ -133,6 +138,13 @@ fn row(
     for (met, &name) in names.met.iter_mut().zip(wanted) {
         *met |= value_of(name).is_some() || name == LINE;
     }
+    // A vector is read as its text, as in other formats.
+    let vectors: Vec<String> = wanted
+        .iter()
+        .filter_map(|name| value_of(name).filter(|value| is_vector(value)))
+        .map(Value::to_string)
+        .collect();
+    let mut vectors = vectors.iter();
     let mut cells = Vec::with_capacity(wanted.len());
     for &name in wanted {
         cells.push(match value_of(name) {
@@ -144,6 +156,7 @@ fn row(
                 Some(whole) => Cell::Integer(whole),
                 None => value.as_f64().map_or(Cell::Missing, Cell::Float),
             },
+            Some(value) if is_vector(value) => vectors.next().map_or(Cell::Missing, |vector| Cell::Text(vector)),
             Some(Value::Array(_) | Value::Object(_)) => {
                 return sink(Row::Broken(&format!("{}: {name:?} holds an array or an object", lines.place())));
             }

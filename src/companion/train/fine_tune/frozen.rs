@@ -4,6 +4,8 @@ use super::config::{FineTuneConfig, Method};
 use super::transfer::Taken;
 use crate::companion::train::parameters::{Role, dense_mut};
 use crate::companion::train::row_gradients::{ROW_EXTRAS, RowGradients};
+use crate::companion::train::texts::{self, TextGradients};
+use crate::engine::input::Table;
 use crate::format::{Block, Weights};
 use serde::Serialize;
 use std::fmt;
@@ -23,6 +25,8 @@ pub struct Frozen {
     pub dense: Vec<Freeze>,
     /// Of item rows: `[items]`.
     rows: Vec<bool>,
+    /// The fields whose tables stay as they are, of which only those of texts are asked for: `[fields]`.
+    texts: Vec<bool>,
 }
 
 /// How many numbers learn.
@@ -61,11 +65,13 @@ impl Frozen {
         };
         let dense = parts.iter().map(freeze).collect();
         let rows = taken.items.iter().map(|&is_taken| is_taken && !inputs_learn).collect();
-        Self { dense, rows }
+        let stays = |place| !inputs_learn && taken.has_input(Table::Field(place));
+        let texts = (0..weights.fields.len()).map(stays).collect();
+        Self { dense, rows, texts }
     }
 
     /// Clears the gradients of what does not learn.
-    pub fn clear(&self, gradient: &mut Weights, rows: &mut RowGradients) {
+    pub fn clear(&self, gradient: &mut Weights, rows: &mut RowGradients, texts: &mut TextGradients) {
         for (part, freeze) in dense_mut(gradient).into_iter().zip(&self.dense) {
             match freeze {
                 Freeze::None => {}
@@ -77,12 +83,17 @@ impl Frozen {
             }
         }
         rows.retain(|item| !self.rows[item as usize]);
+        texts.clear_fields(&self.texts);
     }
 
     pub fn count(&self, weights: &mut Weights) -> Learned {
         let width = weights.final_norm.len() + ROW_EXTRAS;
         let free = self.rows.iter().filter(|frozen| !**frozen).count();
         let mut count = Learned { learned: width * free, all: width * self.rows.len() };
+        for (field, frozen) in weights.fields.iter().zip(&self.texts).filter(|(field, _)| texts::is_sparse(field)) {
+            count.all += field.rows.values.len();
+            count.learned += if *frozen { 0 } else { field.rows.values.len() };
+        }
         for (part, freeze) in dense_mut(weights).into_iter().zip(&self.dense) {
             let frozen = match freeze {
                 Freeze::None => 0,

@@ -14,6 +14,7 @@ pub use rank_budget::RankBudget;
 pub use transfer::{Taken, transfer};
 
 use super::row_gradients::RowGradients;
+use super::texts::TextGradients;
 use crate::format::{Block, Model, Neighbours, Weights};
 use crate::vocab::Vocab;
 
@@ -86,7 +87,7 @@ impl FineTuning {
         &mut self,
         weights: &mut Weights,
         gradient: &mut Weights,
-        rows: &mut RowGradients,
+        (rows, texts): (&mut RowGradients, &mut TextGradients),
         examples: usize,
     ) {
         if !weights.low_rank.is_empty() {
@@ -96,7 +97,7 @@ impl FineTuning {
         if let Some(budget) = &mut self.budget {
             budget.look(weights, gradient, examples);
         }
-        self.frozen.clear(gradient, rows);
+        self.frozen.clear(gradient, rows, texts);
     }
 
     /// After the update that is the `step`th, from 1.

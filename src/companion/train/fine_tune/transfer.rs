@@ -136,6 +136,10 @@ fn take_field(from: &Field, rows: &Matrix, field: &Field, to: &mut Matrix) -> bo
             all
         }
         (FieldKind::Number(old), FieldKind::Number(new)) => old.encoding == new.encoding && take(rows, to),
+        // The same n-grams fall into the same rows where there are as many.
+        (FieldKind::Text { .. }, FieldKind::Text { .. }) | (FieldKind::Vector(_), FieldKind::Vector(_)) => {
+            take(rows, to)
+        }
         _ => false,
     }
 }

@@ -8,16 +8,21 @@ use crate::companion::train::fine_tune::{
 };
 use crate::companion::train::held_out::HeldOut;
 use crate::companion::train::negatives::Popularity;
-use crate::companion::train::parameters::{Role, dense_mut};
+use crate::companion::train::parameters::{Role, dense_mut, initial};
 use crate::companion::train::worker::Worker;
 use crate::companion::train::{Run, train};
-use crate::format::{EncoderKind, ItemTable, LowRank, Model, Weights};
-use crate::schema::{FieldKind, FilterSeen};
+use crate::engine::input::Table;
+use crate::format::{EncoderKind, ItemTable, LowRank, Model, Neighbours, Weights};
+use crate::schema::{FieldKind, FilterSeen, Vector};
 use crate::vocab::Vocab;
 use burn::tensor::Device;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// Fields' places in the schema.
+const TEXT: usize = 1;
+const VECTOR: usize = 2;
 
 const METHODS: [Method; 5] = [Method::Full, Method::Heads, Method::Adapters, Method::Lora, Method::Adalora];
 
@@ -72,7 +77,49 @@ fn items_fields_and_tables_are_taken_over_by_name() {
     assert_eq!(kinds(&to, 1), kinds(&base.weights, 2), "\"b\" is the first here and the second there");
     assert_eq!(kinds(&to, 2), kinds(&before, 2), "\"c\" is new");
     assert_eq!((&to.blocks, &to.gates), (&base.weights.blocks, &base.weights.gates));
-    assert_eq!(taken.to_string(), "the encoder, 20 of 40 items, 3 of 4 fields, 0 of 0 tasks");
+    assert_eq!(taken.to_string(), "the encoder, 20 of 40 items, 5 of 6 fields, 0 of 0 tasks");
+}
+
+/// The same n-grams fall into other rows where there are more of them.
+#[test]
+fn texts_and_vectors_are_taken_over_where_they_fit() {
+    let old = dataset(true, FilterSeen::Group);
+    let config = config(0);
+    let base = base(&old, &config);
+    let take = |text: FieldKind, picture: FieldKind| {
+        let mut new = dataset(true, FilterSeen::Group);
+        (new.schema.fields[TEXT].kind, new.schema.fields[VECTOR].kind) = (text, picture);
+        let mut to = initial(&config.architecture(&new.schema), &new.schema, &[1; 40], Neighbours::default(), 3);
+        let taken = transfer(&base, &new.schema, &new.vocab, &mut to).unwrap();
+        [TEXT, VECTOR].map(|field| {
+            let same = to.fields[field].rows == base.weights.fields[field].rows;
+            assert_eq!(same, taken.has_input(Table::Field(field)), "field {field}");
+            same
+        })
+    };
+    let vector = |size| FieldKind::Vector(Vector { mean: vec![1.0; size], std: vec![2.0; size] });
+    assert_eq!(take(FieldKind::Text { buckets: 7 }, vector(3)), [true, true]);
+    assert_eq!(take(FieldKind::Text { buckets: 8 }, vector(2)), [false, false]);
+    assert_eq!(take(vector(7), FieldKind::Text { buckets: 3 }), [false, false]);
+}
+
+#[test]
+fn rows_of_texts_learn_only_with_the_inputs() {
+    let data = dataset(true, FilterSeen::Group);
+    let config = config(0);
+    let base = base(&data, &config);
+    for (method, learns) in [(Method::Full, true), (Method::Heads, false), (Method::Lora, false)] {
+        let how = fine_tune(method);
+        let mut to = weights(&data, &config);
+        let taken = transfer(&base, &data.schema, &data.vocab, &mut to).unwrap();
+        let mut worker = worker(&data, &config, &to);
+        loss(&data, &config, &to, &mut worker);
+        assert!(worker.texts.squared_norm() > 0.0);
+        let frozen = Frozen::new(&how, &taken, &mut to, 0);
+        let Worker { gradient, rows, texts, .. } = &mut worker;
+        frozen.clear(gradient, rows, texts);
+        assert_eq!(texts.squared_norm() > 0.0, learns, "{method:?}");
+    }
 }
 
 #[test]

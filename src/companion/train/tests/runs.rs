@@ -136,7 +136,6 @@ fn repeating_dataset() -> Dataset {
             parts[place] = Part::Validation;
         }
     }
-    let (fields, per_event) = (sequences.fields.to_vec(), sequences.fields.len() / events.len());
     let (times, groups) = (sequences.times.to_vec(), sequences.groups.to_vec());
     for _ in 1..4 {
         for pair in offsets.windows(2) {
@@ -146,7 +145,11 @@ fn repeating_dataset() -> Dataset {
             sequences.parts.to_mut().extend_from_within(range.clone());
             sequences.times.to_mut().extend_from_slice(&times[range.clone()]);
             sequences.groups.to_mut().extend_from_slice(&groups[range.clone()]);
-            sequences.fields.to_mut().extend_from_slice(&fields[range.start * per_event..range.end * per_event]);
+            for place in range.clone() {
+                let codes = sequences.event(place).fields.to_vec();
+                sequences.fields.to_mut().extend(codes);
+                sequences.field_ends.to_mut().push(sequences.fields.len() as u64);
+            }
             sequences.offsets.to_mut().push(sequences.items.len() as u64);
         }
     }
