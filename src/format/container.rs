@@ -8,6 +8,7 @@ use crate::json::{self, FromJson, Json, read_name, read_object};
 use bytemuck::Pod;
 use serde::Serialize;
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 /// The longest header that is read, in bytes: enough for thousands of tensors and 100,000 category names.
 const MAX_HEADER: usize = 16 << 20;
@@ -85,6 +86,8 @@ pub struct TensorView<'a> {
 /// An opened file: names to bytes, everything checked against the file's length.
 pub struct Container<'a> {
     metadata: String,
+    /// Where the tensors' bytes begin in the file.
+    data_start: usize,
     /// In the order of their places in the file.
     tensors: Vec<(String, TensorView<'a>)>,
 }
@@ -139,7 +142,7 @@ impl<'a> Container<'a> {
                 "no metadata entry \"{METADATA_KEY}\"; expected a file written by `foreclick export`"
             ))
         })?;
-        Ok((Self { metadata, tensors }, described))
+        Ok((Self { metadata, data_start: bytes.len() - data.len(), tensors }, described))
     }
 
     /// foreclick's own description of the model, as JSON.
@@ -163,6 +166,15 @@ impl<'a> Container<'a> {
     /// [`Error::Format`] with what was expected and what the file has.
     pub fn require<T: Pod>(&self, name: &str, dtype: Dtype, rows: usize, columns: usize) -> Result<Vec<T>> {
         Ok(self.view(name, dtype, rows, columns)?.to_vec())
+    }
+
+    /// Where the tensor of a name lies in the file; its number type and shape must be these.
+    ///
+    /// # Errors
+    /// As for [`Container::require`].
+    pub fn range(&self, name: &str, dtype: Dtype, rows: usize, columns: usize) -> Result<Range<usize>> {
+        let TensorView { start, bytes, .. } = self.view(name, dtype, rows, columns)?;
+        Ok(self.data_start + start..self.data_start + start + bytes.len())
     }
 
     /// Apart from [`Container::require`], so that it is compiled once and not for each type of numbers.

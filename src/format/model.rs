@@ -10,6 +10,7 @@ use crate::quant::{Int4Rows, Int8Rows, f32_from_half, half_from_f32};
 use crate::schema::{NumberEncoding, Schema};
 use crate::vocab::Vocab;
 use serde::Serialize;
+use std::sync::Arc;
 
 /// The version that this build writes and reads.
 pub const FORMAT_VERSION: u32 = 5;
@@ -75,12 +76,20 @@ pub struct Model {
 }
 
 impl Model {
-    /// Reads a file's bytes.
+    /// Reads a file's bytes, which are copied.
     ///
     /// # Errors
     /// [`Error::Version`] for an older or newer format, [`Error::Format`] for a damaged file, [`Error::Schema`] for one
     /// that contradicts itself.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self> {
+        Self::from_file(&Arc::new(bytes.to_vec()))
+    }
+
+    /// Reads a file's bytes, which are kept: the item rows stay where they lie.
+    ///
+    /// # Errors
+    /// As for [`Model::from_bytes`].
+    pub fn from_file(bytes: &Arc<Vec<u8>>) -> Result<Self> {
         let (file, metadata) =
             Container::open_with(bytes, |text| json::read::<Metadata>(text.as_bytes(), "description"))?;
         metadata.schema.validate()?;
@@ -94,7 +103,7 @@ impl Model {
         if ![4, 8, 16, 32].contains(&bits) {
             return Err(Error::Format(format!("{bits} bits, expected 4, 8, 16 or 32; export the model again")));
         }
-        let reader = Reader { file, bits };
+        let reader = Reader { file, bytes, bits };
         let items = reader.file.get("items.bias").map_or(0, |biases| biases.columns);
         let vocab = reader.vocab(items)?;
         let weights = reader.weights(&metadata, items)?;

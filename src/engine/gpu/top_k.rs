@@ -42,7 +42,7 @@ pub struct Session {
 impl Session {
     pub fn new(model: &GpuModel, shared: &Buffers) -> Result<Self> {
         let (context, kernel) = (&model.context, &model.top_k);
-        let Buffers { call, state: _, scores } = shared;
+        let Buffers { call, scores, .. } = shared;
         let pairs = context.buffer("ranked tiles", kernel.tiles * MAX_K * PAIR_BYTES, BufferUsages::STORAGE)?;
         let sums = context.buffer("tile sums", 4 * kernel.tiles, BufferUsages::STORAGE)?;
         let usage = BufferUsages::STORAGE | BufferUsages::COPY_SRC;
