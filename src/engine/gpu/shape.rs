@@ -5,8 +5,12 @@ use std::fmt::Write;
 
 /// Threads a workgroup: what every WebGPU device allows.
 pub const WORKGROUP: usize = 256;
-/// Scores that one workgroup ranks.
-pub const TILE: usize = 4096;
+/// Threads that pick the best: as many as there may be best ones, and no more, since barriers between them are dear.
+pub const PICKERS: usize = 128;
+/// Candidates of a thread at a time.
+const CANDIDATES: usize = 16;
+/// Chunks of scores, at most: what is picked from first.
+const MAX_CHUNKS: usize = 2048;
 /// The most candidates that can be asked for.
 pub const MAX_K: usize = 100;
 /// Bytes of the shaders' `Call`.
@@ -93,8 +97,9 @@ impl Shape {
         let mut source = String::new();
         let sizes = [
             ("WORKGROUP", WORKGROUP),
-            ("TILE", TILE),
-            ("TILES", self.tiles()),
+            ("PICKERS", PICKERS),
+            ("CHUNK", self.chunk_scores()),
+            ("CHUNKS", self.chunks()),
             ("TERMS", TERMS),
             ("FEATURES", FEATURES),
             ("HIDDEN", hidden),
@@ -106,11 +111,11 @@ impl Shape {
             ("MEMORY", memory),
             ("ITEMS", items),
             ("BITS", bits as usize),
-            ("CHUNK", self.chunk()),
+            ("FEED_FORWARD_CHUNK", self.chunk()),
             ("WORDS", self.row_bytes() / WORD),
             ("GROUP", GROUP),
             ("MAX_K", MAX_K),
-            ("ROOM", MAX_K * TILE / WORKGROUP),
+            ("ROOM", MAX_K * CANDIDATES),
             ("QUADS", self.quads()),
             ("INPUTS", self.inputs()),
             ("OUTPUTS", self.outputs()),
@@ -182,9 +187,14 @@ impl Shape {
         self.feed_forward.min(CHUNK)
     }
 
-    /// Workgroups that rank all scores.
-    pub(super) fn tiles(&self) -> usize {
-        self.items.div_ceil(TILE)
+    /// Scores of which a thread finds the best.
+    fn chunk_scores(&self) -> usize {
+        self.items.div_ceil(MAX_CHUNKS).next_power_of_two()
+    }
+
+    /// Threads that do.
+    pub(super) fn chunks(&self) -> usize {
+        self.items.div_ceil(GROUP * self.chunk_scores()) * GROUP
     }
 
     /// Steps of the encoder that one workgroup takes one after the other. Mesa's software driver ends all loops of a

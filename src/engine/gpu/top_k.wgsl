@@ -1,8 +1,9 @@
 // The best scores and the logarithm of the sum of their exponentials: see the CPU's top_k.
 //
-// Each workgroup ranks a tile of the scores, then one merges what the tiles found. What comes after the k-th of some teams'
-// bests can't be among the k best; of the few that are left, each counts those before it. So the number of barriers, which
-// are dear in software, does not grow with k.
+// Each thread finds the best of a chunk of the scores; then one workgroup picks. The k best are in the k chunks whose bests
+// are best. It picks these chunks, then among their scores, a round of candidates at a time: what comes after the k-th of
+// the threads' bests is out, and of the few that are left each counts those before it. So there are few barriers, which are
+// dear where a GPU is software.
 
 struct Pair {
     item: u32,
@@ -11,35 +12,38 @@ struct Pair {
 
 const NOBODY = Pair(0xffffffffu, EXCLUDED);
 const LANES: u32 = 16u;
-const LANE: u32 = WORKGROUP / LANES;
+const LANE: u32 = PICKERS / LANES;
+// Candidates of a round, beside the best of the rounds before.
+const ROUND: u32 = 15u * PICKERS;
 
 @group(0) @binding(0) var<uniform> call: Call;
-// The best of each tile: [TILES, k]
-@group(0) @binding(1) var<storage, read_write> pairs: array<Pair>;
-// The logarithm of each tile's sum: [TILES]
-@group(0) @binding(2) var<storage, read_write> sums: array<f32>;
-// Only rank_tile has this one,
-@group(0) @binding(3) var<storage, read> scores: array<f32>;
-// and only merge_tiles this one: the logarithm of the whole sum in place 0, then the best, [1 + k].
-@group(0) @binding(3) var<storage, read_write> result: array<Pair>;
+@group(0) @binding(1) var<storage, read> scores: array<f32>;
+// The best of each chunk: [CHUNKS]
+@group(0) @binding(2) var<storage, read_write> bests: array<Pair>;
+// The logarithm of each chunk's sum: [CHUNKS]
+@group(0) @binding(3) var<storage, read_write> sums: array<f32>;
+// Only pick has this one: the logarithm of the whole sum in place 0, then the best, [1 + k].
+@group(0) @binding(4) var<storage, read_write> result: array<Pair>;
 
-// Each thread's best; after `settle`, the k best of all.
-var<workgroup> heads: array<Pair, WORKGROUP>;
+// Each thread's best; after `best`, the k best of all.
+var<workgroup> heads: array<Pair, PICKERS>;
 var<workgroup> bar: Pair;
-// Each team's best; then what is not after the bar: of the threads of k teams, at most all that they have.
+// What is not behind the bar: of at most k threads, the up to 16 that each has.
 var<workgroup> found: array<Pair, ROOM>;
 var<workgroup> count: atomic<u32>;
+// The first item of the chunks that were picked.
+var<workgroup> picked: array<u32, MAX_K>;
 // Logarithms of each thread's sum, then of each lane's.
-var<workgroup> logs: array<f32, WORKGROUP + LANES>;
+var<workgroup> logs: array<f32, PICKERS + LANES>;
 
 @compute @workgroup_size(WORKGROUP)
-fn rank_tile(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
-    let tile = group.x;
-    let first = tile * TILE + local;
-    let end = min((tile + 1u) * TILE, ITEMS);
+fn rank_chunk(@builtin(global_invocation_id) place: vec3<u32>) {
+    if place.x >= CHUNKS {
+        return;
+    }
     var own = NOBODY;
     var sum = 0.0;
-    for (var item = first; item < end; item += WORKGROUP) {
+    for (var item = first_of(place.x); item < min(first_of(place.x) + CHUNK * GROUP, ITEMS); item += GROUP) {
         let score = scores[item];
         if score > own.score {
             sum = sum * power(own.score - score) + 1.0;
@@ -48,78 +52,96 @@ fn rank_tile(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_
             sum += power(score - own.score);
         }
     }
-    logs[local] = select(EXCLUDED, own.score + log(sum), sum > 0.0);
-    let last = admit(own, local);
-    sum_lane(local);
-    if !precedes(last, own) {
-        for (var item = first; item < end; item += WORKGROUP) {
-            offer(Pair(item, scores[item]), last);
+    bests[place.x] = own;
+    sums[place.x] = select(EXCLUDED, own.score + log(sum), sum > 0.0);
+}
+
+@compute @workgroup_size(PICKERS)
+fn pick(@builtin(local_invocation_index) local: u32) {
+    var largest = EXCLUDED;
+    var sum = 0.0;
+    for (var chunk = local; chunk < CHUNKS; chunk += PICKERS) {
+        let larger = max(largest, sums[chunk]);
+        sum = sum * power(largest - larger) + power(sums[chunk] - larger);
+        largest = larger;
+    }
+    logs[local] = select(EXCLUDED, largest + log(sum), largest > EXCLUDED);
+    best(CHUNKS, false, local);
+    if local < LANES {
+        logs[PICKERS + local] = log_sum(local * LANE, LANE);
+    }
+    if CHUNK > 1u {
+        if local < call.k {
+            picked[local] = heads[local].item / (CHUNK * GROUP) * CHUNK * GROUP + heads[local].item % GROUP;
         }
+        workgroupBarrier();
+        best(call.k * CHUNK, true, local);
     }
-    settle(local);
     if local < call.k {
-        pairs[tile * call.k + local] = heads[local];
+        result[1u + local] = heads[local];
     }
+    workgroupBarrier();
     if local == 0u {
-        sums[tile] = log_sum(WORKGROUP, LANES);
+        result[0] = Pair(0u, log_sum(PICKERS, LANES));
     }
 }
 
-@compute @workgroup_size(WORKGROUP)
-fn merge_tiles(@builtin(local_invocation_index) local: u32) {
-    var log_of_own = EXCLUDED;
-    for (var tile = local; tile < TILES; tile += WORKGROUP) {
-        let larger = max(log_of_own, sums[tile]);
-        if larger > EXCLUDED {
-            log_of_own = larger + log(power(log_of_own - larger) + power(sums[tile] - larger));
-        }
+fn first_of(chunk: u32) -> u32 {
+    return chunk / GROUP * GROUP * CHUNK + chunk % GROUP;
+}
+
+// One of the chunks' bests, or of the scores of those that were picked.
+fn candidate(place: u32, in_picked: bool) -> Pair {
+    if !in_picked {
+        return bests[place];
     }
-    logs[local] = log_of_own;
-    // So many pairs at a time that a thread has no more of them than of a tile's scores, with what is best so far.
-    let most = (TILE - WORKGROUP) / call.k * call.k;
+    let item = picked[place / CHUNK] + place % CHUNK * GROUP;
+    if item >= ITEMS {
+        return NOBODY;
+    }
+    return Pair(item, scores[item]);
+}
+
+// heads = the k best of so many candidates, in their order; nobody in places that are left.
+fn best(number: u32, in_picked: bool, local: u32) {
     var kept = NOBODY;
-    for (var first = 0u; first < TILES * call.k; first += most) {
-        let end = min(first + most, TILES * call.k);
+    for (var first = 0u; first < number; first += ROUND) {
+        let end = min(first + ROUND, number);
         var own = kept;
-        for (var place = first + local; place < end; place += WORKGROUP) {
-            if precedes(pairs[place], own) {
-                own = pairs[place];
+        for (var place = first + local; place < end; place += PICKERS) {
+            let other = candidate(place, in_picked);
+            if precedes(other, own) {
+                own = other;
             }
         }
         let last = admit(own, local);
         if !precedes(last, own) {
             offer(kept, last);
-            for (var place = first + local; place < end; place += WORKGROUP) {
-                offer(pairs[place], last);
+            for (var place = first + local; place < end; place += PICKERS) {
+                offer(candidate(place, in_picked), last);
             }
         }
+        workgroupBarrier();
         settle(local);
+        workgroupBarrier();
         kept = NOBODY;
         if local < call.k {
             kept = heads[local];
         }
     }
-    sum_lane(local);
-    workgroupBarrier();
-    if local < call.k {
-        result[1u + local] = kept;
-    }
-    if local == 0u {
-        result[0] = Pair(0u, log_sum(WORKGROUP, LANES));
-    }
 }
 
 // Higher scores come first, equal ones by item.
 fn precedes(a: Pair, b: Pair) -> bool {
-    return a.score > b.score || (a.score == b.score && a.item < b.item);
+    return (a.score > b.score) | ((a.score == b.score) & (a.item < b.item));
 }
 
 // The exponential of what is not above zero; drivers need not know those of huge numbers.
 fn power(x: f32) -> f32 {
-    return exp(max(x, -100.0));
+    return exp(max(x, -80.0));
 }
 
-// The k-th best of the teams' bests; nobody where there are fewer. A small k needs few teams.
+// The k-th of the threads' bests; nobody where there are fewer.
 fn admit(own: Pair, local: u32) -> Pair {
     heads[local] = own;
     if local == 0u {
@@ -127,25 +149,13 @@ fn admit(own: Pair, local: u32) -> Pair {
         atomicStore(&count, 0u);
     }
     workgroupBarrier();
-    let size = MAX_K / call.k;
-    let teams = (WORKGROUP + size - 1u) / size;
-    var best = NOBODY;
-    if local < teams {
-        for (var i = local * size; i < min((local + 1u) * size, WORKGROUP); i++) {
-            if precedes(heads[i], best) {
-                best = heads[i];
-            }
-        }
-        found[local] = best;
-    }
-    workgroupBarrier();
-    if best.score > EXCLUDED {
+    if own.score > EXCLUDED {
         var better = 0u;
-        for (var i = 0u; i < teams; i++) {
-            better += u32(precedes(found[i], best));
+        for (var i = 0u; i < PICKERS; i++) {
+            better += u32(precedes(heads[i], own));
         }
         if better == call.k - 1u {
-            bar = best;
+            bar = own;
         }
     }
     workgroupBarrier();
@@ -158,11 +168,10 @@ fn offer(pair: Pair, last: Pair) {
     }
 }
 
-// heads = the k best of what was offered, in their order; nobody in places that are left.
+// heads = the k best of what was offered.
 fn settle(local: u32) {
-    workgroupBarrier();
     let all = atomicLoad(&count);
-    for (var place = local; place < all; place += WORKGROUP) {
+    for (var place = local; place < all; place += PICKERS) {
         var better = 0u;
         for (var i = 0u; i < all; i++) {
             better += u32(precedes(found[i], found[place]));
@@ -173,14 +182,6 @@ fn settle(local: u32) {
     }
     if local >= all {
         heads[local] = NOBODY;
-    }
-    workgroupBarrier();
-}
-
-// Between two barriers: the sum of 16 threads' logarithms.
-fn sum_lane(local: u32) {
-    if local < LANES {
-        logs[WORKGROUP + local] = log_sum(local * LANE, LANE);
     }
 }
 
