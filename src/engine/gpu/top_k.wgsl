@@ -65,7 +65,7 @@ fn pick(@builtin(local_invocation_index) local: u32) {
         sum = sum * power(largest - larger) + power(sums[chunk] - larger);
         largest = larger;
     }
-    logs[local] = select(EXCLUDED, largest + log(sum), largest > EXCLUDED);
+    logs[local] = largest + log(sum);
     best(CHUNKS, false, local);
     if local < LANES {
         logs[PICKERS + local] = log_sum(local * LANE, LANE);
@@ -190,9 +190,6 @@ fn log_sum(first: u32, number: u32) -> f32 {
     var largest = EXCLUDED;
     for (var i = first; i < first + number; i++) {
         largest = max(largest, logs[i]);
-    }
-    if largest <= EXCLUDED {
-        return EXCLUDED;
     }
     var sum = 0.0;
     for (var i = first; i < first + number; i++) {
