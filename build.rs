@@ -1,4 +1,4 @@
-//! Strips the shaders' comments and indentation, which every page would load.
+//! Strips the shaders' comments, indentation and needless spaces, which every page would load.
 #![expect(clippy::unwrap_used, reason = "a build without its inputs can only stop")]
 
 use std::path::Path;
