@@ -57,7 +57,7 @@ export class Predictor {
       return () => new Uint8Array(memory.buffer, at, size);
     };
     try {
-      [file] = await Promise.all([obtain(source, { cache, integrity, onProgress, signal }, room), init()]);
+      [, file] = await Promise.all([init(), obtain(source, { cache, integrity, onProgress, signal }, room)]);
       signal?.throwIfAborted();
       if (!at) (await room(file.bytes.length))().set(file.bytes);
     } catch (error) {

@@ -126,10 +126,7 @@ impl<G: Ops> Predictor<G> {
         Self::from_file(&Arc::new(bytes.to_vec()), reason)
     }
 
-    /// The same of bytes that are kept: the item rows stay where they lie.
-    ///
-    /// # Errors
-    /// As for [`Predictor::from_bytes`].
+    /// The same of bytes that are kept, as by [`Model::from_file`].
     pub fn from_file(bytes: &Arc<Vec<u8>>, reason: &str) -> Result<Self> {
         Self::new(Arc::new(Model::from_file(bytes)?), bytes.len(), reason)
     }
