@@ -4,7 +4,10 @@
 //! A query against such rows is itself coded as int16, so that every product sum is an exact integer:
 //! scalar, SIMD and GPU code agree to the bit there, in whatever order they add.
 
+mod codes;
 mod squares;
+
+pub use codes::Codes;
 
 /// The largest int8 code used; -128 is left out so that the range is symmetric.
 const CODE_LIMIT: f32 = 127.0;
@@ -20,8 +23,8 @@ pub const MAX_COLUMNS: usize = 512;
 pub struct Int8Rows {
     /// Values a row.
     pub columns: usize,
-    /// `[rows, columns]`.
-    pub codes: Vec<i8>,
+    /// `[rows, columns]`, each an `i8`.
+    pub codes: Codes,
     /// `[rows]`.
     pub scales: Vec<f32>,
 }
@@ -29,7 +32,7 @@ pub struct Int8Rows {
 impl Int8Rows {
     /// Codes a row-major matrix `[rows, columns]`; each row's scale is its largest magnitude / 127.
     pub fn quantize(values: &[f32], columns: usize) -> Self {
-        let mut codes = Vec::with_capacity(values.len());
+        let mut codes: Vec<i8> = Vec::with_capacity(values.len());
         let mut scales = Vec::with_capacity(values.len() / columns.max(1));
         for row in values.chunks_exact(columns.max(1)) {
             let scale = largest_magnitude(row) / CODE_LIMIT;
@@ -37,18 +40,18 @@ impl Int8Rows {
             codes.extend(row.iter().map(|value| (value * inverse).round() as i8));
             scales.push(scale);
         }
-        Self { columns, codes, scales }
+        Self { columns, codes: bytemuck::cast_vec::<i8, u8>(codes).into(), scales }
     }
 
     /// Takes codes of rows of unit length; the scales follow from them.
-    pub fn of_unit_length(columns: usize, codes: Vec<i8>) -> Self {
-        let scales = codes.chunks_exact(columns.max(1)).map(|row| unit_scale(squares::int8(row))).collect();
+    pub fn of_unit_length(columns: usize, codes: Codes) -> Self {
+        let scales = codes.signed().chunks_exact(columns.max(1)).map(|row| unit_scale(squares::int8(row))).collect();
         Self { columns, codes, scales }
     }
 
     /// Writes one row's values to `out`, `[columns]`.
     pub fn dequantize_row(&self, row: usize, out: &mut [f32]) {
-        let codes = &self.codes[row * self.columns..(row + 1) * self.columns];
+        let codes = &self.codes.signed()[row * self.columns..(row + 1) * self.columns];
         for (value, &code) in out.iter_mut().zip(codes) {
             *value = self.scales[row] * f32::from(code);
         }
@@ -84,14 +87,14 @@ pub struct Int4Rows {
     pub columns: usize,
     /// `[rows, columns / 2]`. A block is 16 bytes: byte `i` holds code `i` in its low and code `i + 16` in its high
     /// nibble, each plus [`NIBBLE_OFFSET`], so that one mask or shift gives 16 neighbouring codes.
-    pub codes: Vec<u8>,
+    pub codes: Codes,
     /// `[rows]`
     pub scales: Vec<f32>,
 }
 
 impl Int4Rows {
     /// Takes codes; the scales follow from them.
-    pub fn new(columns: usize, codes: Vec<u8>) -> Self {
+    pub fn new(columns: usize, codes: Codes) -> Self {
         let scales = codes.chunks_exact((columns / 2).max(1)).map(|row| unit_scale(squares::int4(row))).collect();
         Self { columns, codes, scales }
     }
@@ -101,7 +104,7 @@ impl Int4Rows {
     ///
     /// `columns` must be a multiple of [`BLOCK`].
     pub fn quantize(values: &[f32], columns: usize) -> Self {
-        let mut codes = Vec::with_capacity(values.len() / 2);
+        let mut codes: Vec<u8> = Vec::with_capacity(values.len() / 2);
         for row in values.chunks_exact(columns) {
             let scale = best_scale(row);
             for block in row.as_chunks::<BLOCK>().0 {
@@ -109,7 +112,7 @@ impl Int4Rows {
                 codes.extend((0..BLOCK / 2).map(|place| coded[place] | coded[place + BLOCK / 2] << 4));
             }
         }
-        Self::new(columns, codes)
+        Self::new(columns, codes.into())
     }
 
     /// Writes one row's values to `out`, `[columns]`.

@@ -13,8 +13,11 @@ use crate::predictor::{Predictor, Preference, Started};
 use crate::promise::{Task, sleep};
 use serde::Serialize;
 use serde_wasm_bindgen::Serializer;
+use std::alloc::{Layout, alloc};
 use std::cell::{RefCell, RefMut};
+use std::ptr::NonNull;
 use std::rc::Rc;
+use std::sync::Arc;
 use wasm_bindgen::prelude::{JsValue, wasm_bindgen};
 
 #[wasm_bindgen]
@@ -29,31 +32,56 @@ fn now() -> f64 {
     PERFORMANCE.with(web_sys::Performance::now)
 }
 
-/// A predictor, shared with its own tasks under way, and its file's fingerprint.
+/// Room for a model file of so many bytes, which the page fills and hands to [`WebPredictor::new`] or [`release`]; null where
+/// there is no memory for it.
 #[wasm_bindgen]
-pub struct WebPredictor(Shared, [u32; 2]);
+pub fn reserve(length: usize) -> *mut u8 {
+    match Layout::array::<u8>(length) {
+        Ok(_) if length == 0 => NonNull::dangling().as_ptr(),
+        // SAFETY: the size is not zero.
+        Ok(layout) => unsafe { alloc(layout) },
+        Err(_) => std::ptr::null_mut(),
+    }
+}
+
+/// Gives back what [`reserve`] gave.
+#[wasm_bindgen]
+pub fn release(at: *mut u8, length: usize) {
+    drop(file(at, length));
+}
+
+fn file(at: *mut u8, length: usize) -> Vec<u8> {
+    // SAFETY: the page hands over, once, what `reserve` allocated for just so many bytes, all of them written.
+    unsafe { Vec::from_raw_parts(at, length, length) }
+}
+
+/// A predictor, shared with its own tasks under way, and its file.
+#[wasm_bindgen]
+pub struct WebPredictor(Shared, Arc<Vec<u8>>);
 
 #[derive(Clone)]
 struct Shared(Rc<RefCell<Predictor<Gpu>>>);
 
 #[wasm_bindgen]
 impl WebPredictor {
-    /// Loads a model file's bytes; `reason` is for the diagnostics.
+    /// Loads the model file in what [`reserve`] gave; `reason` is for the diagnostics.
     #[wasm_bindgen(constructor)]
-    pub fn new(bytes: &[u8], reason: &str) -> Result<Self, JsValue> {
-        let predictor = Predictor::from_bytes(bytes, reason).map_err(to_js)?;
-        Ok(Self(Shared(Rc::new(RefCell::new(predictor))), fingerprint(bytes)))
+    pub fn new(at: *mut u8, length: usize, reason: &str) -> Result<Self, JsValue> {
+        let bytes = Arc::new(file(at, length));
+        let predictor = Predictor::from_file(&bytes, reason).map_err(to_js)?;
+        Ok(Self(Shared(Rc::new(RefCell::new(predictor))), bytes))
     }
 
-    /// A half of the file's fingerprint, 0 or 1.
-    pub fn fingerprint(&self, half: usize) -> u32 {
-        self.1.get(half).copied().unwrap_or_default()
+    /// The file's fingerprint, which takes as long as reading all of it.
+    pub fn fingerprint(&self) -> u64 {
+        let [high, low] = fingerprint(&self.1);
+        u64::from(high) << 32 | u64::from(low)
     }
 
     /// Another session with the same model, on the CPU.
     pub fn fork(&self) -> Result<Self, JsValue> {
         let other = self.0.borrow()?.fork().map_err(to_js)?;
-        Ok(Self(Shared(Rc::new(RefCell::new(other))), self.1))
+        Ok(Self(Shared(Rc::new(RefCell::new(other))), self.1.clone()))
     }
 
     /// Takes one event; if it is counted only, `encode_counted` must follow before the next prediction.

@@ -1,6 +1,7 @@
 // Serves folders from memory: scripts and WebAssembly packed once, as a site's server has them, so that nobody waits for
 // a compressor.
-import { readFile } from "node:fs/promises";
+import { createReadStream } from "node:fs";
+import { readFile, stat } from "node:fs/promises";
 import { createServer } from "node:http";
 import { extname, join } from "node:path";
 import { gzipSync } from "node:zlib";
@@ -17,14 +18,16 @@ const TYPES = {
 export async function serve(folders) {
   const prefixes = Object.keys(folders).sort((a, b) => b.length - a.length);
   const files = new Map();
-  async function file(path) {
+  function nameOf(path) {
     const prefix = prefixes.find((prefix) => path.startsWith(prefix));
-    const name = join(folders[prefix], path.slice(prefix.length) || "index.html");
+    return join(folders[prefix], path.slice(prefix.length) || "index.html");
+  }
+  async function file(path) {
+    const name = nameOf(path);
     const type = TYPES[extname(name)];
     const bytes = await readFile(name);
     return { type, body: type ? gzipSync(bytes, { level: 9 }) : bytes };
   }
-  /** Models are read anew each time: all of them would fill the memory. */
   function keep(path) {
     if (!files.has(path)) files.set(path, file(path));
     return files.get(path);
@@ -32,6 +35,12 @@ export async function serve(folders) {
   const server = createServer(async ({ url }, response) => {
     const path = new URL(url, "http://localhost").pathname;
     try {
+      // Models go out as they are read, as a site's server sends them; all of them would fill the memory.
+      if (path.endsWith(".safetensors") || path.endsWith(".onnx")) {
+        const { size } = await stat(nameOf(path));
+        response.writeHead(200, { "content-type": "application/octet-stream", "content-length": size });
+        return createReadStream(nameOf(path), { highWaterMark: 1 << 20 }).pipe(response);
+      }
       const { type, body } = path.startsWith("/models/") ? await file(path) : await keep(path);
       const headers = { "content-type": type ?? "application/octet-stream", "content-length": body.length };
       response.writeHead(200, type ? { ...headers, "content-encoding": "gzip" } : headers).end(body);

@@ -1,7 +1,7 @@
 // foreclick for the page: fetches the model, starts WebAssembly, hands plain objects to and fro.
 // Every member is documented in index.d.ts.
 import { checked, checkSessions, copy, failure, get, obtain } from "./shared.js";
-import startWasm, { Task, WebPredictor } from "../wasm/foreclick.js";
+import startWasm, { Task, WebPredictor, release, reserve } from "../wasm/foreclick.js";
 
 const BACKENDS = ["auto", "cpu", "gpu"];
 // The GPU has its own, shorter deadlines. Past these it can only have died inside WebAssembly.
@@ -47,16 +47,30 @@ export class Predictor {
       throw failure("argument", `backend is ${String(backend)}, expected one of ${BACKENDS}`);
     }
     const start = performance.now();
-    const [{ bytes, from, decisions }] = await Promise.all([obtain(source, { cache, integrity, onProgress, signal }), init()]);
-    signal?.throwIfAborted();
-    const { memory } = await instance;
-    const predictor = new Predictor(bytes, backend, memory, decisions);
-    predictor.#load = { from, milliseconds: performance.now() - start };
+    // The file goes straight to WebAssembly's memory as it arrives.
+    let memory, at, size, file;
+    const room = async (length) => {
+      ({ memory } = await instance);
+      at = enter(() => reserve(length));
+      if (!at) throw failure("wasm", `model file: there is no memory for its ${length} bytes`);
+      size = length;
+      return () => new Uint8Array(memory.buffer, at, size);
+    };
+    try {
+      [, file] = await Promise.all([init(), obtain(source, { cache, integrity, onProgress, signal }, room)]);
+      signal?.throwIfAborted();
+      if (!at) (await room(file.bytes.length))().set(file.bytes);
+    } catch (error) {
+      if (at && !stopped) release(at, size);
+      throw error;
+    }
+    const predictor = new Predictor([at, size], backend, memory, file.decisions);
+    predictor.#load = { from: file.from, milliseconds: performance.now() - start };
     if (backend === "gpu") await predictor.settled;
     return predictor;
   }
 
-  constructor(bytes, backend, memory, decisions) {
+  constructor(file, backend, memory, decisions) {
     if (!memory) throw failure("argument", "use Predictor.load() instead of new Predictor()");
     const hasGpu = Boolean(globalThis.navigator?.gpu);
     const reason =
@@ -68,8 +82,7 @@ export class Predictor {
     this.#backend = backend;
     this.#memory = memory;
     this.#decisions = backend === "auto" ? decisions : undefined;
-    this.#inner = enter(() => new WebPredictor(bytes, reason));
-    this.#model = [0, 1].map((half) => this.#inner.fingerprint(half).toString(16).padStart(8, "0")).join("");
+    this.#inner = enter(() => new WebPredictor(...file, reason));
     this.#settled = hasGpu && backend !== "cpu" ? this.#tryGpu() : Promise.resolve();
   }
 
@@ -151,7 +164,7 @@ export class Predictor {
     const report = this.#call((inner) => inner.diagnostics());
     return {
       ...report,
-      model: this.#model,
+      model: (this.#model ??= this.#call((inner) => inner.fingerprint()).toString(16).padStart(16, "0")),
       load: this.#load,
       observe: { ...this.#observed },
       predict: { ...this.#predicted },

@@ -1,12 +1,12 @@
 // What the page's thread and a worker's share: a model file's bytes, plain copies, errors.
 
-// Fetches or takes a model file; resolves to its bytes and where they came from.
-export async function obtain(source, { cache, integrity, onProgress, signal }) {
+// Fetches or takes a model file; resolves to its bytes and where they came from. `room` may say where they are to lie.
+export async function obtain(source, { cache, integrity, onProgress, signal }, room) {
   if (cache) {
     if (typeof cache.read !== "function") throw failure("argument", "cache must be a ModelCache, of foreclick/cache");
     return cache.read(source, { integrity, onProgress, signal });
   }
-  const bytes = await read(source, onProgress, signal);
+  const bytes = await read(source, onProgress, signal, room);
   if (integrity) await verify(bytes, integrity);
   const given = source instanceof ArrayBuffer || ArrayBuffer.isView(source);
   return { bytes, from: given ? "memory" : "network" };
@@ -21,7 +21,7 @@ export async function verify(bytes, integrity) {
   if (got !== integrity) throw failure("integrity", `model file: its hash is ${got}, expected ${integrity}; is it another version?`);
 }
 
-export async function read(source, onProgress, signal) {
+export async function read(source, onProgress, signal, room) {
   try {
     if (source instanceof ArrayBuffer) return new Uint8Array(source);
     if (ArrayBuffer.isView(source)) return new Uint8Array(source.buffer, source.byteOffset, source.byteLength);
@@ -31,37 +31,36 @@ export async function read(source, onProgress, signal) {
   if (typeof source === "string" || source instanceof URL) source = await get(source, "model file", signal);
   if (!(source instanceof Response)) throw failure("argument", "load() takes a URL, a Response or bytes");
   const response = checked(source, "model file");
+  const { body, headers } = response;
+  // Of a packed transfer the header gives the packed length, but we see unpacked bytes.
+  const total = (!headers.get("content-encoding") && Number(headers.get("content-length"))) || undefined;
+  // Asked for each chunk anew: WebAssembly's memory may have grown.
+  const place = body && total && (await room?.(total));
   let thrown;
   const tell = (progress) => {
     try {
-      onProgress(progress);
+      onProgress?.(progress);
     } catch (error) {
       thrown = { error };
       throw error;
     }
   };
   try {
-    const counted = onProgress && response.body ? count(response, tell) : response;
-    return new Uint8Array(await counted.arrayBuffer());
+    if (!place && !(body && onProgress)) return new Uint8Array(await response.arrayBuffer());
+    const chunks = [];
+    let loaded = 0;
+    const write = (chunk) => {
+      place ? place().set(chunk, loaded) : chunks.push(chunk);
+      loaded += chunk.length;
+      tell({ loaded, total });
+    };
+    await body.pipeTo(new WritableStream({ write }));
+    if (place && loaded < total) throw new Error(`${loaded} bytes came, expected ${total}`);
+    return place ? place() : new Uint8Array(await new Blob(chunks).arrayBuffer());
   } catch (error) {
     if (thrown) throw thrown.error;
     throw signal?.aborted ? signal.reason : failure("fetch", `model file: the transfer broke off: ${error.message}`, error);
   }
-}
-
-function count(response, tell) {
-  // Of a packed transfer the header gives the packed length, but we see unpacked bytes.
-  const length = response.headers.get("content-encoding") ? 0 : Number(response.headers.get("content-length"));
-  const total = length || undefined;
-  let loaded = 0;
-  const counter = new TransformStream({
-    transform(chunk, controller) {
-      loaded += chunk.byteLength;
-      tell({ loaded, total });
-      controller.enqueue(chunk);
-    },
-  });
-  return new Response(response.body.pipeThrough(counter));
 }
 
 export async function get(url, what, signal) {

@@ -173,6 +173,14 @@ impl<'a> Container<'a> {
         Ok(self.view(name, dtype, rows, columns)?.to_vec())
     }
 
+    /// The tensor of a name, as its bytes.
+    ///
+    /// # Errors
+    /// As for [`Container::require`].
+    pub fn require_bytes(&self, name: &str, dtype: Dtype, rows: usize, columns: usize) -> Result<&'a [u8]> {
+        Ok(self.view(name, dtype, rows, columns)?.bytes)
+    }
+
     /// Apart from [`Container::require`], so that it is compiled once and not for each type of numbers.
     fn view(&self, name: &str, dtype: Dtype, rows: usize, columns: usize) -> Result<TensorView<'a>> {
         let tensor = self

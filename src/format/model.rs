@@ -12,6 +12,7 @@ use crate::quant::{Int4Rows, Int8Rows, f32_from_half, half_from_f32};
 use crate::schema::{Encoding, NumberEncoding, Schema};
 use crate::vocab::Vocab;
 use serde::Serialize;
+use std::sync::Arc;
 
 /// The version that this build writes and reads.
 pub const FORMAT_VERSION: u32 = 5;
@@ -84,26 +85,34 @@ pub struct Model {
 }
 
 impl Model {
-    /// Reads a file's bytes.
+    /// Reads a file's bytes, which are copied.
     ///
     /// # Errors
     /// [`Error::Version`] for an older or newer format, [`Error::Format`] for a damaged file, [`Error::Schema`] for one
     /// that contradicts itself.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self> {
+        Self::from_file(&Arc::new(bytes.to_vec()))
+    }
+
+    /// Reads a file's bytes, which are kept: the item rows stay where they lie.
+    ///
+    /// # Errors
+    /// As for [`Model::from_bytes`].
+    pub fn from_file(bytes: &Arc<Vec<u8>>) -> Result<Self> {
         let (file, metadata) = open(bytes)?;
         if metadata.base.is_some() {
             return Err(Error::Format(
                 "the file holds only what differs from another model; load that one, and this as its delta".into(),
             ));
         }
-        Self::read(&Reader { file, bits: metadata.bits }, metadata)
+        Self::read(&Reader { file, files: &[bytes], bits: metadata.bits }, metadata)
     }
 
-    /// Reads a file that holds only what differs from another one's bytes.
+    /// Reads a file that holds only what differs from another one's bytes; both are kept.
     ///
     /// # Errors
     /// Those of [`Model::from_bytes`], and [`Error::Format`] when it differs from another file than this one.
-    pub fn from_bytes_over(base: &[u8], delta: &[u8]) -> Result<Self> {
+    pub fn from_file_over(base: &Arc<Vec<u8>>, delta: &Arc<Vec<u8>>) -> Result<Self> {
         let (file, metadata) = open(delta)?;
         let found = fingerprint_text(base);
         if metadata.base.as_ref() != Some(&found) {
@@ -112,7 +121,7 @@ impl Model {
                 "the delta is of the model {expected}, and this one is {found}; load it over the model that it was made from"
             )));
         }
-        let reader = Reader { file: file.over(Container::open(base)?), bits: metadata.bits };
+        let reader = Reader { file: file.over(Container::open(base)?), files: &[base, delta], bits: metadata.bits };
         let mut model = Self::read(&reader, metadata)?;
         reader.add_products(&mut model.weights.blocks)?;
         Ok(model)

@@ -9,13 +9,16 @@ use super::weights::{
     REPEAT_COUNTS, REPEAT_LASTS, TERMS, WEEKDAYS, Weights,
 };
 use crate::error::{Error, Result};
-use crate::quant::{BLOCK, Int4Rows, Int8Rows, f32_from_half};
+use crate::quant::{BLOCK, Codes, Int4Rows, Int8Rows, f32_from_half};
 use crate::schema::{Encoding, FieldKind, Head, NumberEncoding, Schema};
 use crate::vocab::{Packed, Stored, Texts, Vocab};
+use std::sync::Arc;
 
 /// An opened file.
 pub struct Reader<'a> {
     pub file: Container<'a>,
+    /// What its tensors lie in.
+    pub files: &'a [&'a Arc<Vec<u8>>],
     /// Bits of a weight.
     pub bits: u32,
 }
@@ -53,11 +56,8 @@ impl Reader<'_> {
                 4 if !hidden.is_multiple_of(BLOCK) => {
                     return Err(Error::Format(format!("{hidden} columns in int4, expected a multiple of {BLOCK}")));
                 }
-                4 => ItemTable::Int4(Int4Rows::new(hidden, self.file.require(rows, Dtype::U8, items, hidden / 2)?)),
-                8 => {
-                    let codes = self.file.require(rows, Dtype::I8, items, hidden)?;
-                    ItemTable::Int8(Int8Rows::of_unit_length(hidden, codes))
-                }
+                4 => ItemTable::Int4(Int4Rows::new(hidden, self.codes(rows, Dtype::U8, items, hidden / 2)?)),
+                8 => ItemTable::Int8(Int8Rows::of_unit_length(hidden, self.codes(rows, Dtype::I8, items, hidden)?)),
                 _ => ItemTable::F32(self.matrix(self.bits, rows, items, hidden)?),
             },
             item_bias: self.matrix(self.bits, "items.bias", 1, items)?.values,
@@ -180,7 +180,7 @@ impl Reader<'_> {
         match bits {
             _ if columns == 0 => self.f32(name, rows, columns),
             ..=8 => {
-                let codes = self.file.require(name, Dtype::I8, rows, columns)?;
+                let codes = self.codes(name, Dtype::I8, rows, columns)?;
                 let scales = self.file.require(&format!("{name}.scale"), Dtype::F32, 1, rows)?;
                 Ok(Matrix { columns, values: finite(name, Int8Rows { columns, codes, scales }.dequantize())? })
             }
@@ -191,6 +191,12 @@ impl Reader<'_> {
             }
             _ => self.f32(name, rows, columns),
         }
+    }
+
+    /// Codes are not copied.
+    fn codes(&self, name: &str, dtype: Dtype, rows: usize, columns: usize) -> Result<Codes> {
+        let part = self.file.require_bytes(name, dtype, rows, columns)?;
+        Ok(self.files.iter().find_map(|file| Codes::of_file(file, part)).unwrap_or_default())
     }
 
     /// A tensor without values is not in the file.

@@ -53,10 +53,10 @@ pub fn write_weights(writer: &mut Writer, model: &Model) {
     match items {
         ItemTable::F32(rows) => write_matrix(writer, "items.weight", rows, bits),
         ItemTable::Int8(Int8Rows { columns, codes, scales }) => {
-            writer.add("items.weight", Dtype::I8, &[scales.len(), *columns], codes);
+            writer.add::<u8>("items.weight", Dtype::I8, &[scales.len(), *columns], codes);
         }
         ItemTable::Int4(Int4Rows { columns, codes, scales }) => {
-            writer.add("items.weight", Dtype::U8, &[scales.len(), columns / 2], codes);
+            writer.add::<u8>("items.weight", Dtype::U8, &[scales.len(), columns / 2], codes);
         }
     }
     for (name, values) in [("items.bias", item_bias), ("items.repeat", item_repeat)] {
@@ -125,7 +125,7 @@ fn write_matrix(writer: &mut Writer, name: &str, matrix: &Matrix, bits: u32) {
         _ if matrix.values.is_empty() => {}
         ..=8 => {
             let rows = Int8Rows::quantize(&matrix.values, matrix.columns);
-            writer.add(name, Dtype::I8, &shape, &rows.codes);
+            writer.add::<u8>(name, Dtype::I8, &shape, &rows.codes);
             writer.add(&format!("{name}.scale"), Dtype::F32, &[rows.scales.len()], &rows.scales);
         }
         16 => {

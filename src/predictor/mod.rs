@@ -114,7 +114,12 @@ impl<G: Ops> Predictor<G> {
     /// # Errors
     /// Those of [`Model::from_bytes`].
     pub fn from_bytes(bytes: &[u8], reason: &str) -> Result<Self> {
-        Self::new(Arc::new(Model::from_bytes(bytes)?), bytes.len(), reason)
+        Self::from_file(&Arc::new(bytes.to_vec()), reason)
+    }
+
+    /// The same of bytes that are kept, as by [`Model::from_file`].
+    pub fn from_file(bytes: &Arc<Vec<u8>>, reason: &str) -> Result<Self> {
+        Self::new(Arc::new(Model::from_file(bytes)?), bytes.len(), reason)
     }
 
     fn new(model: Arc<Model>, bytes: usize, reason: &str) -> Result<Self> {

@@ -17,7 +17,7 @@ pub struct Delta {
     /// The model file that pages have.
     pub base: PathBuf,
     /// The file that holds only what differs.
-    pub bytes: Vec<u8>,
+    pub bytes: Arc<Vec<u8>>,
     /// How the two together rank beside the trained model.
     pub gate: Gate,
 }
@@ -35,9 +35,10 @@ impl RunFolder {
             );
         };
         let base_bytes = std::fs::read(&base)
+            .map(Arc::new)
             .with_context(|| format!("can't read {}; export that run's model first", base.display()))?;
         let exported = self.exported()?.context("the run has no model.safetensors; export it first")?;
-        let shipped = Model::from_bytes(&base_bytes).with_context(|| base.display().to_string())?;
+        let shipped = Model::from_file(&base_bytes).with_context(|| base.display().to_string())?;
         let (ours, theirs) = (exported.metadata.bits, shipped.metadata.bits);
         ensure!(
             ours == theirs,
@@ -45,11 +46,25 @@ impl RunFolder {
             base.display()
         );
         let trained = self.best()?;
-        let bytes = write(&base_bytes, &exported, &trained.weights.blocks, &begun.weights.blocks)?;
-        let composed = Arc::new(Model::from_bytes_over(&base_bytes, &bytes)?);
+        let bytes = Arc::new(write(&base_bytes, &exported, &trained.weights.blocks, &begun.weights.blocks)?);
+        let composed = Model::from_file_over(&base_bytes, &bytes)?;
+        ensure!(
+            is_same_but_for_blocks(&composed, &exported),
+            "{} has parts that the run's file lacks, as what --meta learned, and a delta takes nothing away; ship the whole file",
+            base.display()
+        );
+        let composed = Arc::new(composed);
         let gate = self.gate(config, dataset, &trained, &composed, bytes.len())?;
         Ok(Delta { base, bytes, gate })
     }
+}
+
+/// What is a product in a delta is rounded in another way.
+fn is_same_but_for_blocks(composed: &Model, exported: &Model) -> bool {
+    let mut composed = composed.clone();
+    composed.metadata.base = None;
+    composed.weights.blocks.clone_from(&exported.weights.blocks);
+    composed == *exported
 }
 
 fn write(base: &[u8], exported: &Model, trained: &[Block], begun: &[Block]) -> Result<Vec<u8>> {

@@ -48,7 +48,7 @@ pub fn run<L: Lanes>(weights: &Weights, query: &Query<'_>, items: Range<usize>, 
         }
         ItemTable::Int8(rows) => {
             let columns = rows.columns;
-            let codes = &rows.codes[items.start * columns..items.end * columns];
+            let codes = &rows.codes.signed()[items.start * columns..items.end * columns];
             L::score_int8(&Rows { columns, codes, scales: &rows.scales[items], biases }, query, scores);
         }
         ItemTable::Int4(rows) => {

@@ -42,8 +42,8 @@ impl Session {
     fn with_room(room: usize, model: &GpuModel, shared: &Buffers) -> Result<Self> {
         let usage = BufferUsages::STORAGE | BufferUsages::COPY_DST;
         let buffer = model.context.buffer("adjustments", room * ADJUSTMENT_BYTES, usage)?;
-        let Buffers { call, state, scores } = shared;
-        let bind_group = model.context.bind(&model.adjust.pipeline, &[call, state, &buffer, scores]);
+        let Buffers { call, gates, scores, .. } = shared;
+        let bind_group = model.context.bind(&model.adjust.pipeline, &[call, gates, &buffer, scores]);
         Ok(Self { bind_group, buffer, room, waiting: Vec::new() })
     }
 
@@ -76,7 +76,7 @@ impl Session {
 
     /// Sends the waiting adjustments ahead of the dispatch.
     pub fn write(&self, device: &Device) {
-        device.write_buffer(&self.buffer, bytemuck::cast_slice(&self.waiting));
+        device.write_buffer(&self.buffer, 0, bytemuck::cast_slice(&self.waiting));
     }
 
     pub fn record(&self, kernel: &Kernel, pass: &mut ComputePass<'_>) {

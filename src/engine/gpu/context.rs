@@ -94,7 +94,7 @@ impl GpuContext {
     /// A buffer that shaders read, filled.
     pub(super) fn upload(&self, label: &str, contents: &[u8], usage: BufferUsages) -> Result<GpuBuffer> {
         let buffer = self.buffer(label, contents.len(), usage | BufferUsages::COPY_DST)?;
-        self.device.write_buffer(&buffer, contents);
+        self.device.write_buffer(&buffer, 0, contents);
         Ok(buffer)
     }
 

@@ -150,7 +150,7 @@ pub struct Session {
 
 impl Session {
     pub fn new(model: &GpuModel, shared: &Buffers) -> Result<Self> {
-        let Buffers { call, state, scores: _ } = shared;
+        let Buffers { call, state, .. } = shared;
         let (context, shape) = (&model.context, &model.shape);
         let Kernel { encode, halves: pipelines, conclude, weights, parts } = &model.encode;
         let step_bytes = shape.step_bytes();
@@ -221,7 +221,7 @@ impl Session {
 
     /// Sends the waiting steps ahead of the dispatches and records these.
     pub fn record(&mut self, kernel: &Kernel, device: &Device, pass: &mut ComputePass<'_>) {
-        device.write_buffer(&self.steps, bytemuck::cast_slice(&self.waiting));
+        device.write_buffer(&self.steps, 0, bytemuck::cast_slice(&self.waiting));
         let count = self.waiting();
         let are_many = self.is_parallel && count >= MANY_STEPS;
         if (are_many || count > self.in_a_row) && self.fills_free_places() {

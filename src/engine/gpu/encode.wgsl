@@ -76,7 +76,7 @@ fn finish(local: u32) {
     norm(FINAL_NORM, local);
     multiply(GATES, TERMS, 0u, HIDDEN, local);
     for (var i = local; i < TERMS; i += WORKGROUP) {
-        state.state_gates[i] = y[i] + weights[GATE_BIAS + i];
+        state.gates[i] = y[i] + weights[GATE_BIAS + i];
     }
     var squares = 0.0;
     var largest = 0.0;
@@ -100,7 +100,14 @@ fn finish(local: u32) {
             codes[i] = code(4u * quad + i, inverse);
         }
         state.codes[quad] = codes;
+        state.bytes[quad] = vec2(packed(codes >> vec4<u32>(8u)), packed((codes & vec4<i32>(255)) - 128));
     }
+}
+
+// Four numbers of a byte each, the first the lowest.
+fn packed(bytes: vec4<i32>) -> u32 {
+    let low = bitcast<vec4<u32>>(bytes & vec4<i32>(255)) << vec4<u32>(0u, 8u, 16u, 24u);
+    return low.x | low.y | low.z | low.w;
 }
 
 // Rounded away from zero at a half, as on the CPU.

@@ -4,10 +4,15 @@ use super::context::{GpuBuffer, GpuContext};
 use super::device::{BindGroup, BufferUsages, ComputePass, ComputePipeline, dispatch};
 use super::model::GpuModel;
 use super::session::Buffers;
-use super::shape::{Shape, WORKGROUP};
+use super::shape::{GROUP, Shape, WORD, WORKGROUP};
 use crate::error::{Error, Result};
 use crate::format::{ItemTable, Weights};
-use std::borrow::Cow;
+
+/// Items of a thread.
+const ITEMS_EACH: usize = 4;
+
+/// Items that are uploaded at once.
+const UPLOAD: usize = 512 * GROUP;
 
 const SOURCE: &str = include_str!(concat!(env!("OUT_DIR"), "/score.wgsl"));
 const UNPACKED: &str = include_str!(concat!(env!("OUT_DIR"), "/product_unpacked.wgsl"));
@@ -39,20 +44,27 @@ impl Kernel {
     pub fn new(context: &GpuContext, shape: &Shape, weights: &Weights) -> Result<Self> {
         let (codes, scales) = match &weights.items {
             ItemTable::F32(_) => return Err(Error::Gpu("the item rows are floats, expected int8 or int4".into())),
-            ItemTable::Int8(rows) => (bytemuck::cast_slice(&rows.codes), &rows.scales),
-            ItemTable::Int4(rows) => (rows.codes.as_slice(), &rows.scales),
+            ItemTable::Int8(rows) => (&*rows.codes, &rows.scales),
+            ItemTable::Int4(rows) => (&*rows.codes, &rows.scales),
         };
-        let most = context.largest_binding() / shape.row_bytes();
+        let group_bytes = GROUP * shape.row_bytes();
+        let most = (context.largest_binding() / group_bytes * GROUP).max(GROUP);
         let bytes = codes.len() / shape.items().max(1);
         let mut shards = Vec::new();
-        for first in (0..shape.items()).step_by(most.max(1)) {
+        for first in (0..shape.items()).step_by(most) {
             let end = shape.items().min(first + most);
-            let rows = padded(&codes[first * bytes..end * bytes], bytes, shape.row_bytes());
+            let size = (end - first).div_ceil(GROUP) * group_bytes;
+            let rows = context.buffer("item rows", size, BufferUsages::STORAGE | BufferUsages::COPY_DST)?;
+            // In parts, so that a large table is not copied as a whole.
+            for (place, codes) in codes[first * bytes..end * bytes].chunks(UPLOAD * bytes).enumerate() {
+                let part = interleaved(codes, bytes, shape.row_bytes());
+                context.device.write_buffer(&rows, place * UPLOAD * shape.row_bytes(), &part);
+            }
             let range: [u32; 4] = [first as u32, end as u32, 0, 0];
             shards.push(Shard {
-                rows: context.upload("item rows", &rows, BufferUsages::STORAGE)?,
+                rows,
                 range: context.upload("item range", bytemuck::cast_slice(&range), BufferUsages::UNIFORM)?,
-                workgroups: (end - first).div_ceil(WORKGROUP),
+                workgroups: (end - first).div_ceil(ITEMS_EACH * WORKGROUP),
             });
         }
         let compile = |(name, kernel): (_, String)| (name, context.pipeline(&shape.source(&kernel), "score"));
@@ -69,16 +81,20 @@ impl Kernel {
     }
 }
 
-/// Rows filled up with zeros to whole words; rows that fit already are not copied.
-fn padded(codes: &[u8], bytes: usize, row_bytes: usize) -> Cow<'_, [u8]> {
-    if bytes == row_bytes {
-        return Cow::Borrowed(codes);
+/// Rows of so many bytes as the shader has them: filled up with zeros, and the words of each group of items in turn.
+fn interleaved(codes: &[u8], bytes: usize, row_bytes: usize) -> Vec<u8> {
+    let mut table = vec![[0; WORD]; (codes.len() / bytes).div_ceil(GROUP) * GROUP * row_bytes / WORD];
+    for (item, row) in codes.chunks_exact(bytes).enumerate() {
+        let first = item / GROUP * GROUP * row_bytes / WORD + item % GROUP;
+        let (words, rest) = row.as_chunks();
+        for (place, word) in table[first..].iter_mut().step_by(GROUP).zip(words) {
+            *place = *word;
+        }
+        if !rest.is_empty() {
+            table[first + words.len() * GROUP][..rest.len()].copy_from_slice(rest);
+        }
     }
-    let mut padded = vec![0; codes.len() / bytes * row_bytes];
-    for (wide, row) in padded.chunks_exact_mut(row_bytes).zip(codes.chunks_exact(bytes)) {
-        wide[..bytes].copy_from_slice(row);
-    }
-    Cow::Owned(padded)
+    table.into_flattened()
 }
 
 /// One session's share.
@@ -91,10 +107,10 @@ pub struct Session {
 
 impl Session {
     pub fn new(variant: usize, model: &GpuModel, shared: &Buffers) -> Self {
-        let Buffers { call, state, scores } = shared;
+        let Buffers { call, state, gates, scores } = shared;
         let Kernel { pipelines, shards, scales, biases } = &model.score;
         let bind = |Shard { rows, range, workgroups: _ }: &Shard| {
-            model.context.bind(&pipelines[variant].1, &[call, state, rows, scales, biases, scores, range])
+            model.context.bind(&pipelines[variant].1, &[call, state, rows, scales, biases, scores, range, gates])
         };
         Self { bind_groups: shards.iter().map(bind).collect(), variant }
     }

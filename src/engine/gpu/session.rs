@@ -18,6 +18,8 @@ pub struct Buffers {
     pub call: GpuBuffer,
     /// The shaders' `State`.
     pub state: GpuBuffer,
+    /// The gates of the last `score`, `[TERMS]`.
+    pub gates: GpuBuffer,
     /// `[items]`; an excluded item is at [`EXCLUDED`].
     pub scores: GpuBuffer,
 }
@@ -52,6 +54,7 @@ impl Gpu {
         let shared = Buffers {
             call: context.buffer("call", CALL_BYTES, BufferUsages::UNIFORM | BufferUsages::COPY_DST)?,
             state: context.buffer("state", shape.state_bytes(), storage)?,
+            gates: context.buffer("gates", 4 * TERMS, storage)?,
             scores: context.buffer("scores", 4 * shape.items(), storage)?,
         };
         Ok(Self {
@@ -86,9 +89,11 @@ impl Gpu {
     pub async fn state(&self) -> Result<(Vec<f32>, [f32; TERMS])> {
         let shape = self.model.shape;
         let words = self.read(&self.shared.state, shape.state_bytes()).await?;
-        let state: Vec<f32> = words[shape.gates_at() / 4..].iter().map(|&word| f32::from_bits(word)).collect();
-        let gates = std::array::from_fn(|term| state[term]);
-        Ok((state[TERMS + 1..][..shape.hidden()].to_vec(), gates))
+        let query = &words[shape.scale_at() / 4 + 1..][..shape.hidden()];
+        let gates = self.read(&self.shared.gates, 4 * TERMS).await?;
+        let floats = |words: &[u32]| words.iter().map(|&word| f32::from_bits(word)).collect::<Vec<_>>();
+        let gates = floats(&gates);
+        Ok((floats(query), std::array::from_fn(|term| gates[term])))
     }
 
     async fn read(&self, source: &GpuBuffer, bytes: usize) -> Result<Vec<u32>> {
@@ -127,7 +132,7 @@ impl Gpu {
         let (gates, numbers) = call.split_at_mut(OPEN_ROOM);
         gates.iter_mut().zip(&*open).for_each(|(word, gate)| *word = gate.to_bits());
         numbers[..3].copy_from_slice(&[steps, adjustments, k.unwrap_or(0)].map(|number| number as u32));
-        context.device.write_buffer(&shared.call, bytemuck::cast_slice(&call));
+        context.device.write_buffer(&shared.call, 0, bytemuck::cast_slice(&call));
         let mut commands = context.device.create_command_encoder();
         let mut pass = begin_compute_pass(&mut commands);
         if steps > 0 {

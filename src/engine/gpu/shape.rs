@@ -5,8 +5,12 @@ use std::fmt::Write;
 
 /// Threads a workgroup: what every WebGPU device allows.
 pub const WORKGROUP: usize = 256;
-/// Scores that one workgroup ranks.
-pub const TILE: usize = 4096;
+/// Threads that pick the best: as many as there may be best ones, and no more, since barriers between them are dear.
+pub const PICKERS: usize = 128;
+/// Candidates of a thread at a time.
+const CANDIDATES: usize = 16;
+/// Chunks of scores, at most: what is picked from first.
+const MAX_CHUNKS: usize = 2048;
 /// The most candidates that can be asked for.
 pub const MAX_K: usize = 100;
 /// Bytes of the shaders' `Call`.
@@ -21,7 +25,12 @@ pub const PAIR_BYTES: usize = 8;
 pub const EXCLUDED: f32 = -3.0e38;
 
 /// Bytes of a word, as the item table is read.
-const WORD: usize = 16;
+pub const WORD: usize = 4;
+/// Items whose words are interleaved in the table.
+pub const GROUP: usize = 32;
+
+/// Of what a row's bytes are a multiple: the values of an int4 block.
+const ROW_UNIT: usize = 16;
 
 /// Values of the feed-forward layer that are worked on at once: the largest model's still fit the 16 KB of workgroup
 /// memory that every device has.
@@ -59,13 +68,14 @@ struct Call {
     k: u32,
 }
 
-// What the encoder leaves, and score's gates.
+// What the encoder leaves.
 struct State {
     // The query as int16 codes, four a quad, filled up with zeros.
     codes: array<vec4<i32>, QUADS>,
-    // The gates that the encoder's state asks for.
-    state_gates: array<f32, TERMS>,
-    // The same, shifted by the open group's size.
+    // The same as bytes, four a word: a code is 256 times its high byte plus its low one, which is kept less 128 so that it
+    // is signed too.
+    bytes: array<vec2<u32>, QUADS>,
+    // The gates that it asks for; the open group's size shifts them.
     gates: array<f32, TERMS>,
     // What a code is worth.
     scale: f32,
@@ -87,8 +97,9 @@ impl Shape {
         let mut source = String::new();
         let sizes = [
             ("WORKGROUP", WORKGROUP),
-            ("TILE", TILE),
-            ("TILES", self.tiles()),
+            ("PICKERS", PICKERS),
+            ("CHUNK", self.chunk_scores()),
+            ("CHUNKS", self.chunks()),
             ("TERMS", TERMS),
             ("FEATURES", FEATURES),
             ("HIDDEN", hidden),
@@ -100,8 +111,11 @@ impl Shape {
             ("MEMORY", memory),
             ("ITEMS", items),
             ("BITS", bits as usize),
-            ("CHUNK", self.chunk()),
+            ("FEED_FORWARD_CHUNK", self.chunk()),
             ("WORDS", self.row_bytes() / WORD),
+            ("GROUP", GROUP),
+            ("MAX_K", MAX_K),
+            ("ROOM", MAX_K * CANDIDATES),
             ("QUADS", self.quads()),
             ("INPUTS", self.inputs()),
             ("OUTPUTS", self.outputs()),
@@ -158,14 +172,14 @@ impl Shape {
         offsets
     }
 
-    /// Bytes of an item's row on the GPU: whole words.
+    /// Bytes of an item's row on the GPU.
     pub(super) fn row_bytes(&self) -> usize {
-        (self.hidden * self.bits as usize / 8).next_multiple_of(WORD)
+        (self.hidden * self.bits as usize / 8).next_multiple_of(ROW_UNIT)
     }
 
     /// Groups of four of the query's codes, as many as a row in int8 would have.
     fn quads(&self) -> usize {
-        self.hidden.next_multiple_of(WORD) / 4
+        self.hidden.next_multiple_of(ROW_UNIT) / 4
     }
 
     /// Values of the feed-forward layer that are worked on at once.
@@ -173,9 +187,14 @@ impl Shape {
         self.feed_forward.min(CHUNK)
     }
 
-    /// Workgroups that rank all scores.
-    pub(super) fn tiles(&self) -> usize {
-        self.items.div_ceil(TILE)
+    /// Scores of which a thread finds the best.
+    fn chunk_scores(&self) -> usize {
+        self.items.div_ceil(MAX_CHUNKS).next_power_of_two()
+    }
+
+    /// Threads that do.
+    pub(super) fn chunks(&self) -> usize {
+        self.items.div_ceil(GROUP * self.chunk_scores()) * GROUP
     }
 
     /// Steps of the encoder that one workgroup takes one after the other. Mesa's software driver ends all loops of a
@@ -245,12 +264,12 @@ impl Shape {
 
     /// Bytes of the shaders' `State`.
     pub fn state_bytes(&self) -> usize {
-        (self.gates_at() + 4 * (TERMS + 1 + self.hidden)).next_multiple_of(16)
+        (self.scale_at() + 4 * (1 + self.hidden)).next_multiple_of(16)
     }
 
-    /// Where score's gates begin in `State`, in bytes.
-    pub(super) fn gates_at(&self) -> usize {
-        4 * (4 * self.quads() + TERMS)
+    /// Where the query's scale and the query begin in `State`, in bytes.
+    pub(super) fn scale_at(&self) -> usize {
+        4 * (6 * self.quads() + TERMS)
     }
 
     /// Workgroup memory of the encoder, in bytes.

@@ -5,7 +5,7 @@ use super::context::{GpuBuffer, GpuContext};
 use super::device::{BindGroup, BufferUsages, ComputePass, ComputePipeline, dispatch};
 use super::model::GpuModel;
 use super::session::Buffers;
-use super::shape::{EXCLUDED, MAX_K, PAIR_BYTES, Shape};
+use super::shape::{EXCLUDED, MAX_K, PAIR_BYTES, Shape, WORKGROUP};
 use crate::error::Result;
 
 /// The kernel.
@@ -13,51 +13,51 @@ pub const SOURCE: &str = include_str!(concat!(env!("OUT_DIR"), "/top_k.wgsl"));
 
 /// What all sessions of a model share.
 pub struct Kernel {
-    rank_tile: ComputePipeline,
-    merge_tiles: ComputePipeline,
-    tiles: usize,
+    rank_chunk: ComputePipeline,
+    pick: ComputePipeline,
+    chunks: usize,
 }
 
 impl Kernel {
     pub fn new(context: &GpuContext, shape: &Shape) -> Self {
         let source = shape.source(SOURCE);
         Self {
-            rank_tile: context.pipeline(&source, "rank_tile"),
-            merge_tiles: context.pipeline(&source, "merge_tiles"),
-            tiles: shape.tiles(),
+            rank_chunk: context.pipeline(&source, "rank_chunk"),
+            pick: context.pipeline(&source, "pick"),
+            chunks: shape.chunks(),
         }
     }
 }
 
 /// One session's share.
 pub struct Session {
-    rank_tile: BindGroup,
-    merge_tiles: BindGroup,
+    rank_chunk: BindGroup,
+    pick: BindGroup,
     /// The logarithm of the whole sum in place 0, then the best: `[1 + k]` pairs.
     pub result: GpuBuffer,
-    /// What the tiles found: only the bind groups use them, but they must live as long.
+    /// What the chunks' threads found: only the bind groups use them, but they must live as long.
     _kept: [GpuBuffer; 2],
 }
 
 impl Session {
     pub fn new(model: &GpuModel, shared: &Buffers) -> Result<Self> {
         let (context, kernel) = (&model.context, &model.top_k);
-        let Buffers { call, state: _, scores } = shared;
-        let pairs = context.buffer("ranked tiles", kernel.tiles * MAX_K * PAIR_BYTES, BufferUsages::STORAGE)?;
-        let sums = context.buffer("tile sums", 4 * kernel.tiles, BufferUsages::STORAGE)?;
+        let Buffers { call, scores, .. } = shared;
+        let bests = context.buffer("chunks' bests", kernel.chunks * PAIR_BYTES, BufferUsages::STORAGE)?;
+        let sums = context.buffer("chunks' sums", 4 * kernel.chunks, BufferUsages::STORAGE)?;
         let usage = BufferUsages::STORAGE | BufferUsages::COPY_SRC;
         let result = context.buffer("ranked", result_bytes(MAX_K), usage)?;
         Ok(Self {
-            rank_tile: context.bind(&kernel.rank_tile, &[call, &pairs, &sums, scores]),
-            merge_tiles: context.bind(&kernel.merge_tiles, &[call, &pairs, &sums, &result]),
+            rank_chunk: context.bind_some(&kernel.rank_chunk, &[(1, &**scores), (2, &*bests), (3, &*sums)]),
+            pick: context.bind(&kernel.pick, &[call, scores, &bests, &sums, &result]),
             result,
-            _kept: [pairs, sums],
+            _kept: [bests, sums],
         })
     }
 
     pub fn record(&self, kernel: &Kernel, pass: &mut ComputePass<'_>) {
-        dispatch(pass, &kernel.rank_tile, &self.rank_tile, kernel.tiles);
-        dispatch(pass, &kernel.merge_tiles, &self.merge_tiles, 1);
+        dispatch(pass, &kernel.rank_chunk, &self.rank_chunk, kernel.chunks.div_ceil(WORKGROUP));
+        dispatch(pass, &kernel.pick, &self.pick, 1);
     }
 }
 

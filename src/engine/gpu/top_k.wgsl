@@ -1,7 +1,9 @@
 // The best scores and the logarithm of the sum of their exponentials: see the CPU's top_k.
 //
-// Each workgroup ranks a tile of the scores, then one merges what the tiles found. Scores are read again, never
-// removed: the next best is the best of those that come after the last.
+// Each thread finds the best of a chunk of the scores; then one workgroup picks. The k best are in the k chunks whose bests
+// are best. It picks these chunks, then among their scores, a round of candidates at a time: what comes after the k-th of
+// the threads' bests is out, and of the few that are left each counts those before it. So there are few barriers, which are
+// dear where a GPU is software.
 
 struct Pair {
     item: u32,
@@ -10,149 +12,188 @@ struct Pair {
 
 const NOBODY = Pair(0xffffffffu, EXCLUDED);
 const LANES: u32 = 16u;
-const LANE: u32 = WORKGROUP / LANES;
+const LANE: u32 = PICKERS / LANES;
+// Candidates of a round, beside the best of the rounds before.
+const ROUND: u32 = 15u * PICKERS;
 
 @group(0) @binding(0) var<uniform> call: Call;
-// The best of each tile: [TILES, k]
-@group(0) @binding(1) var<storage, read_write> pairs: array<Pair>;
-// The logarithm of each tile's sum: [TILES]
-@group(0) @binding(2) var<storage, read_write> sums: array<f32>;
-// Only rank_tile has this one,
-@group(0) @binding(3) var<storage, read> scores: array<f32>;
-// and only merge_tiles this one: the logarithm of the whole sum in place 0, then the best, [1 + k].
-@group(0) @binding(3) var<storage, read_write> result: array<Pair>;
+@group(0) @binding(1) var<storage, read> scores: array<f32>;
+// The best of each chunk: [CHUNKS]
+@group(0) @binding(2) var<storage, read_write> bests: array<Pair>;
+// The logarithm of each chunk's sum: [CHUNKS]
+@group(0) @binding(3) var<storage, read_write> sums: array<f32>;
+// Only pick has this one: the logarithm of the whole sum in place 0, then the best, [1 + k].
+@group(0) @binding(4) var<storage, read_write> result: array<Pair>;
 
-var<workgroup> own_pairs: array<Pair, WORKGROUP>;
-var<workgroup> lane_pairs: array<Pair, LANES>;
-var<workgroup> own_sums: array<f32, WORKGROUP>;
-var<workgroup> lane_sums: array<f32, LANES>;
+// Each thread's best; after `best`, the k best of all.
+var<workgroup> heads: array<Pair, PICKERS>;
+var<workgroup> bar: Pair;
+// What is not behind the bar: of at most k threads, the up to 16 that each has.
+var<workgroup> found: array<Pair, ROOM>;
+var<workgroup> count: atomic<u32>;
+// The first item of the chunks that were picked.
+var<workgroup> picked: array<u32, MAX_K>;
+// Logarithms of each thread's sum, then of each lane's.
+var<workgroup> logs: array<f32, PICKERS + LANES>;
 
 @compute @workgroup_size(WORKGROUP)
-fn rank_tile(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
-    let tile = group.x;
-    var own = best_score(tile, local, first());
-    var largest = EXCLUDED;
-    for (var place = 0u; place < call.k; place++) {
-        let winner = best_of_all(own, local);
-        if place == 0u {
-            largest = winner.score;
-        }
-        if local == 0u {
-            pairs[tile * call.k + place] = winner;
-        }
-        if own.item == winner.item {
-            own = best_score(tile, local, winner);
-        }
+fn rank_chunk(@builtin(global_invocation_id) place: vec3<u32>) {
+    if place.x >= CHUNKS {
+        return;
     }
+    var own = NOBODY;
     var sum = 0.0;
-    for (var item = tile * TILE + local; item < min((tile + 1u) * TILE, ITEMS); item += WORKGROUP) {
-        if scores[item] > EXCLUDED {
-            sum += exp(scores[item] - largest);
+    for (var item = first_of(place.x); item < min(first_of(place.x) + CHUNK * GROUP, ITEMS); item += GROUP) {
+        let score = scores[item];
+        if score > own.score {
+            sum = sum * power(own.score - score) + 1.0;
+            own = Pair(item, score);
+        } else if score > EXCLUDED {
+            sum += power(score - own.score);
         }
     }
-    let total = sum_of_all(sum, local);
+    bests[place.x] = own;
+    sums[place.x] = select(EXCLUDED, own.score + log(sum), sum > 0.0);
+}
+
+@compute @workgroup_size(PICKERS)
+fn pick(@builtin(local_invocation_index) local: u32) {
+    var largest = EXCLUDED;
+    var sum = 0.0;
+    for (var chunk = local; chunk < CHUNKS; chunk += PICKERS) {
+        let larger = max(largest, sums[chunk]);
+        sum = sum * power(largest - larger) + power(sums[chunk] - larger);
+        largest = larger;
+    }
+    logs[local] = largest + log(sum);
+    best(CHUNKS, false, local);
+    if local < LANES {
+        logs[PICKERS + local] = log_sum(local * LANE, LANE);
+    }
+    if CHUNK > 1u {
+        if local < call.k {
+            picked[local] = heads[local].item / (CHUNK * GROUP) * CHUNK * GROUP + heads[local].item % GROUP;
+        }
+        workgroupBarrier();
+        best(call.k * CHUNK, true, local);
+    }
+    if local < call.k {
+        result[1u + local] = heads[local];
+    }
+    workgroupBarrier();
     if local == 0u {
-        sums[tile] = select(EXCLUDED, largest + log(total), total > 0.0);
+        result[0] = Pair(0u, log_sum(PICKERS, LANES));
     }
 }
 
-@compute @workgroup_size(WORKGROUP)
-fn merge_tiles(@builtin(local_invocation_index) local: u32) {
-    var own = best_pair(local, first());
-    var largest = EXCLUDED;
-    for (var place = 0u; place < call.k; place++) {
-        let winner = best_of_all(own, local);
-        if place == 0u {
-            largest = winner.score;
-        }
-        if local == 0u {
-            result[1u + place] = winner;
-        }
-        if own.item == winner.item {
-            own = best_pair(local, winner);
-        }
-    }
-    var sum = 0.0;
-    for (var tile = local; tile < TILES; tile += WORKGROUP) {
-        sum += exp(sums[tile] - largest);
-    }
-    let total = sum_of_all(sum, local);
-    if local == 0u {
-        result[0] = Pair(0u, largest + log(total));
-    }
+fn first_of(chunk: u32) -> u32 {
+    return chunk / GROUP * GROUP * CHUNK + chunk % GROUP;
 }
 
-// What every pair comes after.
-fn first() -> Pair {
-    return Pair(0u, -EXCLUDED);
+// One of the chunks' bests, or of the scores of those that were picked.
+fn candidate(place: u32, in_picked: bool) -> Pair {
+    if !in_picked {
+        return bests[place];
+    }
+    let item = picked[place / CHUNK] + place % CHUNK * GROUP;
+    if item >= ITEMS {
+        return NOBODY;
+    }
+    return Pair(item, scores[item]);
+}
+
+// heads = the k best of so many candidates, in their order; nobody in places that are left.
+fn best(number: u32, in_picked: bool, local: u32) {
+    var kept = NOBODY;
+    for (var first = 0u; first < number; first += ROUND) {
+        let end = min(first + ROUND, number);
+        var own = kept;
+        for (var place = first + local; place < end; place += PICKERS) {
+            let other = candidate(place, in_picked);
+            if precedes(other, own) {
+                own = other;
+            }
+        }
+        let last = admit(own, local);
+        if !precedes(last, own) {
+            offer(kept, last);
+            for (var place = first + local; place < end; place += PICKERS) {
+                offer(candidate(place, in_picked), last);
+            }
+        }
+        workgroupBarrier();
+        settle(local);
+        workgroupBarrier();
+        kept = NOBODY;
+        if local < call.k {
+            kept = heads[local];
+        }
+    }
 }
 
 // Higher scores come first, equal ones by item.
 fn precedes(a: Pair, b: Pair) -> bool {
-    return a.score > b.score || (a.score == b.score && a.item < b.item);
+    return (a.score > b.score) | ((a.score == b.score) & (a.item < b.item));
 }
 
-// The best of this thread's scores that comes after `last`.
-fn best_score(tile: u32, local: u32, last: Pair) -> Pair {
-    var best = NOBODY;
-    for (var item = tile * TILE + local; item < min((tile + 1u) * TILE, ITEMS); item += WORKGROUP) {
-        let pair = Pair(item, scores[item]);
-        if pair.score > EXCLUDED && precedes(last, pair) && precedes(pair, best) {
-            best = pair;
-        }
-    }
-    return best;
+// The exponential of what is not above zero; drivers need not know those of huge numbers.
+fn power(x: f32) -> f32 {
+    return exp(max(x, -80.0));
 }
 
-// The best of this thread's share of the tiles' pairs that comes after `last`.
-fn best_pair(local: u32, last: Pair) -> Pair {
-    var best = NOBODY;
-    for (var place = local; place < TILES * call.k; place += WORKGROUP) {
-        let pair = pairs[place];
-        if precedes(last, pair) && precedes(pair, best) {
-            best = pair;
+// The k-th of the threads' bests; nobody where there are fewer.
+fn admit(own: Pair, local: u32) -> Pair {
+    heads[local] = own;
+    if local == 0u {
+        bar = NOBODY;
+        atomicStore(&count, 0u);
+    }
+    workgroupBarrier();
+    if own.score > EXCLUDED {
+        var better = 0u;
+        for (var i = 0u; i < PICKERS; i++) {
+            better += u32(precedes(heads[i], own));
+        }
+        if better == call.k - 1u {
+            bar = own;
         }
     }
-    return best;
+    workgroupBarrier();
+    return bar;
 }
 
-// The best of all threads' pairs. Two steps of 16 need two barriers; a tree would need eight.
-fn best_of_all(own: Pair, local: u32) -> Pair {
-    own_pairs[local] = own;
-    workgroupBarrier();
-    if local < LANES {
-        var best = own_pairs[local * LANE];
-        for (var i = 1u; i < LANE; i++) {
-            if precedes(own_pairs[local * LANE + i], best) {
-                best = own_pairs[local * LANE + i];
-            }
-        }
-        lane_pairs[local] = best;
+fn offer(pair: Pair, last: Pair) {
+    if pair.score > EXCLUDED && !precedes(last, pair) {
+        found[atomicAdd(&count, 1u)] = pair;
     }
-    workgroupBarrier();
-    var best = lane_pairs[0];
-    for (var lane = 1u; lane < LANES; lane++) {
-        if precedes(lane_pairs[lane], best) {
-            best = lane_pairs[lane];
-        }
-    }
-    return best;
 }
 
-fn sum_of_all(own: f32, local: u32) -> f32 {
-    own_sums[local] = own;
-    workgroupBarrier();
-    if local < LANES {
-        var sum = 0.0;
-        for (var i = 0u; i < LANE; i++) {
-            sum += own_sums[local * LANE + i];
+// heads = the k best of what was offered.
+fn settle(local: u32) {
+    let all = atomicLoad(&count);
+    for (var place = local; place < all; place += PICKERS) {
+        var better = 0u;
+        for (var i = 0u; i < all; i++) {
+            better += u32(precedes(found[i], found[place]));
         }
-        lane_sums[local] = sum;
+        if better < call.k {
+            heads[better] = found[place];
+        }
     }
-    workgroupBarrier();
+    if local >= all {
+        heads[local] = NOBODY;
+    }
+}
+
+// The logarithm of the sum of so many exponentials.
+fn log_sum(first: u32, number: u32) -> f32 {
+    var largest = EXCLUDED;
+    for (var i = first; i < first + number; i++) {
+        largest = max(largest, logs[i]);
+    }
     var sum = 0.0;
-    for (var lane = 0u; lane < LANES; lane++) {
-        sum += lane_sums[lane];
+    for (var i = first; i < first + number; i++) {
+        sum += power(logs[i] - largest);
     }
-    return sum;
+    return largest + log(sum);
 }

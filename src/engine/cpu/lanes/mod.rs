@@ -155,7 +155,7 @@ mod tests {
 
             let query = Query { values: &[], codes: &factors[..columns], scale: 3e-5, gate: 0.7 };
             let Int8Rows { columns, codes, scales } = &Int8Rows::quantize(&matrix(columns), columns);
-            let table = Rows { columns: *columns, codes, scales, biases: &biases };
+            let table = Rows { columns: *columns, codes: codes.signed(), scales, biases: &biases };
             Scalar::score_int8(&table, &query, &mut scalar);
             Simd::score_int8(&table, &query, &mut simd);
             prop_assert_eq!(&scalar, &simd);

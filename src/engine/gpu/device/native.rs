@@ -103,9 +103,9 @@ impl Device {
         self.device.create_buffer(&descriptor)
     }
 
-    /// Fills a buffer's beginning, ahead of what is submitted next.
-    pub fn write_buffer(&self, buffer: &Buffer, contents: &[u8]) {
-        self.queue.write_buffer(buffer, 0, contents);
+    /// Fills a buffer from so many bytes on, ahead of what is submitted next.
+    pub fn write_buffer(&self, buffer: &Buffer, offset: usize, contents: &[u8]) {
+        self.queue.write_buffer(buffer, offset as u64, contents);
     }
 
     /// Compiles one entry point; its bindings follow from the source. Only after [`Self::compiled`] it may be used.

@@ -57,8 +57,8 @@ class Gpu {
     return this.attempt((device) => device.createBuffer({ label, size, usage }));
   }
 
-  writeBuffer(buffer, contents) {
-    this.attempt((device) => device.queue.writeBuffer(buffer, 0, contents));
+  writeBuffer(buffer, offset, contents) {
+    this.attempt((device) => device.queue.writeBuffer(buffer, offset, contents));
   }
 
   // The browser compiles beside the page; compiled() waits for it.

@@ -32,7 +32,7 @@ extern "C" {
     #[wasm_bindgen(method, js_name = createBuffer)]
     fn create_buffer(this: &Gpu, label: &str, size: usize, usage: u32) -> Buffer;
     #[wasm_bindgen(method, js_name = writeBuffer)]
-    fn write_buffer(this: &Gpu, buffer: &Buffer, contents: &[u8]);
+    fn write_buffer(this: &Gpu, buffer: &Buffer, offset: usize, contents: &[u8]);
     #[wasm_bindgen(method, js_name = createComputePipeline)]
     fn create_compute_pipeline(this: &Gpu, source: &str, entry: &str) -> ComputePipeline;
     #[wasm_bindgen(method)]
@@ -118,9 +118,9 @@ impl Device {
         self.0.create_buffer(label, size, usage.0)
     }
 
-    /// Fills a buffer's beginning, ahead of what is submitted next.
-    pub fn write_buffer(&self, buffer: &Buffer, contents: &[u8]) {
-        self.0.write_buffer(buffer, contents);
+    /// Fills a buffer from so many bytes on, ahead of what is submitted next.
+    pub fn write_buffer(&self, buffer: &Buffer, offset: usize, contents: &[u8]) {
+        self.0.write_buffer(buffer, offset, contents);
     }
 
     /// Begins to compile one entry point; its bindings follow from the source. Only after [`Self::compiled`] it may be

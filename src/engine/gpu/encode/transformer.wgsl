@@ -93,8 +93,8 @@ fn mix(first_logit: u32, block: u32, filled: u32, local: u32) {
 // In parts whose values fit the workgroup's memory.
 fn feed_forward(block: u32, local: u32) {
     norm(block + FEED_FORWARD_NORM, local);
-    for (var first = 0u; first < FEED_FORWARD; first += CHUNK) {
-        let count = min(CHUNK, FEED_FORWARD - first);
+    for (var first = 0u; first < FEED_FORWARD; first += FEED_FORWARD_CHUNK) {
+        let count = min(FEED_FORWARD_CHUNK, FEED_FORWARD - first);
         multiply(block + UP + 2u * first * HIDDEN, 2u * count, 0u, HIDDEN, local);
         for (var i = local; i < count; i += WORKGROUP) {
             x[HIDDEN + i] = y[i] * sigmoid(y[i]) * y[count + i];
