@@ -164,6 +164,14 @@ export interface LoadOptions {
    */
   cache?: ModelCache | undefined;
   /**
+   * What a fine-tuned model differs in from this file: what `foreclick export --delta` wrote, as a URL, a response or bytes. It
+   * names the file that it is of; with another it is an error of the code `format`. Not kept in `cache`: it is small. Default:
+   * the file alone.
+   */
+  delta?: string | URL | Response | ArrayBuffer | ArrayBufferView | undefined;
+  /** The SHA-256 of the delta's bytes, as `integrity` is of the file's. */
+  deltaIntegrity?: string | undefined;
+  /**
    * The SHA-256 of the file's bytes, as in subresource integrity: `"sha256-"` and 44 letters of base64. Another file is
    * an error. Browsers can check it on pages of https and of localhost.
    */
@@ -352,7 +360,7 @@ export interface Diagnostics {
   items: number;
   /** The model file's size, unpacked. */
   bytes: number;
-  /** The model file's fingerprint, 16 hexadecimal digits: another file has another. No proof of where it comes from, as `integrity` is. */
+  /** The fingerprint of the model file, or of the delta over it, 16 hexadecimal digits: another one has another. No proof of where it comes from, as `integrity` is. */
   model: string;
   /** The session's events, without those that changed nothing. */
   events: number;

@@ -55,7 +55,7 @@ fn file(at: *mut u8, length: usize) -> Vec<u8> {
     unsafe { Vec::from_raw_parts(at, length, length) }
 }
 
-/// A predictor, shared with its own tasks under way, and its file.
+/// A predictor, shared with its own tasks under way, and its file: the delta, where there is one, which names the other.
 #[wasm_bindgen]
 pub struct WebPredictor(Shared, Arc<Vec<u8>>);
 
@@ -64,12 +64,12 @@ struct Shared(Rc<RefCell<Predictor<Gpu>>>);
 
 #[wasm_bindgen]
 impl WebPredictor {
-    /// Loads the model file in what [`reserve`] gave; `reason` is for the diagnostics.
+    /// Loads the model file in what [`reserve`] gave, with a delta over it or alone; `reason` is for the diagnostics.
     #[wasm_bindgen(constructor)]
-    pub fn new(at: *mut u8, length: usize, reason: &str) -> Result<Self, JsValue> {
-        let bytes = Arc::new(file(at, length));
-        let predictor = Predictor::from_file(&bytes, reason).map_err(to_js)?;
-        Ok(Self(Shared(Rc::new(RefCell::new(predictor))), bytes))
+    pub fn new(at: *mut u8, length: usize, delta: Option<Vec<u8>>, reason: &str) -> Result<Self, JsValue> {
+        let (bytes, delta) = (Arc::new(file(at, length)), delta.map(Arc::new));
+        let predictor = Predictor::from_file(&bytes, delta.as_ref(), reason).map_err(to_js)?;
+        Ok(Self(Shared(Rc::new(RefCell::new(predictor))), delta.unwrap_or(bytes)))
     }
 
     /// The file's fingerprint, which takes as long as reading all of it.

@@ -5,7 +5,8 @@ mod common;
 #[path = "common/page.rs"]
 mod page;
 
-use common::{ModelShape, random_events, random_model, unquantized_model_of};
+use common::{ModelShape, learned_further, random_events, random_model, unquantized_model, unquantized_model_of};
+use foreclick::companion::run::differences;
 use foreclick::event::{Event, Value};
 use foreclick::format::{EncoderKind, Model};
 use foreclick::predictor::{PredictOptions, Predictor, Started};
@@ -13,6 +14,7 @@ use foreclick::schema::FilterSeen;
 use page::page_events;
 use serde_json::{Value as Json, json};
 use std::path::Path;
+use std::sync::Arc;
 
 const SESSIONS: u64 = 1000;
 /// Of each kind of encoder; some are longer than what attention looks back.
@@ -47,6 +49,20 @@ fn the_browser_tests_have_their_files() {
     });
     let of_encoders: serde_json::Map<String, Json> = of_encoders.into_iter().collect();
     std::fs::write(folder.join("encoders.json"), serde_json::to_vec(&of_encoders).unwrap()).unwrap();
+    write_delta(&folder);
+}
+
+/// What the tests' model learned further, as a delta over it, and the native CPU's predictions by the two.
+fn write_delta(folder: &Path) {
+    let base = unquantized_model(SHAPE, 1);
+    let further = learned_further(&base, 2);
+    let file = random_model(SHAPE, 1).to_bytes().unwrap();
+    let delta = differences(&file, &further.quantized(8), &further.weights.blocks, &base.weights.blocks).unwrap();
+    assert!(10 * delta.len() < file.len(), "{} bytes of {}", delta.len(), file.len());
+    std::fs::write(folder.join("delta.safetensors"), &delta).unwrap();
+    let predictor = Predictor::from_file(&Arc::new(file), Some(&Arc::new(delta)), "native").unwrap();
+    let sessions = sessions_of(predictor, ENCODER_SESSIONS);
+    std::fs::write(folder.join("delta.json"), serde_json::to_vec(&sessions).unwrap()).unwrap();
 }
 
 /// What the native CPU learns of a visitor with few items, by the model of the other tests.
@@ -65,9 +81,13 @@ fn learned() -> Json {
 
 /// Sessions of a model and what the native CPU predicts for them.
 fn sessions(model: &Model, count: u64) -> Vec<Json> {
-    let mut predictor: Predictor = Predictor::from_bytes(&model.to_bytes().unwrap(), "native").unwrap();
+    sessions_of(Predictor::from_bytes(&model.to_bytes().unwrap(), "native").unwrap(), count)
+}
+
+fn sessions_of(mut predictor: Predictor, count: u64) -> Vec<Json> {
+    let model = predictor.model().clone();
     let session = |seed: u64| {
-        let events = page_events(model, &random_events(SHAPE, 1 + seed as usize % 24, seed));
+        let events = page_events(&model, &random_events(SHAPE, 1 + seed as usize % 24, seed));
         predictor.reset().unwrap();
         events.iter().for_each(|event| predictor.observe(event.clone()).unwrap());
         let Started::Done(prediction) = predictor.start(&PredictOptions::default()).unwrap() else {

@@ -4,11 +4,13 @@
 #[expect(dead_code, reason = "other tests use the rest")]
 mod common;
 
-use common::{ModelShape, Random, random_model, unquantized_model, unquantized_model_of};
+use common::{ModelShape, Random, learned_further, random_model, unquantized_model, unquantized_model_of};
+use foreclick::companion::run::differences;
 use foreclick::format::{Container, EncoderKind, FORMAT_VERSION, Model, Neighbours};
 use foreclick::schema::{FilterSeen, Head, HeadKind};
 use foreclick::vocab::Vocab;
 use proptest::prelude::*;
+use std::sync::Arc;
 
 const LETTERS: &[u8] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ";
 
@@ -269,8 +271,47 @@ fn a_scale_that_makes_infinities_is_refused() {
     }
 }
 
+/// A model's file, a delta over it, and the model that the two together are nearly.
+fn with_delta() -> (Arc<Vec<u8>>, Vec<u8>, Model) {
+    let base = unquantized_model(shape(50), 1);
+    let further = learned_further(&base, 2);
+    let exported = further.quantized(8);
+    let file = base.quantized(8).to_bytes().unwrap();
+    let delta = differences(&file, &exported, &further.weights.blocks, &base.weights.blocks).unwrap();
+    (Arc::new(file), delta, exported)
+}
+
+#[test]
+fn a_delta_over_its_base_is_the_model_that_learned_further() {
+    let (base, delta, exported) = with_delta();
+    let whole = exported.to_bytes().unwrap();
+    let saved: Vec<String> = Container::open(&delta).unwrap().names().map(str::to_owned).collect();
+    assert_eq!(saved, ["start", "blocks.0.qkv.down", "blocks.0.qkv.up"]);
+    let delta = Arc::new(delta);
+    let read = Model::from_file(&base, Some(&delta)).unwrap();
+    let [read_qkv, wanted_qkv] = [&read, &exported].map(|model| model.weights.blocks[0].parts()[1].1.values.clone());
+    // Two roundings of the whole matrix, to 8 bits of its largest row.
+    assert!(read_qkv.iter().zip(&wanted_qkv).all(|(read, wanted)| (read - wanted).abs() < 0.05));
+    let mut read = read;
+    assert_eq!(read.metadata.base.take().map(|name| name.len()), Some(16));
+    read.weights.blocks.clone_from(&exported.weights.blocks);
+    assert_eq!(read, exported);
+    for (file, over) in [(&delta, None), (&Arc::new(whole), Some(&delta)), (&base, Some(&base))] {
+        let error = Model::from_file(file, over).unwrap_err().to_string();
+        assert!(error.contains("a delta of the model"), "{error}");
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(400))]
+    #[test]
+    fn no_flipped_byte_of_a_delta_panics(place: prop::sample::Index, value: u8) {
+        let (base, mut delta, _) = with_delta();
+        let place = place.index(delta.len());
+        delta[place] = value;
+        let _ = Model::from_file(&base, Some(&Arc::new(delta)));
+    }
+
     #[test]
     fn no_flipped_byte_panics(place: prop::sample::Index, value: u8) {
         for encoder in EncoderKind::ALL {

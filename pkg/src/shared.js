@@ -12,6 +12,11 @@ export async function obtain(source, { cache, integrity, onProgress, signal }, r
   return { bytes, from: given ? "memory" : "network" };
 }
 
+// The bytes of a file that holds only what differs from the model file, if there is one.
+export async function obtainDelta(delta, integrity, signal) {
+  return delta && (await obtain(delta, { integrity, signal })).bytes;
+}
+
 // As in subresource integrity, but for SHA-256 alone.
 export async function verify(bytes, integrity) {
   const { subtle } = globalThis.crypto ?? {};

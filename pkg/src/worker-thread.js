@@ -6,11 +6,11 @@ let predictor;
 const aborts = new Map(); // of calls under way that can be ended, by number
 
 const special = {
-  async load(number, bytes, backend, wasm, parts) {
+  async load(number, bytes, delta, backend, wasm, parts) {
     if (wasm) await init({ wasm });
     // The page's side has read the file.
     const cache = { read: async () => ({ bytes, decisions: parts && new Decisions(parts) }) };
-    predictor = await Predictor.load(undefined, { backend, cache });
+    predictor = await Predictor.load(undefined, { backend, cache, delta });
     predictor.settled.then(() => postMessage([0]));
   },
   async predictMany(number, sessions, options) {

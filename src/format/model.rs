@@ -91,43 +91,28 @@ impl Model {
     /// [`Error::Version`] for an older or newer format, [`Error::Format`] for a damaged file, [`Error::Schema`] for one
     /// that contradicts itself.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self> {
-        Self::from_file(&Arc::new(bytes.to_vec()))
+        Self::from_file(&Arc::new(bytes.to_vec()), None)
     }
 
-    /// Reads a file's bytes, which are kept: the item rows stay where they lie.
+    /// Reads a file's bytes, which are kept: the item rows stay where they lie. With a delta, a file that holds only what differs
+    /// from this one.
     ///
     /// # Errors
-    /// As for [`Model::from_bytes`].
-    pub fn from_file(bytes: &Arc<Vec<u8>>) -> Result<Self> {
-        let (file, metadata) = open(bytes)?;
-        if metadata.base.is_some() {
-            return Err(Error::Format(
-                "the file holds only what differs from another model; load that one, and this as its delta".into(),
-            ));
-        }
-        Self::read(&Reader { file, files: &[bytes], bits: metadata.bits }, metadata)
-    }
-
-    /// Reads a file that holds only what differs from another one's bytes; both are kept.
-    ///
-    /// # Errors
-    /// Those of [`Model::from_bytes`], and [`Error::Format`] when it differs from another file than this one.
-    pub fn from_file_over(base: &Arc<Vec<u8>>, delta: &Arc<Vec<u8>>) -> Result<Self> {
-        let (file, metadata) = open(delta)?;
-        let found = fingerprint_text(base);
-        if metadata.base.as_ref() != Some(&found) {
-            let expected = metadata.base.unwrap_or_default();
+    /// Those of [`Model::from_bytes`], and [`Error::Format`] when the delta differs from another file than this one.
+    pub fn from_file(bytes: &Arc<Vec<u8>>, delta: Option<&Arc<Vec<u8>>>) -> Result<Self> {
+        let upper = delta.unwrap_or(bytes);
+        let (mut file, metadata) = open(upper)?;
+        let found = delta.map(|_| fingerprint_text(bytes));
+        if metadata.base != found {
+            let [of, over] = [&metadata.base, &found].map(|name| name.as_deref().unwrap_or("none"));
             return Err(Error::Format(format!(
-                "the delta is of the model {expected}, and this one is {found}; load it over the model that it was made from"
+                "the file is a delta of the model {of} and was loaded over {over}; load the file that it was made from, and it as delta"
             )));
         }
-        let reader = Reader { file: file.over(Container::open(base)?), files: &[base, delta], bits: metadata.bits };
-        let mut model = Self::read(&reader, metadata)?;
-        reader.add_products(&mut model.weights.blocks)?;
-        Ok(model)
-    }
-
-    fn read(reader: &Reader<'_>, metadata: Metadata) -> Result<Self> {
+        if delta.is_some() {
+            file = file.over(open(bytes)?.0);
+        }
+        let reader = Reader { file, files: [bytes, upper], is_delta: delta.is_some(), bits: metadata.bits };
         metadata.schema.validate()?;
         metadata.architecture.validate()?;
         if metadata.architecture.hidden == 0 && !metadata.schema.heads.is_empty() {

@@ -18,7 +18,9 @@ use std::sync::Arc;
 pub struct Reader<'a> {
     pub file: Container<'a>,
     /// What its tensors lie in.
-    pub files: &'a [&'a Arc<Vec<u8>>],
+    pub files: [&'a Arc<Vec<u8>>; 2],
+    /// Whether the second is a delta over the first.
+    pub is_delta: bool,
     /// Bits of a weight.
     pub bits: u32,
 }
@@ -100,24 +102,24 @@ impl Reader<'_> {
     fn block(&self, shapes: &Block<[usize; 2]>, place: usize) -> Result<Block> {
         shapes.try_map(|name, &[rows, columns]| {
             let name = format!("blocks.{place}.{name}");
-            match rows {
-                1 => self.vector(&name, columns).map(Matrix::vector),
-                _ => self.matrix(self.bits, &name, rows, columns),
+            if rows == 1 {
+                return self.vector(&name, columns).map(Matrix::vector);
             }
+            let mut matrix = self.matrix(self.bits, &name, rows, columns)?;
+            if self.is_delta {
+                self.add_product(&name, &mut matrix)?;
+            }
+            Ok(matrix)
         })
     }
 
-    /// Adds to the blocks the products that a delta holds, in halves.
-    pub fn add_products(&self, blocks: &mut [Block]) -> Result<()> {
-        for (place, block) in blocks.iter_mut().enumerate() {
-            for (name, matrix) in block.parts_mut() {
-                let [down, up] = ["down", "up"].map(|side| format!("blocks.{place}.{name}.{side}"));
-                if let Some(TensorView { rows: rank, .. }) = self.file.get(&down) {
-                    let (down, up) =
-                        (self.matrix(16, &down, rank, matrix.columns)?, self.matrix(16, &up, matrix.rows(), rank)?);
-                    add_product(matrix, &up, &down);
-                }
-            }
+    /// Adds the product that a delta holds of a matrix, in halves.
+    fn add_product(&self, name: &str, matrix: &mut Matrix) -> Result<()> {
+        let [down, up] = ["down", "up"].map(|side| format!("{name}.{side}"));
+        if let Some(TensorView { rows: rank, .. }) = self.file.get(&down) {
+            let (down, up) =
+                (self.matrix(16, &down, rank, matrix.columns)?, self.matrix(16, &up, matrix.rows(), rank)?);
+            add_product(matrix, &up, &down);
         }
         Ok(())
     }

@@ -114,12 +114,13 @@ impl<G: Ops> Predictor<G> {
     /// # Errors
     /// Those of [`Model::from_bytes`].
     pub fn from_bytes(bytes: &[u8], reason: &str) -> Result<Self> {
-        Self::from_file(&Arc::new(bytes.to_vec()), reason)
+        Self::from_file(&Arc::new(bytes.to_vec()), None, reason)
     }
 
-    /// The same of bytes that are kept, as by [`Model::from_file`].
-    pub fn from_file(bytes: &Arc<Vec<u8>>, reason: &str) -> Result<Self> {
-        Self::new(Arc::new(Model::from_file(bytes)?), bytes.len(), reason)
+    /// The same of bytes that are kept, with those of a delta over them or alone: see [`Model::from_file`].
+    pub fn from_file(bytes: &Arc<Vec<u8>>, delta: Option<&Arc<Vec<u8>>>, reason: &str) -> Result<Self> {
+        let model = Model::from_file(bytes, delta)?;
+        Self::new(Arc::new(model), bytes.len() + delta.map_or(0, |delta| delta.len()), reason)
     }
 
     fn new(model: Arc<Model>, bytes: usize, reason: &str) -> Result<Self> {

@@ -37,7 +37,7 @@ pub struct Export {
     #[arg(long, value_name = "FILE")]
     onnx: Option<PathBuf>,
     /// Also write what the file differs in from that of the model that the run went on from ([fine_tune] from), measured over
-    /// that file. Pages do not read it yet [default: nothing]
+    /// that file; pages load it by `Predictor.load(MODEL, { delta })` [default: nothing]
     #[arg(long, value_name = "FILE")]
     delta: Option<PathBuf>,
     /// Also write what the side tables say of each item, as JSON [default: nothing]

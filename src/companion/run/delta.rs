@@ -38,7 +38,7 @@ impl RunFolder {
             .map(Arc::new)
             .with_context(|| format!("can't read {}; export that run's model first", base.display()))?;
         let exported = self.exported()?.context("the run has no model.safetensors; export it first")?;
-        let shipped = Model::from_file(&base_bytes).with_context(|| base.display().to_string())?;
+        let shipped = Model::from_file(&base_bytes, None).with_context(|| base.display().to_string())?;
         let (ours, theirs) = (exported.metadata.bits, shipped.metadata.bits);
         ensure!(
             ours == theirs,
@@ -46,8 +46,8 @@ impl RunFolder {
             base.display()
         );
         let trained = self.best()?;
-        let bytes = Arc::new(write(&base_bytes, &exported, &trained.weights.blocks, &begun.weights.blocks)?);
-        let composed = Model::from_file_over(&base_bytes, &bytes)?;
+        let bytes = Arc::new(differences(&base_bytes, &exported, &trained.weights.blocks, &begun.weights.blocks)?);
+        let composed = Model::from_file(&base_bytes, Some(&bytes))?;
         ensure!(
             is_same_but_for_blocks(&composed, &exported),
             "{} has parts that the run's file lacks, as what --meta learned, and a delta takes nothing away; ship the whole file",
@@ -67,7 +67,12 @@ fn is_same_but_for_blocks(composed: &Model, exported: &Model) -> bool {
     composed == *exported
 }
 
-fn write(base: &[u8], exported: &Model, trained: &[Block], begun: &[Block]) -> Result<Vec<u8>> {
+/// The file of what an exported model differs in from a base file: whole tensors, and products where blocks as `trained` and as
+/// `begun`, neither rounded, differ by some of low rank.
+///
+/// # Errors
+/// When the base is no model file, or the description can't be written as JSON.
+pub fn differences(base: &[u8], exported: &Model, trained: &[Block], begun: &[Block]) -> Result<Vec<u8>> {
     let mut metadata = exported.metadata.clone();
     metadata.base = Some(fingerprint_text(base));
     let exported = exported.to_bytes()?;

@@ -30,6 +30,10 @@ use std::time::Instant;
 /// A model with a larger weight gives no finite scores.
 const LARGEST: f32 = 1e12;
 
+/// By so much must what training begins with rank better than what it ends with: it was itself picked among many on a part of
+/// the validation part. On Diginetica's sessions it ranks that part .2% better, and the test part 2.2% worse.
+const CLEARLY: f64 = 1.01;
+
 /// Steps between two lines in the journal.
 const JOURNAL_STEPS: u64 = 20;
 
@@ -308,6 +312,7 @@ impl State {
         let (ndcg, name) = (validate(&model, Effort::Full)?, heads::judged_by(&run.dataset.schema));
         let progress = &mut self.progress;
         let is_better = |best: Option<f64>| best.is_none_or(|best| ndcg > best);
+        let to_beat = progress.best.map(|best| if progress.best_epoch == 0 { best / CLEARLY } else { best });
         if progress.epoch > 0 {
             // Patience is with epochs: the encoder may need some to catch up with what counting knew from the start.
             if is_better(progress.best_trained) {
@@ -316,7 +321,7 @@ impl State {
                 progress.waited += 1;
             }
         }
-        if is_better(progress.best) {
+        if is_better(to_beat) {
             (progress.best, progress.best_epoch) = (Some(ndcg), progress.epoch);
             let best = Arc::make_mut(&mut model);
             best.metadata.metrics.insert(&format!("validation.{name}"), ndcg);
