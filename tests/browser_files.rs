@@ -2,15 +2,18 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests may panic as tests do")]
 
 mod common;
+#[path = "common/further.rs"]
+mod further;
 #[path = "common/page.rs"]
 mod page;
 
-use common::{ModelShape, learned_further, random_events, random_model, unquantized_model, unquantized_model_of};
+use common::{ModelShape, random_events, random_model, unquantized_model, unquantized_model_of};
 use foreclick::companion::run::differences;
 use foreclick::event::{Event, Value};
 use foreclick::format::{EncoderKind, Model};
 use foreclick::predictor::{PredictOptions, Predictor, Started};
 use foreclick::schema::FilterSeen;
+use further::learned_further;
 use page::page_events;
 use serde_json::{Value as Json, json};
 use std::path::Path;

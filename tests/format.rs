@@ -3,12 +3,15 @@
 
 #[expect(dead_code, reason = "other tests use the rest")]
 mod common;
+#[path = "common/further.rs"]
+mod further;
 
-use common::{ModelShape, Random, learned_further, random_model, unquantized_model, unquantized_model_of};
+use common::{ModelShape, Random, random_model, unquantized_model, unquantized_model_of};
 use foreclick::companion::run::differences;
 use foreclick::format::{Container, EncoderKind, FORMAT_VERSION, Model, Neighbours};
 use foreclick::schema::{FilterSeen, Head, HeadKind};
 use foreclick::vocab::Vocab;
+use further::learned_further;
 use proptest::prelude::*;
 use std::sync::Arc;
 

@@ -80,7 +80,7 @@ test("the predictor has exactly the events of the visitor's actions", async () =
   const session = nativeSessions().find(({ events }) => events.length > 5 && new Set(events.map(({ item }) => item)).size === events.length);
   const events = session.events.map(({ item, group, fields }) => ({ item, group, fields }));
   const html = events.map(({ item, group, fields }, place) => {
-    const attributes = [`data-fc-item="${item}"`, group && `data-fc-group="${group}"`, fields && `data-fc-fields='${JSON.stringify(fields)}'`];
+    const attributes = [`data-fc-item="${item}"`, group && `data-fc-group="${group}"`, fields && `data-fc-fields='${JSON.stringify(fields).replaceAll("'", "&#39;")}'`];
     return `<button id="b${place}" ${attributes.filter(Boolean).join(" ")}>${item}</button>`;
   });
   await onShop(html.join(""), async (page) => {

@@ -4,7 +4,7 @@ use foreclick::event::{EncodedEvent, NO_TIME};
 use foreclick::format::{
     Architecture, Block, Context, Counting, EncoderKind, FORMAT_VERSION, FieldWeights, GAP_BUCKETS, HOURS, HeadWeights,
     ItemTable, Matrix, Metadata, Model, Neighbours, OPEN_BUCKETS, PersonalStart, REPEAT_BUCKETS, REPEAT_COUNTS,
-    REPEAT_LASTS, TERMS, WEEKDAYS, Weights, add_product,
+    REPEAT_LASTS, TERMS, WEEKDAYS, Weights,
 };
 use foreclick::schema::{
     Field, FieldKind, FilterSeen, Head, HeadKind, Missing, Number, NumberEncoding, Schema, Task, Vector,
@@ -54,7 +54,7 @@ impl Random {
     }
 
     /// Products with it keep the size of what goes in.
-    fn matrix(&mut self, rows: usize, columns: usize) -> Matrix {
+    pub fn matrix(&mut self, rows: usize, columns: usize) -> Matrix {
         Matrix { columns, values: self.vector(rows * columns, (3.0 / columns as f32).sqrt()) }
     }
 
@@ -256,15 +256,4 @@ pub fn random_events(shape: ModelShape, count: usize, seed: u64) -> Vec<EncodedE
             EncodedEvent { item, time: if random.below(20) == 0 { NO_TIME } else { time }, group, fields }
         })
         .collect()
-}
-
-/// A model that learned further: with another start, and a product of rank 2 more in its first block's first matrix.
-pub fn learned_further(base: &Model, seed: u64) -> Model {
-    let random = &mut Random(seed);
-    let mut further = base.clone();
-    further.weights.start.iter_mut().for_each(|value| *value += random.signed());
-    let (_, matrix) = &mut further.weights.blocks[0].parts_mut()[1];
-    let (up, down) = (random.matrix(matrix.rows(), 2), random.matrix(2, matrix.columns));
-    add_product(matrix, &up, &down);
-    further
 }

@@ -26,12 +26,12 @@ pub struct Progress {
     pub step: u64,
     /// Steps that changed the weights: all but those of batches without a training event.
     pub updates: u32,
-    /// The best validation NDCG@10, once there was a validation.
+    /// The validation NDCG@10 of what training began with, once it was measured.
+    pub begun: Option<f64>,
+    /// That of the best model: of an epoch, where one has ended.
     pub best: Option<f64>,
     /// The epochs after which it was reached; 0 as training began.
     pub best_epoch: u64,
-    /// The best after an epoch.
-    pub best_trained: Option<f64>,
     /// Epochs since then.
     pub waited: u64,
     /// Whether the best model is calibrated, or was found no better for it.
@@ -158,6 +158,16 @@ pub fn save(path: &Path, progress: &Progress, numbers: Numbers<'_>) -> Result<()
 /// Where the state to go on from lies in a run's folder.
 pub fn last(folder: &Path) -> PathBuf {
     folder.join("checkpoints/last.safetensors")
+}
+
+/// Where the best model lies, in f32.
+pub fn best(folder: &Path) -> PathBuf {
+    folder.join("checkpoints/best.safetensors")
+}
+
+/// Where the model lies that training began with, until its end.
+pub fn begun(folder: &Path) -> PathBuf {
+    folder.join("checkpoints/begun.safetensors")
 }
 
 /// Whether a run can go on from what it saved; changes nothing.

@@ -1,8 +1,9 @@
 //! The training loop: steps, validation after each epoch, early stopping, checkpoints.
 
+mod finish;
+
 use super::average::Average;
 use super::batches::{Batches, shards};
-use super::calibrate::Calibration;
 use super::checkpoint::{self, Numbers, Progress};
 use super::encoder::Encoder;
 use super::examples::Window;
@@ -22,7 +23,7 @@ use super::worker::{Plan, Worker, in_parallel};
 use crate::companion::data::Part;
 use crate::engine::counting::Rules;
 use crate::format::{Architecture, ItemTable, Model, Weights};
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use serde_json::json;
 use std::sync::Arc;
 use std::time::Instant;
@@ -30,15 +31,8 @@ use std::time::Instant;
 /// A model with a larger weight gives no finite scores.
 const LARGEST: f32 = 1e12;
 
-/// By so much must what training begins with rank better than what it ends with: it was itself picked among many on a part of
-/// the validation part. On Diginetica's sessions it ranks that part .2% better, and the test part 2.2% worse.
-const CLEARLY: f64 = 1.01;
-
 /// Steps between two lines in the journal.
 const JOURNAL_STEPS: u64 = 20;
-
-/// The mean loss of the validation part's halves, each as calibrated on the other; says that a model is calibrated.
-const CALIBRATED: &str = "validation.loss.calibrated";
 
 /// Trains until early stopping, the last epoch or Ctrl-C. `validate` gives a model's NDCG@10 on the validation part.
 /// The best model lies in `checkpoints/best.safetensors` (f32), the state to go on from in `checkpoints/last.safetensors`.
@@ -60,7 +54,7 @@ pub fn train(run: &Run<'_>, mut validate: impl FnMut(&Arc<Model>, Effort) -> Res
     if schema.predicts_items() && neighbours::kept(run.dataset, run.config).most < run.config.neighbours {
         meter.say(&format!("fewer than {FOLDS} sequences: the model trains and ships without neighbours"));
     }
-    if state.progress.best.is_none() {
+    if state.progress.begun.is_none() {
         // From little there may be nothing to learn that ranks better than what it begins with.
         state.measure(run, &mut journal, &mut meter, &mut validate)?;
     }
@@ -73,9 +67,7 @@ pub fn train(run: &Run<'_>, mut validate: impl FnMut(&Arc<Model>, Effort) -> Res
         state.measure(run, &mut journal, &mut meter, &mut validate)?;
         state.save(run)?;
     }
-    if run.dataset.schema.predicts_items() {
-        state.calibrate(run, &mut journal, &mut meter, &mut validate)?;
-    }
+    state.finish(run, &mut journal, &mut meter, &mut validate)?;
     meter.finish("done");
     Ok(state.outcome(false))
 }
@@ -138,7 +130,7 @@ impl State {
             updates: 0,
             best: None,
             best_epoch: 0,
-            best_trained: None,
+            begun: None,
             waited: 0,
             calibrated: false,
             fingerprint: run.fingerprint.clone(),
@@ -310,74 +302,25 @@ impl State {
         }
         let mut model = Arc::new(assemble(run.dataset, &run.provenance, &self.architecture, mean));
         let (ndcg, name) = (validate(&model, Effort::Full)?, heads::judged_by(&run.dataset.schema));
+        let best = Arc::make_mut(&mut model);
+        best.metadata.metrics.insert(&format!("validation.{name}"), ndcg);
         let progress = &mut self.progress;
-        let is_better = |best: Option<f64>| best.is_none_or(|best| ndcg > best);
-        let to_beat = progress.best.map(|best| if progress.best_epoch == 0 { best / CLEARLY } else { best });
-        if progress.epoch > 0 {
-            // Patience is with epochs: the encoder may need some to catch up with what counting knew from the start.
-            if is_better(progress.best_trained) {
-                (progress.best_trained, progress.waited) = (Some(ndcg), 0);
-            } else {
-                progress.waited += 1;
-            }
+        if progress.epoch == 0 {
+            progress.begun = Some(ndcg);
+            checkpoint::write_whole(&checkpoint::begun(run.folder), &best.to_bytes()?)?;
         }
-        if is_better(to_beat) {
-            (progress.best, progress.best_epoch) = (Some(ndcg), progress.epoch);
-            let best = Arc::make_mut(&mut model);
-            best.metadata.metrics.insert(&format!("validation.{name}"), ndcg);
-            checkpoint::write_whole(&run.folder.join("checkpoints/best.safetensors"), &best.to_bytes()?)?;
+        // The encoder may need some epochs to catch up with what counting knew: see `finish`.
+        if progress.best_epoch == 0 || progress.best.is_none_or(|best| ndcg > best) {
+            (progress.best, progress.best_epoch, progress.waited) = (Some(ndcg), progress.epoch, 0);
+            checkpoint::write_whole(&checkpoint::best(run.folder), &best.to_bytes()?)?;
+        } else {
+            progress.waited += 1;
         }
         let Progress { step, epoch, best, best_epoch, .. } = self.progress;
         let best = best.unwrap_or(ndcg);
         journal.write(step, json!({"epoch": epoch, "validation": {name: ndcg, "best": best}}))?;
         meter.say(&format!("epoch {epoch}: validation {name} {ndcg:.5} (best {best:.5} in epoch {best_epoch})"));
         Ok(())
-    }
-
-    /// Weighs what the best model knows anew, where that is better: see `calibrate.rs`. Done once, however often the run is
-    /// resumed.
-    fn calibrate(
-        &mut self,
-        run: &Run<'_>,
-        journal: &mut Journal,
-        meter: &mut Meter,
-        validate: &mut impl FnMut(&Arc<Model>, Effort) -> Result<f64>,
-    ) -> Result<()> {
-        let path = run.folder.join("checkpoints/best.safetensors");
-        if self.progress.calibrated {
-            return Ok(());
-        }
-        let read = || anyhow::Ok(Model::from_bytes(&std::fs::read(&path)?)?);
-        let mut best = read().with_context(|| {
-            format!("can't read {}, the run's best model; train it anew with --replace", path.display())
-        })?;
-        self.progress.calibrated = true;
-        if best.metadata.metrics.get(CALIBRATED).is_some() {
-            // The run ended between writing the model and saving its state.
-            self.progress.best = best.metadata.metrics.get("validation.ndcg@10").copied();
-            return self.save(run);
-        }
-        let shipped = HeldOut::same(best.weights.neighbours.clone());
-        let mut calibration =
-            Calibration::new(run.dataset, run.config, &self.popularity, &shipped, &mut self.workers[0]);
-        let Some((weights, gain)) = calibration.run(&best.weights) else { return self.save(run) };
-        let trained = self.progress.best.unwrap_or_default();
-        best.weights = weights;
-        let mut best = Arc::new(best);
-        let ndcg = gain.is_real().then(|| validate(&best, Effort::Full)).transpose()?;
-        let better = ndcg.filter(|&ndcg| ndcg >= trained);
-        let losses = json!({"before": gain.before, "as_fitted_on_the_other_half": gain.after});
-        let fields = json!({"calibration": {"loss": losses, "ndcg@10": ndcg, "kept": better.is_some()}});
-        journal.write(self.progress.step, fields)?;
-        if let Some(ndcg) = better {
-            meter.say(&format!("calibrated on the validation part: ndcg@10 {trained:.5} -> {ndcg:.5}"));
-            let best = Arc::make_mut(&mut best);
-            best.metadata.metrics.insert("validation.ndcg@10", ndcg);
-            best.metadata.metrics.insert(CALIBRATED, gain.after.iter().sum::<f64>() / 2.0);
-            checkpoint::write_whole(&path, &best.to_bytes()?)?;
-            self.progress.best = Some(ndcg);
-        }
-        self.save(run)
     }
 
     fn save(&mut self, run: &Run<'_>) -> Result<()> {

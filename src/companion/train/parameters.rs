@@ -244,7 +244,7 @@ pub fn dense_mut(weights: &mut Weights) -> Vec<Dense<'_>> {
     for LowRank { block: _, part: _, down, up, scale } in low_rank {
         all.push(keep(Role::LowRank, &mut down.values));
         all.push(keep(Role::LowRank, &mut up.values));
-        all.push(keep(Role::LowRankScale, scale));
+        all.push(Dense { rate: SCALE_RATE, ..keep(Role::LowRankScale, scale) });
     }
     all
 }

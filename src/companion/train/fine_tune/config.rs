@@ -16,8 +16,9 @@ pub struct FineTuneConfig {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub from: Option<PathBuf>,
     /// What learns, beside what is new: "full" (everything), "heads" (what answers: gates and tasks), "adapters" (and `rank`
-    /// further units in each feed-forward layer), "lora" (and a product of rank `rank` that is added to each matrix) or "adalora"
-    /// (the same, the ranks moved to where they matter, `rank` a matrix on average). Default "full".
+    /// further units in each feed-forward layer), "lora" (and a product of rank `rank` that is added to each matrix of the encoder,
+    /// its vectors, and the inputs' tables other than items' and texts') or "adalora" (the same, the ranks moved to where they
+    /// matter, `rank` a matrix on average). Default "full".
     pub method: Method,
     /// See `method`. Default 4.
     pub rank: usize,

@@ -47,17 +47,24 @@ impl Frozen {
         };
         let is_full = config.method == Method::Full;
         let inputs_learn = is_full && thawed > blocks;
+        // Products of low rank are for matrices; vectors and the inputs' tables are small beside the items' rows.
+        let is_low_rank = matches!(config.method, Method::Lora | Method::Adalora);
+        let is_vector: Vec<Vec<bool>> = weights
+            .blocks
+            .iter()
+            .map(|block| block.parts().iter().map(|(_, part)| part.is_vector()).collect())
+            .collect();
         let parts = dense_mut(weights).into_iter().map(|part| (part.role, part.values.len())).collect::<Vec<_>>();
         let masks = (config.method == Method::Adapters).then(|| further_units(&weights.blocks, config.rank));
         let freeze = |&(role, count): &(Role, usize)| {
             let learns = match role {
-                Role::Start => inputs_learn,
-                Role::Input(table) => inputs_learn || !taken.has_input(table),
+                Role::Start => inputs_learn || is_low_rank,
+                Role::Input(table) => inputs_learn || is_low_rank || !taken.has_input(table),
                 Role::Block(block, part) => match &masks {
                     Some(masks) => return masks[block][part].clone().map_or(Freeze::All, Freeze::Some),
-                    None => is_full && block + thawed >= blocks,
+                    None => is_full && block + thawed >= blocks || is_low_rank && is_vector[block][part],
                 },
-                Role::FinalNorm => is_full,
+                Role::FinalNorm => is_full || is_low_rank,
                 Role::Gates | Role::Head(_) | Role::LowRank => true,
                 Role::LowRankScale => config.method == Method::Adalora,
             };

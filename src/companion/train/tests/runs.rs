@@ -190,6 +190,26 @@ fn a_run_that_ended_before_it_saved_its_calibration_is_not_calibrated_twice() {
 }
 
 #[test]
+fn what_training_began_with_is_kept_where_it_ranks_better_than_the_calibrated_best() {
+    let dataset = repeating_dataset();
+    let config = TrainConfig { epochs: 1, ..config(0) };
+    // Begun with, after the epoch, calibrated, and the beginning calibrated.
+    for (ranks, expected) in [([0.45, 0.4, 0.5, 0.0], (0.5, 1)), ([0.55, 0.4, 0.5, 0.52], (0.55, 0))] {
+        let folder = tempfile::tempdir().unwrap();
+        let mut ranks = ranks.into_iter();
+        let outcome = train(&run(&dataset, &config, folder.path(), false, &|| false), |_, effort| {
+            Ok(if effort == Effort::Full { ranks.next().unwrap() } else { 0.1 })
+        });
+        let outcome = outcome.unwrap();
+        assert_eq!((outcome.best.unwrap(), outcome.best_epoch), expected);
+        let best = std::fs::read(folder.path().join("checkpoints/best.safetensors")).unwrap();
+        let best = Model::from_bytes(&best).unwrap();
+        assert_eq!(best.metadata.metrics.get("validation.ndcg@10"), Some(&expected.0));
+        assert!(!folder.path().join("checkpoints/begun.safetensors").exists());
+    }
+}
+
+#[test]
 fn a_checkpoint_with_one_changed_bit_is_not_gone_on_from() {
     let dataset = dataset(true, FilterSeen::Group);
     let folder = tempfile::tempdir().unwrap();
