@@ -8,7 +8,7 @@ PEER_SOURCES=(src benches/models.rs tests/common Cargo.lock)
 PREFETCH="benches/prefetch" # package.json and lock file of ForesightJS
 
 # run_bench [engine|peers]: one part, or both. run_bench accuracy [SET...]: all sets, or these. run_bench training.
-# run_bench large [EVENTS]. run_bench prefetch. run_bench privacy. run_bench tasks. run_bench fine_tune. run_bench personal.
+# run_bench large [EVENTS]. run_bench prefetch. run_bench privacy. run_bench tasks. run_bench shop. run_bench personal.
 run_bench() {
   local part=${1:-}
   case "$part" in
@@ -44,10 +44,10 @@ run_bench() {
       bench_tasks
       return
       ;;
-    fine_tune)
+    shop)
       need_companion
-      say "bench: going on from a model (some ten minutes)"
-      node benches/fine_tune/run.js "$FORECLICK"
+      need_sample
+      bench_shop
       return
       ;;
     personal)
@@ -58,7 +58,7 @@ run_bench() {
       bench_personal
       return
       ;;
-    *) die "bench: unknown part '$part', expected engine, peers, accuracy, training, large, prefetch, privacy, tasks, fine_tune, personal or nothing" ;;
+    *) die "bench: unknown part '$part', expected engine, peers, accuracy, training, large, prefetch, privacy, tasks, shop, personal or nothing" ;;
   esac
   need_web_tools
   build_web >&2
@@ -145,6 +145,18 @@ bench_tasks() {
     say "bench: tasks (some minutes)"
     "$python" benches/tasks/shoppers.py "$FORECLICK"
   fi
+}
+
+# The grocery's questions, ways to go on from a model, gradient boosting beside (PYTHON names a Python that has pandas, pyarrow and
+# scikit-learn).
+bench_shop() {
+  local python=${PYTHON:-python3}
+  if ! "$python" -c "import pandas, pyarrow, sklearn" 2>/dev/null; then
+    say "skipped: $python lacks pandas, pyarrow or scikit-learn; name one that has them in PYTHON"
+    return
+  fi
+  say "bench: the grocery (half an hour)"
+  node benches/shop/run.js "$FORECLICK" "$python"
 }
 
 # A model of the visitor's own on households that nothing was learned from (PYTHON names a Python that has pyarrow). A run that was

@@ -25,10 +25,16 @@ def trips_of(events, products):
     keys = ["household_id", "basket_id"]
     trips = events.groupby(keys, sort=False).agg(
         time=("transaction_timestamp", "min"), used=("coupon_used", lambda used: (used == "yes").sum()),
-        spent=("sales_value", "sum"), products=("product_id", "size"), coupon=("coupon", "first"),
+        spent=("sales_value", "sum"), products=("product_id", "size"), known=("known", "any"), coupon=("coupon", "first"),
     )
     counts = events.groupby([*keys, "department"]).size().unstack(fill_value=0).add_prefix("department ")
     return trips.join(counts).reset_index().sort_values(["household_id", "time", "basket_id"], kind="stable").reset_index(drop=True)
+
+
+def known(events):
+    """Purchases that foreclick keeps: of products with `min_count` of them, as in `coupon.toml`. Trips without one are no test."""
+    purchases = events.product_id.value_counts()
+    return events.product_id.isin(purchases.index[purchases >= 20])
 
 
 def inputs_of(trips):
@@ -58,10 +64,12 @@ def rolling(values, household, window):
 
 
 def main(events, products):
-    trips = trips_of(pd.read_parquet(events), pd.read_parquet(products))
+    events = pd.read_parquet(events)
+    events["known"] = known(events)
+    trips = trips_of(events, pd.read_parquet(products))
     inputs = inputs_of(trips)
     part = parts_of(trips.time)
-    told, redeems = trips.coupon.notna().to_numpy(), trips.coupon.fillna(0).to_numpy()
+    told, redeems = (trips.coupon.notna() & trips.known).to_numpy(), trips.coupon.fillna(0).to_numpy()
     learned, picking, test = (told & (part == number) for number in range(3))
     draw = np.random.default_rng(SEED)
     settings = [{}]
