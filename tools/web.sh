@@ -8,7 +8,8 @@ WEB_GLUE=pkg/wasm/foreclick.js # wasm-bindgen's, which goes into pkg/index.js
 WEB_OPTIONAL_ENTRIES=(cache worker worker-thread prefetch collect bandit state react vue devtools)
 # What npm users can import, and what those files load.
 WEB_ENTRIES=(index "${WEB_OPTIONAL_ENTRIES[@]}")
-WEB_SOURCES=(src build.rs Cargo.toml Cargo.lock tools/web.sh tools/wasm_target.sh tools/short_imports.js)
+WEB_SOURCES=(src build.rs Cargo.toml Cargo.lock tools/web.sh tools/wasm_target.sh
+  tools/{wasm_sections,quiet_panics,short_imports}.js)
 
 need_web_tools() {
   need_rust
@@ -38,6 +39,7 @@ compile_web() {
   # No generated types: users get the hand-written pkg/index.d.ts. The .wasm file's address is written in pkg/src/index.js.
   "$TOOLS/bin/wasm-bindgen" --target web --no-typescript --omit-default-module-path \
     --out-dir pkg/wasm --out-name foreclick "$CARGO_TARGET_DIR/$WASM/web/foreclick.wasm"
+  node tools/quiet_panics.js "$wasm"
   "$DEV/node_modules/.bin/wasm-opt" -Os --converge --low-memory-unused --reorder-functions-by-name --strip-debug --strip-producers --strip-target-features \
     --enable-simd --enable-bulk-memory --enable-nontrapping-float-to-int --enable-sign-ext \
     --enable-mutable-globals --enable-reference-types --enable-multivalue \
