@@ -32,6 +32,25 @@ pub trait FromJson: Sized {
     fn from_json(json: &mut Json<'_>) -> Result<Self>;
 }
 
+/// Where one of an object's members goes.
+pub trait Place {
+    /// Reads the value of this key.
+    ///
+    /// # Errors
+    /// [`Error::Format`] for one that was there before.
+    fn read(&mut self, json: &mut Json<'_>, key: &str) -> Result<()>;
+}
+
+impl<T: FromJson> Place for Option<T> {
+    fn read(&mut self, json: &mut Json<'_>, key: &str) -> Result<()> {
+        if self.is_some() {
+            return Err(json.repeated(key));
+        }
+        *self = Some(T::from_json(json)?);
+        Ok(())
+    }
+}
+
 /// Reads a whole text as one value; `what` names it in errors.
 ///
 /// # Errors
@@ -96,32 +115,24 @@ impl Json<'_> {
         Error::Format(format!("{}, byte {}: expected {expected}; export the model again", self.what, self.at))
     }
 
-    /// The error of a key that does not belong here.
-    pub fn unknown(&self, key: &str) -> Error {
-        self.expected(&format!("no key \"{key}\""))
-    }
-
-    /// Reads a key's value into its place.
+    /// Reads an object's members into their places.
     ///
     /// # Errors
-    /// [`Error::Format`] for a key that comes again.
-    pub fn once<T: FromJson>(&mut self, place: &mut Option<T>, key: &str) -> Result<()> {
-        match place.replace(T::from_json(self)?) {
-            None => Ok(()),
-            Some(_) => Err(self.repeated(key)),
-        }
+    /// [`Error::Format`] for a key that has no place or comes again.
+    pub fn members(&mut self, places: &mut [(&str, &mut dyn Place)]) -> Result<()> {
+        self.object(&mut |json, key| match places.iter_mut().find(|(name, _)| *name == key) {
+            Some((_, place)) => place.read(json, key),
+            None => Err(json.expected(&format!("no key \"{key}\""))),
+        })
     }
 
     fn repeated(&self, key: &str) -> Error {
         self.expected(&format!("key \"{key}\" once"))
     }
 
-    /// A value that must have been there.
-    ///
-    /// # Errors
-    /// [`Error::Format`] names the key that is missing.
-    pub fn required<T>(&self, value: Option<T>, key: &str) -> Result<T> {
-        value.ok_or_else(|| self.expected(&format!("a key \"{key}\" before")))
+    /// The error of a key that is not there.
+    pub fn missing(&self, key: &str) -> Error {
+        self.expected(&format!("a key \"{key}\" before"))
     }
 
     fn skip_space(&mut self) {
@@ -364,17 +375,13 @@ macro_rules! read_object {
             fn from_json(json: &mut crate::json::Json<'_>) -> crate::error::Result<Self> {
                 $(let mut $field = None;)*
                 $($(let mut $optional = None;)*)?
-                json.object(&mut |json, key| {
-                    match key {
-                        $(stringify!($field) => json.once(&mut $field, key),)*
-                        $($(stringify!($optional) => json.once(&mut $optional, key),)*)?
-                        _ => Err(json.unknown(key)),
-                    }
-                })?;
-                Ok(Self {
-                    $($field: json.required($field, stringify!($field))?,)*
-                    $($($optional: $optional.unwrap_or($default),)*)?
-                })
+                json.members(&mut [
+                    $((stringify!($field), &mut $field),)*
+                    $($((stringify!($optional), &mut $optional),)*)?
+                ])?;
+                $(let Some($field) = $field else { return Err(json.missing(stringify!($field))) };)*
+                $($(let $optional = $optional.unwrap_or($default);)*)?
+                Ok(Self { $($field,)* $($($optional,)*)? })
             }
         }
     };

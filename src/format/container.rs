@@ -4,7 +4,7 @@
 //! every page: this one is small, checks every length before it allocates, and gives no panic to a hostile file.
 
 use crate::error::{Error, Result};
-use crate::json::{self, FromJson, Json, read_name, read_object};
+use crate::json::{self, FromJson, Json, Place, read_name, read_object};
 use bytemuck::Pod;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -223,7 +223,7 @@ fn own_metadata(json: &mut Json<'_>) -> Result<Option<String>> {
     let mut metadata = None;
     json.object(&mut |json, key| {
         if key == METADATA_KEY {
-            return json.once(&mut metadata, key);
+            return metadata.read(json, key);
         }
         String::from_json(json).map(|_| ())
     })?;

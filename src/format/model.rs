@@ -7,7 +7,7 @@ use super::read::Reader;
 use super::weights::{Architecture, ItemTable, Matrix, Weights};
 use super::write::{write_vocab, write_weights};
 use crate::error::{Error, Result};
-use crate::json::{self, FromJson, Json, Members};
+use crate::json::{self, FromJson, Json, Members, Place};
 use crate::quant::{Int4Rows, Int8Rows, f32_from_half, half_from_f32};
 use crate::schema::{Encoding, NumberEncoding, Schema};
 use crate::vocab::Vocab;
@@ -39,35 +39,39 @@ pub struct Metadata {
     pub metrics: Members<f64>,
 }
 
+/// The file's version, which is looked at before anything else of the file.
+struct Version(Option<u32>);
+
+impl Place for Version {
+    fn read(&mut self, json: &mut Json<'_>, key: &str) -> Result<()> {
+        self.0.read(json, key)?;
+        match self.0 {
+            Some(got) if got != FORMAT_VERSION => Err(Error::Version { got, expected: FORMAT_VERSION }),
+            _ => Ok(()),
+        }
+    }
+}
+
 impl FromJson for Metadata {
     fn from_json(json: &mut Json<'_>) -> Result<Self> {
-        let (mut version, mut schema, mut architecture, mut bits) = (None, None, None, None);
+        let (mut version, mut schema, mut architecture, mut bits) = (Version(None), None, None, None);
         let (mut base, mut provenance, mut metrics) = (None, None, None);
-        json.object(&mut |json, key| match key {
-            "format_version" => {
-                json.once(&mut version, key)?;
-                match version {
-                    Some(got) if got != FORMAT_VERSION => Err(Error::Version { got, expected: FORMAT_VERSION }),
-                    _ => Ok(()),
-                }
-            }
-            "schema" => json.once(&mut schema, key),
-            "architecture" => json.once(&mut architecture, key),
-            "bits" => json.once(&mut bits, key),
-            "base" => json.once(&mut base, key),
-            "provenance" => json.once(&mut provenance, key),
-            "metrics" => json.once(&mut metrics, key),
-            _ => Err(json.unknown(key)),
-        })?;
-        Ok(Self {
-            format_version: json.required(version, "format_version")?,
-            schema: json.required(schema, "schema")?,
-            architecture: json.required(architecture, "architecture")?,
-            bits: json.required(bits, "bits")?,
-            base,
-            provenance: json.required(provenance, "provenance")?,
-            metrics: json.required(metrics, "metrics")?,
-        })
+        json.members(&mut [
+            ("format_version", &mut version),
+            ("schema", &mut schema),
+            ("architecture", &mut architecture),
+            ("bits", &mut bits),
+            ("base", &mut base),
+            ("provenance", &mut provenance),
+            ("metrics", &mut metrics),
+        ])?;
+        let Version(Some(format_version)) = version else { return Err(json.missing("format_version")) };
+        let Some(schema) = schema else { return Err(json.missing("schema")) };
+        let Some(architecture) = architecture else { return Err(json.missing("architecture")) };
+        let Some(bits) = bits else { return Err(json.missing("bits")) };
+        let Some(provenance) = provenance else { return Err(json.missing("provenance")) };
+        let Some(metrics) = metrics else { return Err(json.missing("metrics")) };
+        Ok(Self { format_version, schema, architecture, bits, base, provenance, metrics })
     }
 }
 

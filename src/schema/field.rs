@@ -101,21 +101,20 @@ read_name!(Missing { "row" => Row, "last" => Last });
 
 impl FromJson for FieldKind {
     fn from_json(json: &mut Json<'_>) -> Result<Self> {
-        let mut found = None;
-        json.object(&mut |json, key| {
-            let kind = match key {
-                "category" => Category::from_json(json).map(|Category { values }| Self::Category { values })?,
-                "number" => Number::from_json(json).map(Self::Number)?,
-                "text" => Text::from_json(json).map(|Text { buckets }| Self::Text { buckets })?,
-                "vector" => Vector::from_json(json).map(Self::Vector)?,
-                _ => return Err(json.unknown(key)),
-            };
-            match found.replace(kind) {
-                None => Ok(()),
-                Some(_) => Err(json.expected("one of category, number, text and vector")),
-            }
-        })?;
-        json.required(found, "category, number, text or vector")
+        let (mut category, mut number, mut text, mut vector) = (None, None, None, None);
+        json.members(&mut [
+            ("category", &mut category),
+            ("number", &mut number),
+            ("text", &mut text),
+            ("vector", &mut vector),
+        ])?;
+        match (category, number, text, vector) {
+            (Some(Category { values }), None, None, None) => Ok(Self::Category { values }),
+            (None, Some(number), None, None) => Ok(Self::Number(number)),
+            (None, None, Some(Text { buckets }), None) => Ok(Self::Text { buckets }),
+            (None, None, None, Some(vector)) => Ok(Self::Vector(vector)),
+            _ => Err(json.expected("one of category, number, text and vector")),
+        }
     }
 }
 

@@ -61,18 +61,14 @@ read_object!(Number { mean, std });
 
 impl FromJson for HeadKind {
     fn from_json(json: &mut Json<'_>) -> Result<Self> {
-        let mut found = None;
-        json.object(&mut |json, key| {
-            let kind = match key {
-                "binary" => Binary::from_json(json).map(|Binary { threshold }| Self::Binary { threshold })?,
-                "classes" => Classes::from_json(json).map(|Classes { names }| Self::Classes { names })?,
-                "number" => Number::from_json(json).map(|Number { mean, std }| Self::Number { mean, std })?,
-                _ => return Err(json.unknown(key)),
-            };
-            found = Some(kind);
-            Ok(())
-        })?;
-        json.required(found, "binary, classes or number")
+        let (mut binary, mut classes, mut number) = (None, None, None);
+        json.members(&mut [("binary", &mut binary), ("classes", &mut classes), ("number", &mut number)])?;
+        match (binary, classes, number) {
+            (Some(Binary { threshold }), None, None) => Ok(Self::Binary { threshold }),
+            (None, Some(Classes { names }), None) => Ok(Self::Classes { names }),
+            (None, None, Some(Number { mean, std })) => Ok(Self::Number { mean, std }),
+            _ => Err(json.expected("one of binary, classes and number")),
+        }
     }
 }
 
