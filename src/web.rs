@@ -3,6 +3,7 @@
 //! pkg/src/index.js wraps this: it fetches, and looks after the instance.
 
 mod objects;
+mod replies;
 
 use crate::engine::gpu::{DEADLINE, Gpu, GpuContext, GpuModel};
 use crate::error::{Error, Result};
@@ -11,8 +12,6 @@ use crate::predictor::patience::race;
 use crate::predictor::trial::{self, Trial};
 use crate::predictor::{Predictor, Preference, Started};
 use crate::promise::{Task, sleep};
-use serde::Serialize;
-use serde_wasm_bindgen::Serializer;
 use std::alloc::{Layout, alloc};
 use std::cell::{RefCell, RefMut};
 use std::ptr::NonNull;
@@ -100,13 +99,13 @@ impl WebPredictor {
     pub fn predict(&self, options: JsValue) -> Result<JsValue, JsValue> {
         let options = objects::predict_options(&options).map_err(|what| to_js(Error::Argument(what)))?;
         match self.0.borrow()?.start(&options).map_err(to_js)? {
-            Started::Done(prediction) => to_object(&prediction),
+            Started::Done(prediction) => Ok(replies::prediction(&prediction)),
             Started::Pending(pending) => {
                 let shared = self.0.clone();
                 let answer = async move {
                     let late = sleep(pending.patience());
                     let answered = pending.run(late).await;
-                    to_object(&shared.borrow()?.finish(answered).map_err(to_js)?)
+                    Ok(replies::prediction(&shared.borrow()?.finish(answered).map_err(to_js)?))
                 };
                 Ok(Task::new(answer).into())
             }
@@ -116,7 +115,7 @@ impl WebPredictor {
     /// Why an item is predicted.
     pub fn explain(&self, item: &str, options: JsValue) -> Result<JsValue, JsValue> {
         let options = objects::explain_options(&options).map_err(|what| to_js(Error::Argument(what)))?;
-        to_object(&self.0.borrow()?.explain(item, &options).map_err(to_js)?)
+        Ok(replies::explanation(&self.0.borrow()?.explain(item, &options).map_err(to_js)?))
     }
 
     /// Learns from the event that comes next; returns its item's id.
@@ -142,7 +141,7 @@ impl WebPredictor {
 
     /// Where the predictor stands.
     pub fn diagnostics(&self) -> Result<JsValue, JsValue> {
-        to_object(&self.0.borrow()?.diagnostics())
+        Ok(replies::diagnostics(self.0.borrow()?.diagnostics()))
     }
 
     /// Tries the GPU; the task ends when it is decided whether it is used.
@@ -185,12 +184,6 @@ impl Shared {
     fn borrow(&self) -> Result<RefMut<'_, Predictor<Gpu>>, JsValue> {
         self.0.try_borrow_mut().map_err(|_| to_js(Error::Argument("called from inside another call".into())))
     }
-}
-
-fn to_object<T: Serialize>(value: &T) -> Result<JsValue, JsValue> {
-    value
-        .serialize(&Serializer::new().serialize_missing_as_null(true).serialize_maps_as_objects(true))
-        .map_err(JsValue::from)
 }
 
 fn to_js(error: Error) -> JsValue {

@@ -14,7 +14,6 @@ use crate::engine::{Adjustment, Ops, Stream};
 use crate::error::{Error, Result};
 use crate::format::FEATURES;
 use crate::vocab::ItemId;
-use serde::Serialize;
 
 /// The most events that are left out in turn.
 pub const MAX_EVENTS: usize = 32;
@@ -37,7 +36,7 @@ impl Default for ExplainOptions {
 }
 
 /// Why an item has its score.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Explanation {
     /// The item's key.
     pub item: String,
@@ -52,7 +51,7 @@ pub struct Explanation {
 }
 
 /// A score's parts, in logits: a difference of 0.69 doubles the odds.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Terms {
     /// What the encoder reads from the sequence: query times the item's row.
     pub taste: f32,
@@ -69,7 +68,7 @@ pub struct Terms {
 }
 
 /// What one event did for the item.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Effect {
     /// Which of the events that were observed in this session it is; the first is 0.
     pub place: usize,

@@ -5,12 +5,28 @@ use serde::Serialize;
 
 /// What computes a prediction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(into = "&'static str")]
 pub enum Backend {
     /// SIMD on the processor.
     Cpu,
     /// Compute shaders.
     Gpu,
+}
+
+impl Backend {
+    /// Its name in answers.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Cpu => "cpu",
+            Self::Gpu => "gpu",
+        }
+    }
+}
+
+impl From<Backend> for &'static str {
+    fn from(backend: Backend) -> Self {
+        backend.name()
+    }
 }
 
 /// What is wanted of a GPU that computes correctly.
@@ -65,8 +81,7 @@ pub struct Predicted {
 }
 
 /// Where a predictor stands.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Diagnostics {
     /// What computes the next prediction.
     pub backend: Backend,
@@ -97,8 +112,7 @@ pub struct Diagnostics {
 }
 
 /// The outcome of the comparison of the GPU with the CPU.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SelfCheck {
     /// No GPU was tried yet.
     None,

@@ -1,0 +1,3 @@
+// Objects for the page, for replies.rs.
+
+export const predicted = (item, score, probability) => ({ item, score, probability });
