@@ -1,6 +1,6 @@
 // quiet_panics.js WASM: lets what Rust calls in a panic trap at once. It would only write a message to an output that pages do
-// not have, and trap then. So no caller needs to say where and why, and the optimiser leaves that out: 2.8 KB with gzip, and
-// the places in the source, which are made zeros here, another 1.4 KB. Needs the names of functions, so it runs before wasm-opt.
+// not have, and trap then. So no caller needs to say what is wrong and where, which the optimiser leaves out; the places in the
+// source are made zeros here. Needs the names of functions, so it runs before wasm-opt.
 import { readFileSync, writeFileSync } from "node:fs";
 import { Reader, encoded, rewriteSections } from "./wasm_sections.js";
 
