@@ -49,7 +49,7 @@ pub fn codes(text: &str, buckets: usize, out: &mut Vec<f32>) {
 /// Tells `take` the rows of a text among `buckets`: one for each occurrence of a word, of a pair of words, and of a part of a
 /// word. Blanks alone have none.
 pub fn rows(text: &str, buckets: usize, take: &mut dyn FnMut(usize)) {
-    let take: &mut dyn FnMut(u32) = &mut |hash| take((u64::from(mixed(hash)) * buckets as u64 >> 32) as usize);
+    let take: &mut dyn FnMut(u32) = &mut |hash| take(((u64::from(mixed(hash)) * buckets as u64) >> 32) as usize);
     let characters = characters(text);
     let mut before = None;
     for token in characters.chunk_by(|(_, a), (_, b)| a == b && *a != Kind::Symbol) {

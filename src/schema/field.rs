@@ -247,8 +247,7 @@ impl Vector {
 }
 
 fn standardised(value: f32, mean: f32, std: f32) -> f32 {
-    // `clamp` formats its limits for a panic that can't be: kilobytes in a page.
-    ((value - mean) / std).max(-NUMBER_LIMIT).min(NUMBER_LIMIT)
+    ((value - mean) / std).clamp(-NUMBER_LIMIT, NUMBER_LIMIT)
 }
 
 fn place(bounds: &[f32], value: f32) -> f32 {
