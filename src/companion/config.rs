@@ -14,7 +14,7 @@ pub use field::{FieldChoice, FieldConfig, Filling};
 pub use idle_gap::IdleGap;
 pub use moment::{Moment, TimeUnit};
 pub use split::{SplitConfig, SplitKind};
-pub use task::{LabelsAt, TaskConfig, TaskKind};
+pub use task::{LabelsAt, NextGroup, TaskConfig, TaskKind};
 pub use tune::{Span, TuneConfig, Values, with_values};
 
 use crate::companion::privacy::PrivacyConfig;

@@ -23,6 +23,10 @@ pub struct TaskConfig {
     /// "direction" only: how many events later. Default 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub steps: Option<usize>,
+    /// Makes labels of the numbers in `column`, in the group after an event's own: "any" (binary: whether one of them is not 0) or
+    /// "sum" (number). They count at each group's last event, where the group after it is in the same part of the split.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<NextGroup>,
     /// Which events' labels count. Default "every".
     #[serde(default)]
     pub at: LabelsAt,
@@ -49,6 +53,16 @@ pub enum TaskKind {
     Number,
     /// Whether a field's number will be higher: yes or no, its labels made from the log.
     Direction,
+}
+
+/// What is asked of the numbers of the group that comes next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum NextGroup {
+    /// Whether one is not 0.
+    Any,
+    /// Their sum.
+    Sum,
 }
 
 /// Which events' labels count.
@@ -86,7 +100,7 @@ impl TaskConfig {
     /// # Errors
     /// Names the task, what was expected and the fix.
     pub fn validate(&self, config: &Config) -> Result<()> {
-        let Self { name, kind, column, of, steps, at, weight, cost_false_positive, cost_false_negative } = self;
+        let Self { name, kind, column, of, steps, next, at, weight, cost_false_positive, cost_false_negative } = self;
         ensure!(!name.is_empty(), "[[task]] name is empty, expected the answer's name");
         if *kind == TaskKind::Direction {
             let of = of.as_deref().unwrap_or_default();
@@ -101,7 +115,21 @@ impl TaskConfig {
                 "[[task]] {name:?}: of and steps are for kind = \"direction\"; remove them"
             );
         }
-        if let Some(column) = column {
+        let next_is_of_kind = match next {
+            None => true,
+            Some(NextGroup::Any) => *kind == TaskKind::Binary,
+            Some(NextGroup::Sum) => *kind == TaskKind::Number,
+        };
+        ensure!(
+            next_is_of_kind,
+            "[[task]] {name:?}: next = \"any\" is for kind = \"binary\" and \"sum\" for \"number\"; change one of them"
+        );
+        ensure!(
+            next.is_none() || (config.sequence.group.is_some() && *at == LabelsAt::Every),
+            "[[task]] {name:?}: next asks of groups, at the last event of each; it needs [sequence] group, and no at"
+        );
+        // What the group after holds is not known as this one ends.
+        if let (Some(column), None) = (column, next) {
             let is_input =
                 config.fields.iter().any(|field| &field.name == column) || config.item.column.as_ref() == Some(column);
             ensure!(

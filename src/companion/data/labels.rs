@@ -5,7 +5,7 @@ use super::column::{Column, Spool, Store};
 use super::dataset::Part;
 use super::names::{MISSING, Names};
 use super::table::{FieldColumn, Table};
-use crate::companion::config::{Config, FieldChoice, LabelsAt, TaskConfig, TaskKind};
+use crate::companion::config::{Config, FieldChoice, LabelsAt, NextGroup, TaskConfig, TaskKind};
 use crate::schema::{Head, HeadKind};
 use anyhow::{Context, Result, bail, ensure};
 use std::collections::HashMap;
@@ -16,6 +16,7 @@ const MOST_CLASSES: usize = 1000;
 /// How a task's column is read; `None` of a direction, which has none.
 pub fn choice(task: &TaskConfig) -> Option<FieldChoice> {
     match task.kind {
+        TaskKind::Binary if task.next.is_some() => Some(FieldChoice::Number),
         TaskKind::Binary | TaskKind::Classes => Some(FieldChoice::Category),
         TaskKind::Number => Some(FieldChoice::Number),
         TaskKind::Direction => None,
@@ -37,6 +38,8 @@ enum Cells<'a> {
     /// The number of the name.
     Names(&'a Names, &'a [u32]),
     Numbers(&'a [f32]),
+    /// Numbers of which those of the group after are asked.
+    Next(&'a [f32], NextGroup),
     /// A field's numbers, and how many events later one is compared.
     Direction(&'a [f32], usize),
 }
@@ -65,7 +68,9 @@ impl Labelled<'_> {
             "all labels of training events are alike, expected two different ones: there is nothing to tell apart"
         );
         let kind = match cells {
-            Cells::Flags(..) | Cells::Direction(..) => HeadKind::Binary { threshold: task.threshold() },
+            Cells::Flags(..) | Cells::Direction(..) | Cells::Next(_, NextGroup::Any) => {
+                HeadKind::Binary { threshold: task.threshold() }
+            }
             Cells::Names(names, _) => {
                 let mut met = vec![false; names.len()];
                 training().for_each(|label| met[label as usize] = true);
@@ -79,7 +84,7 @@ impl Labelled<'_> {
                 );
                 HeadKind::Classes { names }
             }
-            Cells::Numbers(_) => {
+            Cells::Numbers(_) | Cells::Next(_, NextGroup::Sum) => {
                 let count = training().count() as f64;
                 let mean = training().map(f64::from).sum::<f64>() / count;
                 let variance = training().map(|label| (f64::from(label) - mean).powi(2)).sum::<f64>() / count;
@@ -122,11 +127,14 @@ impl Labelled<'_> {
                 Cells::Flags(flags, &keys.ids)
             }
             (TaskKind::Classes, Some(FieldColumn::Category(keys))) => Cells::Names(&keys.names, &keys.ids),
-            (TaskKind::Number, Some(FieldColumn::Number { values, first_broken, .. })) => {
+            (_, Some(FieldColumn::Number { values, first_broken, .. })) => {
                 if let Some(first) = first_broken {
                     bail!("{first:?} is no finite number; correct it, or use kind = \"classes\" for names");
                 }
-                Cells::Numbers(values)
+                match task.next {
+                    Some(asked) => Cells::Next(values, asked),
+                    None => Cells::Numbers(values),
+                }
             }
             _ => {
                 let field = self.config.fields.iter().position(|field| Some(&field.name) == task.of.as_ref());
@@ -148,6 +156,7 @@ impl Labelled<'_> {
                 let next = rows[start..end].get(place + 1 - start).map(|&row| row as usize);
                 let group = |row: usize| self.table.groups.as_ref().map(|groups| groups.ids[row]);
                 let counts = match task.at {
+                    LabelsAt::Every if task.next.is_some() => next.is_some_and(|next| group(next) != group(row)),
                     LabelsAt::Every => true,
                     LabelsAt::Last => next.is_none(),
                     LabelsAt::Group => next.is_none_or(|next| group(next) != group(row)),
@@ -160,6 +169,20 @@ impl Labelled<'_> {
                     Cells::Names(_, ids) if ids[row] == MISSING => f32::NAN,
                     Cells::Names(_, ids) => ids[row] as f32,
                     Cells::Numbers(values) => values[row],
+                    Cells::Next(values, asked) => {
+                        let after = rows[place + 1..end].iter().map(|&row| row as usize);
+                        let first = next.and_then(group);
+                        let after: Vec<usize> = after.take_while(|&row| group(row) == first).collect();
+                        // A label from another part would tell of it.
+                        if self.parts[place + 1..=place + after.len()].iter().any(|&part| part != self.parts[place]) {
+                            return f32::NAN;
+                        }
+                        let mut values = after.iter().map(|&row| values[row]).filter(|value| !value.is_nan());
+                        match asked {
+                            NextGroup::Any => f32::from(u8::from(values.any(|value| value != 0.0))),
+                            NextGroup::Sum => values.sum(),
+                        }
+                    }
                     // A label from another part would tell of it.
                     Cells::Direction(_, steps)
                         if place + steps >= end || self.parts[place + steps] != self.parts[place] =>

@@ -184,3 +184,51 @@ fn a_groups_label_is_at_its_last_event() {
         Config::parse(&alone, folder.path()).unwrap_err().to_string().contains("at = \"group\" needs [sequence] group")
     );
 }
+
+#[test]
+fn labels_of_the_group_after_are_made_where_it_is_in_the_same_part() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut log = String::from("user,basket,time,item,paid,off\n");
+    for user in 0..40 {
+        for basket in 0..5 {
+            for item in 0..3 {
+                let (paid, off) =
+                    (user + 10 * basket + item, if item == 1 && (user + basket) % 2 == 0 { "0.5" } else { "" });
+                writeln!(log, "u{user},u{user}b{basket},2024-01-0{},i{},{paid},{off}", basket + 1, (item + basket) % 5)
+                    .unwrap();
+            }
+        }
+    }
+    std::fs::write(folder.path().join("log.csv"), log).unwrap();
+    let toml = "[log]\npath = \"log.csv\"\n[sequence]\nkey = \"user\"\ntime = \"time\"\ngroup = \"basket\"\n[item]\ncolumn = \"item\"\n\
+                [[field]]\nname = \"paid\"\nkind = \"number\"\n\
+                [[task]]\nname = \"pays\"\nkind = \"number\"\ncolumn = \"paid\"\nnext = \"sum\"\n\
+                [[task]]\nname = \"coupon\"\nkind = \"binary\"\ncolumn = \"off\"\nnext = \"any\"\n\
+                [split]\nkind = \"time\"\nvalidation_from = \"2024-01-03\"\ntest_from = \"2024-01-05\"\n";
+    let config = Config::parse(toml, folder.path()).unwrap();
+    let (Dataset { sequences, .. }, _) = read_log(&config, None, &Store::default()).unwrap();
+    for sequence in 0..sequences.len() {
+        let user: usize = sequences.keys.get(sequence)[1..].parse().unwrap();
+        for (number, place) in sequences.range(sequence).enumerate() {
+            let (basket, is_last) = (number / 3, number % 3 == 2);
+            // Baskets 0 and 1 are learned from, 2 and 3 are for validation, 4 is the test.
+            let expected = (is_last && basket % 2 == 0 && basket < 4).then(|| {
+                let off = (user + basket + 1) % 2 == 0;
+                [(3 * (user + 10 * (basket + 1)) + 3) as f32, f32::from(u8::from(off))]
+            });
+            let labels = sequences.labels(place);
+            match expected {
+                Some(expected) => assert_eq!(labels, expected, "{user}, {number}"),
+                None => assert!(labels.iter().all(|label| label.is_nan()), "{user}, {number}: {labels:?}"),
+            }
+        }
+    }
+    for (from, to, expected) in [
+        ("next = \"sum\"", "next = \"any\"", "next = \"any\" is for kind = \"binary\""),
+        ("group = \"basket\"\n", "", "next asks of groups"),
+        ("next = \"any\"", "next = \"any\"\nat = \"group\"", "next asks of groups"),
+    ] {
+        let error = Config::parse(&toml.replace(from, to), folder.path()).unwrap_err().to_string();
+        assert!(error.contains(expected), "{error}");
+    }
+}
