@@ -8,7 +8,8 @@ PEER_SOURCES=(src benches/models.rs tests/common Cargo.lock)
 PREFETCH="benches/prefetch" # package.json and lock file of ForesightJS
 
 # run_bench [engine|peers]: one part, or both. run_bench accuracy [SET...]: all sets, or these. run_bench training.
-# run_bench large [EVENTS]. run_bench prefetch. run_bench privacy. run_bench tasks. run_bench fine_tune. run_bench personal.
+# run_bench large [EVENTS]. run_bench prefetch. run_bench privacy. run_bench tasks. run_bench fine_tune. run_bench labels. run_bench
+# personal.
 run_bench() {
   local part=${1:-}
   case "$part" in
@@ -50,6 +51,12 @@ run_bench() {
       node benches/fine_tune/run.js "$FORECLICK"
       return
       ;;
+    labels)
+      need_companion
+      need_sample
+      bench_labels
+      return
+      ;;
     personal)
       need_web_tools
       build_web >&2
@@ -58,7 +65,7 @@ run_bench() {
       bench_personal
       return
       ;;
-    *) die "bench: unknown part '$part', expected engine, peers, accuracy, training, large, prefetch, privacy, tasks, fine_tune, personal or nothing" ;;
+    *) die "bench: unknown part '$part', expected engine, peers, accuracy, training, large, prefetch, privacy, tasks, fine_tune, labels, personal or nothing" ;;
   esac
   need_web_tools
   build_web >&2
@@ -145,6 +152,19 @@ bench_tasks() {
     say "bench: tasks (some minutes)"
     "$python" benches/tasks/shoppers.py "$FORECLICK"
   fi
+}
+
+# A task from few labels, from scratch and from a model of the next product (PYTHON names a Python that has pandas and pyarrow).
+bench_labels() {
+  local python=${PYTHON:-python3} log=build/shop/events.parquet
+  if [ ! -f "$log" ] && ! "$python" -c "import pandas, pyarrow" 2>/dev/null; then
+    say "skipped: $python has no pandas and pyarrow; name one that has in PYTHON"
+    return
+  fi
+  mkdir -p build/shop
+  [ -f "$log" ] || "$python" examples/shop/prepare.py build/sample/transactions.parquet "$log"
+  say "bench: few labels (half an hour; SEEDS says how many seeds)"
+  node benches/labels/run.js "$FORECLICK"
 }
 
 # A model of the visitor's own on households that nothing was learned from (PYTHON names a Python that has pyarrow). A run that was
