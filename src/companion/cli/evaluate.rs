@@ -100,7 +100,10 @@ impl Evaluate {
             }
         }
         // An ensemble of some of them is another one.
-        [&mut models.f32, &mut models.exported].into_iter().filter(|of| of.len() < self.targets.len()).for_each(Vec::clear);
+        [&mut models.f32, &mut models.exported]
+            .into_iter()
+            .filter(|of| of.len() < self.targets.len())
+            .for_each(Vec::clear);
         let config = config.context("a model file names no log: give its schema file with --config")?;
         ensure!(
             !models.f32.is_empty() || !models.exported.is_empty(),

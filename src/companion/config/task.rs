@@ -90,7 +90,8 @@ impl TaskConfig {
     /// # Errors
     /// Names the task, what was expected and the fix.
     pub fn validate(&self, config: &Config) -> Result<()> {
-        let Self { name, kind, column, of, steps, at, label_share, weight, cost_false_positive, cost_false_negative } = self;
+        let Self { name, kind, column, of, steps, at, label_share, weight, cost_false_positive, cost_false_negative } =
+            self;
         ensure!(!name.is_empty(), "[[task]] name is empty, expected the answer's name");
         if *kind == TaskKind::Direction {
             let of = of.as_deref().unwrap_or_default();

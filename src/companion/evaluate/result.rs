@@ -209,8 +209,20 @@ fn protocol(config: &Config, dataset: &Dataset, part: Part, outcome: &Outcome, m
 
 impl fmt::Display for Evaluation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Protocol { models, log, part, candidates, min_history, events, sequences, ties, seed, baselines, misses, .. } =
-            &self.protocol;
+        let Protocol {
+            models,
+            log,
+            part,
+            candidates,
+            min_history,
+            events,
+            sequences,
+            ties,
+            seed,
+            baselines,
+            misses,
+            ..
+        } = &self.protocol;
         if let Some(log) = log {
             writeln!(f, "on {log}")?;
         }

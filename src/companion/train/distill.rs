@@ -22,8 +22,9 @@ pub struct DistillConfig {
 /// What a run learns from beside the log.
 #[derive(Debug, Clone)]
 pub struct Distill<'a> {
+    /// How much teachers count.
     pub config: &'a DistillConfig,
-    /// As trained.
+    /// Models as trained.
     pub teachers: Vec<Arc<Model>>,
 }
 

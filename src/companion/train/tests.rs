@@ -260,8 +260,8 @@ fn gradients_equal_finite_differences() {
     let hiding = TrainConfig { field_dropout: 0.5, ..config(0) };
     for config in every_loss().into_iter().chain(encoders).chain([augmented, hiding]) {
         let dataset = dataset(true, FilterSeen::Group);
-        let new = |weights: &Weights| worker(&dataset, &config, weights);
-        let checked = dense_gradients(&dataset, &config, &whole_sequences(&dataset), &[], new);
+        let windows = whole_sequences(&dataset);
+        let checked = dense_gradients(&dataset, &config, &windows, &[], |weights| worker(&dataset, &config, weights));
         let least = if config.encoder == EncoderKind::Counting { 3 } else { 15 };
         assert!(checked >= least, "only {checked} parameters of {:?} have a gradient worth checking", config.encoder);
     }
@@ -334,9 +334,8 @@ fn a_state_of_zeros_is_learned_from_without_a_direction() {
 
 #[test]
 fn item_gradients_equal_finite_differences() {
-    for config in every_loss() {
-        item_gradients(&config, |weights| worker(&dataset(true, FilterSeen::Group), &config, weights));
-    }
+    let data = dataset(true, FilterSeen::Group);
+    every_loss().iter().for_each(|config| item_gradients(config, |weights| worker(&data, config, weights)));
     let mut row = [3.0, 4.0];
     normalise(&mut row);
     assert_eq!(row, [0.6, 0.8]);

@@ -164,7 +164,14 @@ impl Worker {
         let into = (&mut *states_gradient, &mut self.gradient, &mut self.rows);
         self.loss = self.head.run(weights, &examples, teachers.as_deref_mut(), into);
         let Plan { dataset, config, tasks, .. } = *plan;
-        let labelled = Labelled { dataset, config, factors: tasks, labels: &self.shard.labels, states, teachers: teachers.as_deref() };
+        let labelled = Labelled {
+            dataset,
+            config,
+            factors: tasks,
+            labels: &self.shard.labels,
+            states,
+            teachers: teachers.as_deref(),
+        };
         self.loss += labelled.run(weights, &mut states_gradient, &mut self.gradient);
         states_gradient
     }

@@ -82,7 +82,8 @@ fn what_teachers_say_is_what_their_ensemble_ships() {
                 let [told, own] = &scores;
                 let log_sum = own.iter().map(|&score| f64::from(score).exp()).sum::<f64>().ln();
                 let candidates = told.iter().zip(own).filter(|(_, own)| own.is_finite());
-                shipped += candidates.map(|(told, own)| f64::from(*told).exp() * (log_sum - f64::from(*own))).sum::<f64>();
+                shipped +=
+                    candidates.map(|(told, own)| f64::from(*told).exp() * (log_sum - f64::from(*own))).sum::<f64>();
             }
         }
         let trained = worker.loss;
