@@ -9,7 +9,7 @@ PREFETCH="benches/prefetch" # package.json and lock file of ForesightJS
 
 # run_bench [engine|peers]: one part, or both. run_bench accuracy [SET...]: all sets, or these. run_bench training.
 # run_bench large [EVENTS]. run_bench prefetch. run_bench privacy. run_bench tasks. run_bench fine_tune. run_bench labels. run_bench
-# personal.
+# ensemble [SET]. run_bench personal.
 run_bench() {
   local part=${1:-}
   case "$part" in
@@ -51,6 +51,13 @@ run_bench() {
       node benches/fine_tune/run.js "$FORECLICK"
       return
       ;;
+    ensemble)
+      need_companion
+      [ "${2:-}" != sample ] || need_sample
+      say "bench: an ensemble and who learns from it (some ten minutes)"
+      node benches/ensemble/run.js "$FORECLICK" "${@:2}"
+      return
+      ;;
     labels)
       need_companion
       need_sample
@@ -65,7 +72,7 @@ run_bench() {
       bench_personal
       return
       ;;
-    *) die "bench: unknown part '$part', expected engine, peers, accuracy, training, large, prefetch, privacy, tasks, fine_tune, labels, personal or nothing" ;;
+    *) die "bench: unknown part '$part', expected engine, peers, accuracy, training, large, prefetch, privacy, tasks, fine_tune, labels, ensemble, personal or nothing" ;;
   esac
   need_web_tools
   build_web >&2
