@@ -41,7 +41,7 @@ writeFileSync(`${root}build/labels.svg`, draw(rows, WAYS, SEEDS));
 /** The mean of what the seeds reach. */
 function learn(way, share, epochs) {
   const section = way === "pretrained" ? `[fine_tune]\nfrom = "${root}runs/${BASE}"\n` : "";
-  const config = coupon.replace('at = "group"\n', `at = "group"\nlabel_share = ${share}\n`) + section;
+  const config = coupon.replace('name = "coupon"\n', `name = "coupon"\nlabel_share = ${share}\n`) + section;
   const runs = Array.from({ length: SEEDS }, (_, place) => {
     const name = `bench-labels-${way.replace(" ", "-")}-${100 * share}-${place + 1}`;
     train(name, config, place + 1, epochs);

@@ -295,7 +295,6 @@ fn is_false(value: &bool) -> bool {
     !value
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over references")]
 impl Config {
     /// Reads a foreclick.toml.
     ///
