@@ -27,6 +27,9 @@ usage: ./build.sh COMMAND
                  PART large [EVENTS]: time and memory for a made-up log of 10 million events, or so many.
                  PART prefetch: hits and waste beside hover, viewport and ForesightJS, in replayed visits.
                  PART privacy: the demo's settings with and without a promise of privacy, and attacks on both.
+                 PART ensemble [SET]: three seeds of beauty (or sample), their ensemble, and one file that learned from it.
+                 PART labels: a task from 1, 10 and 100% of its labels, from scratch and pretrained, where PYTHON has
+                 pandas and pyarrow.
                  PART tasks: purchases of UCI's Online Shoppers, beside scikit-learn where PYTHON has it.
                  Tables on stdout; JSON and SVG in build/
   clean [--all]  remove build outputs; --all removes the caches too (downloads, tools, compiled code)

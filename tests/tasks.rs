@@ -156,6 +156,47 @@ fn tasks_alone_ship_neither_neighbours_nor_a_ranking() {
     assert!(answer.starts_with(r#"{"items":[],"backend":"cpu","tasks":{"buy":{"#), "{answer}");
 }
 
+/// Two runs are measured as one, and teach a third.
+#[test]
+fn several_runs_answer_together_and_teach_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    write_visits(at);
+    std::fs::write(at.join("foreclick.toml"), TASKS.replace("epochs = 12", "epochs = 3")).unwrap();
+    foreclick(at).args(["train", "--name", "one", "--seeds", "2"]).assert().success();
+    let runs = ["runs/one-seed-1", "runs/one-seed-2"];
+    let together: Value =
+        serde_json::from_str(&output(foreclick(at).args(["evaluate", runs[0], runs[1], "--json"]))).unwrap();
+    assert_eq!(together["next_item"]["protocol"]["models"], 2);
+    for (task, name) in [("buy", "log loss"), ("mood", "log loss"), ("spend", "RMSE")] {
+        // A mean of probabilities never loses more than they do on average, nor does one of numbers.
+        let alone = runs.map(|run| figure(&json(at, &format!("{run}/tasks.json")), task, "f32", name));
+        let loss = figure(&together["tasks"], task, "f32", name);
+        assert!(loss <= alone.iter().sum::<f64>() / 2.0 + 1e-6 && !alone.contains(&loss), "{task}: {loss}, {alone:?}");
+    }
+    let alone = runs.map(|run| json(at, &format!("{run}/result.json"))["log_loss"].as_f64().unwrap());
+    let loss = together["next_item"]["log_loss"].as_f64().unwrap();
+    assert!(loss <= alone.iter().sum::<f64>() / 2.0 + 1e-6, "{loss}, {alone:?}");
+
+    let both = runs.join(",");
+    let train = |more: &[&str]| {
+        let mut command = foreclick(at);
+        command.args(["train", "--name", "student"]).args(more);
+        command
+    };
+    train(&["--teachers", &both]).assert().success();
+    assert!(json(at, "runs/student/result.json")["protocol"].get("models").is_none(), "one file");
+    let other = failure(&mut train(&["--teachers", runs[0], "--resume"]));
+    assert!(other.contains("the checkpoint was begun with another"), "{other}");
+
+    std::fs::write(at.join("foreclick.toml"), TASKS.replace("[train]", "[train]\ndecay = 0.5")).unwrap();
+    let refused = failure(&mut train(&["--teachers", &both, "--replace"]));
+    assert!(refused.contains("can't teach") && refused.contains("decay"), "{refused}");
+    std::fs::write(at.join("foreclick.toml"), TASKS.to_owned() + "[distill]\nweight = 0.7\n").unwrap();
+    let missing = failure(&mut train(&["--replace"]));
+    assert!(missing.contains("teachers are missing"), "{missing}");
+}
+
 /// The classic recurrent network: embedding, LSTM, logistic function.
 #[test]
 fn five_lines_train_an_lstm() {

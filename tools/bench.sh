@@ -8,7 +8,8 @@ PEER_SOURCES=(src benches/models.rs tests/common Cargo.lock)
 PREFETCH="benches/prefetch" # package.json and lock file of ForesightJS
 
 # run_bench [engine|peers]: one part, or both. run_bench accuracy [SET...]: all sets, or these. run_bench training.
-# run_bench large [EVENTS]. run_bench prefetch. run_bench privacy. run_bench tasks. run_bench shop. run_bench personal.
+# run_bench large [EVENTS]. run_bench prefetch. run_bench privacy. run_bench tasks. run_bench shop. run_bench labels.
+# run_bench ensemble [SET]. run_bench personal.
 run_bench() {
   local part=${1:-}
   case "$part" in
@@ -50,6 +51,19 @@ run_bench() {
       bench_shop
       return
       ;;
+    ensemble)
+      need_companion
+      [ "${2:-}" != sample ] || need_sample
+      say "bench: an ensemble and who learns from it (some ten minutes)"
+      node benches/ensemble/run.js "$FORECLICK" "${@:2}"
+      return
+      ;;
+    labels)
+      need_companion
+      need_sample
+      bench_labels
+      return
+      ;;
     personal)
       need_web_tools
       build_web >&2
@@ -58,7 +72,7 @@ run_bench() {
       bench_personal
       return
       ;;
-    *) die "bench: unknown part '$part', expected engine, peers, accuracy, training, large, prefetch, privacy, tasks, shop, personal or nothing" ;;
+    *) die "bench: unknown part '$part', expected engine, peers, accuracy, training, large, prefetch, privacy, tasks, shop, labels, ensemble, personal or nothing" ;;
   esac
   need_web_tools
   build_web >&2
@@ -157,6 +171,19 @@ bench_shop() {
   fi
   say "bench: the grocery (half an hour)"
   node benches/shop/run.js "$FORECLICK" "$python"
+}
+
+# A task from few labels, from scratch and from a model of the next product (PYTHON names a Python that has pandas and pyarrow).
+bench_labels() {
+  local python=${PYTHON:-python3} log=build/shop/events.parquet
+  if [ ! -f "$log" ] && ! "$python" -c "import pandas, pyarrow" 2>/dev/null; then
+    say "skipped: $python has no pandas and pyarrow; name one that has in PYTHON"
+    return
+  fi
+  mkdir -p build/shop
+  [ -f "$log" ] || "$python" examples/shop/prepare.py build/sample/transactions.parquet "$log"
+  say "bench: few labels (half an hour; SEEDS says how many seeds)"
+  node benches/labels/run.js "$FORECLICK"
 }
 
 # A model of the visitor's own on households that nothing was learned from (PYTHON names a Python that has pyarrow). A run that was

@@ -18,7 +18,7 @@ pub use task::{LabelsAt, NextGroup, TaskConfig, TaskKind};
 pub use tune::{Span, TuneConfig, Values, with_values};
 
 use crate::companion::privacy::PrivacyConfig;
-use crate::companion::train::{FineTuneConfig, TrainConfig};
+use crate::companion::train::{DistillConfig, FineTuneConfig, TrainConfig};
 use crate::schema::FilterSeen;
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
@@ -57,6 +57,9 @@ pub struct Config {
     /// What training goes on from.
     #[serde(default)]
     pub fine_tune: FineTuneConfig,
+    /// Which runs teach this one.
+    #[serde(default)]
+    pub distill: DistillConfig,
     /// How a model is trained that tells nothing of a single sequence.
     #[serde(default)]
     pub privacy: PrivacyConfig,
@@ -315,7 +318,8 @@ impl Config {
             LogPath::Several(paths) => paths.iter_mut().for_each(|path| *path = folder.join(&*path)),
         }
         let sides = config.sides.iter_mut().map(|side| &mut side.path);
-        sides.chain(&mut config.fine_tune.from).for_each(|path| *path = folder.join(&*path));
+        let runs = config.fine_tune.from.iter_mut().chain(&mut config.distill.teachers);
+        sides.chain(runs).for_each(|path| *path = folder.join(&*path));
         if !config.predicts_items() {
             config.split.kind.get_or_insert(SplitKind::Sequence);
         }
@@ -351,7 +355,8 @@ impl Config {
             LogPath::Several(paths) => paths.iter_mut().try_for_each(make)?,
         }
         let sides = config.sides.iter_mut().map(|side| &mut side.path);
-        sides.chain(&mut config.fine_tune.from).try_for_each(make)?;
+        let runs = config.fine_tune.from.iter_mut().chain(&mut config.distill.teachers);
+        sides.chain(runs).try_for_each(make)?;
         Ok(config)
     }
 }

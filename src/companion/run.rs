@@ -99,13 +99,17 @@ impl RunFolder {
     /// # Errors
     /// When there is none yet, it is damaged, or another version of foreclick wrote it.
     pub fn best(&self) -> Result<Arc<Model>> {
-        let path = self.path.join("checkpoints/best.safetensors");
+        let path = self.best_file();
         ensure!(
             path.exists(),
             "{} is not there: the run has finished no epoch yet; go on with `foreclick train --resume`",
             path.display()
         );
         read_model(&path).context("the trained model can't be used; where it is damaged, train again")
+    }
+
+    fn best_file(&self) -> PathBuf {
+        self.path.join("checkpoints/best.safetensors")
     }
 
     /// The exported model; `None` when there is no file, as the gate may refuse to write it.
@@ -178,7 +182,7 @@ fn fingerprint(config: &Config, dataset: &Dataset, device: &str) -> Result<Strin
     let Dataset { schema, vocab, sequences, split: _, item_table: _, item_features } = dataset;
     // Where an event's codes end they tell themselves.
     let Sequences { keys: _, offsets, items, times, groups, fields, field_ends: _, labels, parts } = sequences;
-    let Config { split, evaluate, train, fine_tune, .. } = config;
+    let Config { split, evaluate, train, fine_tune, distill, .. } = config;
     let choices = (split, evaluate, train, fine_tune, train.thread_count(), device, schema);
     let mut hash = Sha256::new();
     // With their lengths, so that no column's end passes for the next one's beginning.
@@ -189,6 +193,12 @@ fn fingerprint(config: &Config, dataset: &Dataset, device: &str) -> Result<Strin
     add(&serde_json::to_vec(&choices)?);
     if let Some(file) = fine_tune.file() {
         add(&std::fs::read(file)?);
+    }
+    if !distill.teachers.is_empty() {
+        add(&serde_json::to_vec(&(distill.temperature, distill.weight))?);
+        for teacher in &distill.teachers {
+            add(&std::fs::read(RunFolder::open(teacher)?.best_file())?);
+        }
     }
     (0..vocab.len()).filter_map(|item| vocab.key(item as u32)).for_each(|key| add(key.as_bytes()));
     add(bytemuck::cast_slice(offsets));

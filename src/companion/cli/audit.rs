@@ -47,6 +47,11 @@ impl Audit {
         let folder = RunFolder::open(&self.run)?;
         let config = folder.config()?;
         ensure!(
+            !self.retrain || config.distill.teachers.is_empty(),
+            "teachers of the run know both halves of what --retrain would train on; audit a run without [distill], or keep sequences out \
+             of all of them with [split] held_out_sequences"
+        );
+        ensure!(
             self.retrain || config.split.held_out_sequences > 0.0,
             "{} learned from every sequence, so that there is nobody to compare them with: audit its settings with --retrain, or \
              train with [split] held_out_sequences = 0.5",

@@ -4,7 +4,7 @@ use super::Source;
 use crate::companion::config::Config;
 use crate::companion::data::{CleaningReport, Dataset};
 use crate::companion::run::Lesson;
-use crate::companion::train::FineTuneConfig;
+use crate::companion::train::{DistillConfig, FineTuneConfig};
 #[cfg(not(all(feature = "wgpu", feature = "cuda")))]
 use anyhow::bail;
 use anyhow::{Context, Result, ensure};
@@ -36,6 +36,10 @@ pub struct Begin {
     /// fine_tune.from]
     #[arg(long, value_name = "RUN")]
     from: Option<PathBuf>,
+    /// Learn from what these runs' folders answer too, their answers averaged, as [distill] says [default: the schema file's
+    /// distill.teachers]
+    #[arg(long, value_name = "RUN,RUN,...", value_delimiter = ',')]
+    teachers: Vec<PathBuf>,
     /// Training threads, 0 for one a core [default: the schema file's train.threads]
     #[arg(long)]
     threads: Option<usize>,
@@ -100,6 +104,14 @@ impl Begin {
         if let Some(from) = &self.from {
             config.fine_tune.from = Some(from.clone());
         }
+        if !self.teachers.is_empty() {
+            config.distill.teachers.clone_from(&self.teachers);
+        }
+        ensure!(
+            !config.distill.teachers.is_empty() || config.distill == DistillConfig::default(),
+            "[distill] says how a run is taught, and teachers are missing; name runs' folders there or in --teachers, or remove the \
+             section"
+        );
         ensure!(
             config.fine_tune.from.is_some() || config.fine_tune == FineTuneConfig::default(),
             "[fine_tune] says how a model is gone on from, and from is missing; name a run's folder or a model file there or in \

@@ -13,13 +13,17 @@ use std::process::ExitCode;
 
 /// Measure a run or a model file beside counting baselines, and its tasks beside base rates.
 ///
+/// Several of one log and schema are measured as one model, an ensemble: an item's probability, and an answer to a task, is the
+/// mean of theirs.
+///
 /// Every sequence goes through the engine that the browser runs, event by event; every target is ranked among all
 /// candidates; equal scores count against the target.
 #[derive(Debug, Args)]
 pub struct Evaluate {
-    /// A run's folder (measures its f32 weights and, where there is one, its model file), or a model file
-    target: PathBuf,
-    /// The schema file for a model file [default: the run's own]
+    /// A run's folder (measures its f32 weights and, where there is one, its model file), or a model file; several are an ensemble
+    #[arg(required = true)]
+    targets: Vec<PathBuf>,
+    /// The schema file for a model file [default: the first run's own]
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
     /// Measure on this log of the same schema, such as the next month's; the baselines still count the schema file's
@@ -73,22 +77,38 @@ impl Evaluate {
     }
 
     fn open(&self) -> Result<(Config, Models)> {
-        ensure!(self.target.exists(), "{} does not exist; name a run's folder or a model file", self.target.display());
-        if self.target.is_dir() {
-            let folder = RunFolder::open(&self.target)?;
-            let config = self.config.as_deref().map_or_else(|| folder.config(), Config::read)?;
-            let exported = folder.exported()?;
-            if exported.is_none() {
-                let why = "its export was refused or has not run; `foreclick export` says more";
-                eprintln!(
-                    "only the trained weights are measured: {} holds no model file: {why}",
-                    self.target.display()
-                );
+        let mut models = Models::default();
+        let mut config = self.config.as_deref().map(Config::read).transpose()?;
+        for target in &self.targets {
+            ensure!(target.exists(), "{} does not exist; name a run's folder or a model file", target.display());
+            if !target.is_dir() {
+                models.exported.push(read_model(target)?);
+                continue;
             }
-            return Ok((config, Models { f32: Some(folder.best()?), exported }));
+            let folder = RunFolder::open(target)?;
+            if config.is_none() {
+                config = Some(folder.config()?);
+            }
+            models.f32.push(folder.best()?);
+            match folder.exported()? {
+                Some(exported) => models.exported.push(exported),
+                None => eprintln!(
+                    "only the trained weights are measured: {} holds no model file: its export was refused or has not run; \
+                     `foreclick export` says more",
+                    target.display()
+                ),
+            }
         }
-        let config = self.config.as_deref().context("a model file names no log: give its schema file with --config")?;
-        let model = Some(read_model(&self.target)?);
-        Ok((Config::read(config)?, Models { f32: None, exported: model }))
+        // An ensemble of some of them is another one.
+        [&mut models.f32, &mut models.exported]
+            .into_iter()
+            .filter(|of| of.len() < self.targets.len())
+            .for_each(Vec::clear);
+        let config = config.context("a model file names no log: give its schema file with --config")?;
+        ensure!(
+            !models.f32.is_empty() || !models.exported.is_empty(),
+            "runs without a model file and model files have no ensemble in common; name runs' folders alone, or export them first"
+        );
+        Ok((config, models))
     }
 }

@@ -156,7 +156,8 @@ fn finish(
     folder: &RunFolder,
 ) -> Result<(Option<Evaluation>, bool)> {
     let gate = export(config, dataset, folder)?;
-    let models = Models { f32: Some(folder.best()?), exported: if gate.passed() { folder.exported()? } else { None } };
+    let exported = if gate.passed() { folder.exported()? } else { None };
+    let models = Models { f32: vec![folder.best()?], exported: exported.into_iter().collect() };
     if !dataset.schema.heads.is_empty() {
         let tasks = measure_tasks(config, dataset, dataset, Part::Test, &models)?;
         folder.keep("tasks.json", &serde_json::to_string_pretty(&tasks)?)?;

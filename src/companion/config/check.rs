@@ -1,7 +1,7 @@
 //! What must hold between the keys of foreclick.toml.
 
 use super::{Calendar, Config, ExportConfig, ItemConfig, LogConfig, LogFormat, SequenceConfig, SideConfig};
-use crate::companion::train::{Augment, Method};
+use crate::companion::train::{Augment, Loss, Method};
 use crate::format::EncoderKind;
 use crate::quant::BLOCK;
 use crate::schema::FilterSeen;
@@ -24,6 +24,7 @@ impl Config {
             evaluate,
             train,
             fine_tune,
+            distill,
             privacy,
             tune,
             export,
@@ -73,6 +74,11 @@ impl Config {
             item.features.is_empty() || fine_tune.method == Method::Full,
             "[fine_tune] method = \"full\" is the only one that learns [item] features; take it, or remove them"
         );
+        distill.validate()?;
+        ensure!(
+            distill.teachers.is_empty() || train.loss == Loss::Softmax,
+            "[distill] follows the teachers' probabilities, which only [train] loss = \"softmax\" learns; set it"
+        );
         privacy.validate()?;
         if privacy.dp {
             self.validate_private()?;
@@ -85,10 +91,14 @@ impl Config {
 impl Config {
     /// What a private model cannot be told, or is not yet.
     fn validate_private(&self) -> Result<()> {
-        let Self { sequence, item, fields, tasks, train, fine_tune, .. } = self;
+        let Self { sequence, item, fields, tasks, train, fine_tune, distill, .. } = self;
         ensure!(
             fine_tune.from.is_none(),
             "a private model begins anew: what [fine_tune] from was learned from is not hidden; remove the section"
+        );
+        ensure!(
+            distill.teachers.is_empty(),
+            "what [distill] teachers say tells of the sequences that they were trained on; remove the section"
         );
         ensure!(
             fields.is_empty() && tasks.is_empty() && item.features.is_empty() && !item.include_new,

@@ -30,6 +30,10 @@ pub struct TaskConfig {
     /// Which events' labels count. Default "every".
     #[serde(default)]
     pub at: LabelsAt,
+    /// The share of sequences whose training labels are learned from, above 0 to 1; the rest count as not known. They are drawn by
+    /// [split] seed, a smaller share from a larger one's. Default 1.
+    #[serde(default = "one")]
+    pub label_share: f32,
     /// What its loss counts, beside 1 for the next item's. Default 1.
     #[serde(default = "one")]
     pub weight: f32,
@@ -100,7 +104,19 @@ impl TaskConfig {
     /// # Errors
     /// Names the task, what was expected and the fix.
     pub fn validate(&self, config: &Config) -> Result<()> {
-        let Self { name, kind, column, of, steps, next, at, weight, cost_false_positive, cost_false_negative } = self;
+        let Self {
+            name,
+            kind,
+            column,
+            of,
+            steps,
+            next,
+            at,
+            label_share,
+            weight,
+            cost_false_positive,
+            cost_false_negative,
+        } = self;
         ensure!(!name.is_empty(), "[[task]] name is empty, expected the answer's name");
         if *kind == TaskKind::Direction {
             let of = of.as_deref().unwrap_or_default();
@@ -140,6 +156,10 @@ impl TaskConfig {
         ensure!(
             *at != LabelsAt::Group || config.sequence.group.is_some(),
             "[[task]] {name:?}: at = \"group\" needs [sequence] group; name its column or use \"every\" or \"last\""
+        );
+        ensure!(
+            *label_share > 0.0 && *label_share <= 1.0,
+            "[[task]] {name:?}: label_share is {label_share}, expected above 0, at most 1"
         );
         ensure!(
             weight.is_finite() && *weight > 0.0,

@@ -4,6 +4,7 @@ use super::clean::Cleaned;
 use super::column::{Column, Spool, Store};
 use super::dataset::Part;
 use super::names::{MISSING, Names};
+use super::split;
 use super::table::{FieldColumn, Table};
 use crate::companion::config::{Config, FieldChoice, LabelsAt, NextGroup, TaskConfig, TaskKind};
 use crate::schema::{Head, HeadKind};
@@ -60,7 +61,11 @@ impl Labelled<'_> {
         };
         let training = || of(Part::Train).map(|(label, _)| label);
         let way = "with at = \"last\" use [split] kind = \"sequence\" or \"time\"";
-        ensure!(training().next().is_some(), "no training event has a label; {way}");
+        ensure!(
+            training().next().is_some(),
+            "no training event has a label; {}",
+            if task.label_share < 1.0 { "raise label_share" } else { way }
+        );
         ensure!(of(Part::Validation).next().is_some(), "no validation event has a label; {way}");
         let first = training().next().unwrap_or_default();
         ensure!(
@@ -149,7 +154,10 @@ impl Labelled<'_> {
     /// What each event's cell says, NaN for nothing: a class is its name's number still.
     fn raw<'b>(&'b self, task: &'b TaskConfig, cells: &'b Cells<'b>) -> impl Iterator<Item = f32> + 'b {
         let Cleaned { rows, offsets, .. } = self.cleaned;
-        offsets.windows(2).flat_map(move |pair| {
+        // Another draw than the split's, which may be by sequence too.
+        let seed = !self.config.split.seed;
+        offsets.windows(2).zip(self.cleaned.keys.iter()).flat_map(move |(pair, key)| {
+            let is_learned = split::draw(seed, key) < f64::from(task.label_share);
             let (start, end) = (pair[0] as usize, pair[1] as usize);
             (start..end).map(move |place| {
                 let row = rows[place] as usize;
@@ -161,7 +169,7 @@ impl Labelled<'_> {
                     LabelsAt::Last => next.is_none(),
                     LabelsAt::Group => next.is_none_or(|next| group(next) != group(row)),
                 };
-                if !counts {
+                if !counts || (!is_learned && self.parts[place] == Part::Train) {
                     return f32::NAN;
                 }
                 match cells {

@@ -83,7 +83,7 @@ pub fn check(config: &SplitConfig, parts: &[Part]) -> Result<()> {
 }
 
 /// A number from 0 to below 1 that a seed and a sequence's key give: FNV-1a, mixed as in SplitMix64 (Steele et al. 2014).
-fn draw(seed: u64, key: &str) -> f64 {
+pub fn draw(seed: u64, key: &str) -> f64 {
     let hash = |hash: u64, byte: &u8| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
     let bits = key.as_bytes().iter().chain(&seed.to_le_bytes()).fold(0xcbf2_9ce4_8422_2325, hash);
     let bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);

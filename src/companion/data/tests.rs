@@ -232,3 +232,35 @@ fn labels_of_the_group_after_are_made_where_it_is_in_the_same_part() {
         assert!(error.contains(expected), "{error}");
     }
 }
+
+#[test]
+fn a_share_of_the_labels_is_of_whole_training_sequences_and_part_of_a_larger_share() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut log = String::from("user,item,spend\n");
+    for user in 0..400 {
+        (0..4).for_each(|item| writeln!(log, "u{user},i{item},{}", user + item).unwrap());
+    }
+    std::fs::write(folder.path().join("log.csv"), log).unwrap();
+    let load = |share: &str| {
+        let toml = format!(
+            "[log]\npath = \"log.csv\"\n[sequence]\nkey = \"user\"\n[item]\ncolumn = \"item\"\n[split]\nkind = \"sequence\"\n\
+             [[task]]\nname = \"spend\"\nkind = \"number\"\ncolumn = \"spend\"\nlabel_share = {share}\n"
+        );
+        read_log(&Config::parse(&toml, folder.path())?, None, &Store::default()).map(|(dataset, _)| dataset.sequences)
+    };
+    let [few, half, all] = ["0.05", "0.5", "1"].map(|share| load(share).unwrap());
+    let mut told = [0; 3];
+    for sequence in 0..all.len() {
+        let places = || all.range(sequence);
+        let is_training = all.parts[places().start] == Part::Train;
+        let known = [&few, &half, &all].map(|of| places().filter(|&place| !of.labels(place)[0].is_nan()).count());
+        assert!(if is_training { known.iter().all(|known| [0, 4].contains(known)) } else { known == [4; 3] });
+        assert!(known[0] <= known[1] && known[1] <= known[2] && known[2] == 4);
+        if is_training {
+            told.iter_mut().zip(known).for_each(|(told, known)| *told += known / 4);
+        }
+    }
+    assert!((4..30).contains(&told[0]) && (100..180).contains(&told[1]) && told[2] > 240, "{told:?}");
+    assert!(load("0").unwrap_err().to_string().contains("label_share is 0, expected above 0"));
+    assert!(format!("{:#}", load("0.000001").unwrap_err()).contains("raise label_share"));
+}

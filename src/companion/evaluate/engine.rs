@@ -5,6 +5,7 @@ use crate::engine::Stream;
 use crate::engine::cpu::{Cpu, Simd};
 use crate::event::{EncodedEvent, EventView, Upcoming};
 use crate::format::Model;
+use crate::metrics::EXCLUDED;
 use anyhow::Result;
 use std::sync::Arc;
 
@@ -46,6 +47,58 @@ impl Scorer for EngineScorer {
         }
         self.stream.score(upcoming, &[])?;
         self.stream.ops().write_scores(out);
+        Ok(())
+    }
+}
+
+/// A model, or several as one: the probability of an item is the mean of theirs, each the softmax of the model's own scores over
+/// its candidates; the score is its logarithm.
+pub struct EnsembleScorer {
+    members: Vec<EngineScorer>,
+    scores: Vec<f32>,
+    mean: Vec<f64>,
+}
+
+impl EnsembleScorer {
+    /// A scorer for one thread, of models of the same items.
+    ///
+    /// # Errors
+    /// None on the CPU; the type is the engine's.
+    pub fn new(models: &[Arc<Model>]) -> Result<Self> {
+        let members = models.iter().map(EngineScorer::new).collect::<Result<_>>()?;
+        Ok(Self { members, scores: Vec::new(), mean: Vec::new() })
+    }
+}
+
+impl Scorer for EnsembleScorer {
+    fn reset(&mut self) -> Result<()> {
+        self.members.iter_mut().try_for_each(Scorer::reset)
+    }
+
+    fn observe(&mut self, event: EventView<'_>) -> Result<()> {
+        self.members.iter_mut().try_for_each(|member| member.observe(event))
+    }
+
+    fn scores(&mut self, upcoming: Upcoming, out: &mut [f32]) -> Result<()> {
+        let Self { members, scores, mean } = self;
+        if let [one] = &mut members[..] {
+            return one.scores(upcoming, out);
+        }
+        scores.resize(out.len(), 0.0);
+        mean.clear();
+        mean.resize(out.len(), 0.0);
+        let count = members.len() as f64;
+        for member in members {
+            member.scores(upcoming, scores)?;
+            let largest = f64::from(scores.iter().copied().fold(EXCLUDED, f32::max));
+            if largest == f64::from(EXCLUDED) {
+                continue;
+            }
+            let parts = || scores.iter().map(|&score| (f64::from(score) - largest).exp());
+            let inverse = 1.0 / (parts().sum::<f64>() * count);
+            mean.iter_mut().zip(parts()).for_each(|(mean, part)| *mean += part * inverse);
+        }
+        out.iter_mut().zip(mean).for_each(|(out, mean)| *out = mean.ln() as f32);
         Ok(())
     }
 }

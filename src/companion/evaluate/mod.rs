@@ -16,7 +16,7 @@ pub(crate) mod testing;
 
 pub use answers::{Answered, answer, labelled, predictions, score};
 pub use bootstrap::{Difference, paired};
-pub use engine::EngineScorer;
+pub use engine::{EngineScorer, EnsembleScorer};
 pub use outcome::{Detail, Outcome, TOP, top_overlap};
 pub use result::{Evaluation, Models, Protocol, Quantization, change, check_fit, measure, share_lost};
 pub use scorer::Scorer;

@@ -2,7 +2,7 @@
 
 use super::baselines::{Baselines, FIT_EVENTS, MixWeights, evaluate_baselines};
 use super::bootstrap::{Difference, paired};
-use super::engine::EngineScorer;
+use super::engine::EnsembleScorer;
 use super::outcome::{Detail, Outcome, top_overlap};
 use super::slices::Slices;
 use super::stream::{evaluate, places, sample};
@@ -22,6 +22,9 @@ use std::sync::Arc;
 pub struct Protocol {
     /// The split and its dates.
     pub split: SplitConfig,
+    /// How many models answer together, by the mean of their probabilities; left out for one.
+    #[serde(skip_serializing_if = "is_one")]
+    pub models: usize,
     /// The log that was measured on, where it is another than the one that was learned from.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub log: Option<String>,
@@ -85,13 +88,13 @@ pub struct Quantization {
     pub top10_overlap: f64,
 }
 
-/// The models to measure: at least one.
+/// The models to measure: at least one. Of several the mean of their answers is measured.
 #[derive(Debug, Clone, Default)]
 pub struct Models {
     /// As trained.
-    pub f32: Option<Arc<Model>>,
+    pub f32: Vec<Arc<Model>>,
     /// As shipped.
-    pub exported: Option<Arc<Model>>,
+    pub exported: Vec<Arc<Model>>,
 }
 
 /// Measures models and baselines that were `learned` from one log on a part of `dataset`: the same log, or another
@@ -111,10 +114,10 @@ pub fn measure(
     let most =
         if part == Part::Test { config.evaluate.max_test_events } else { Some(config.evaluate.max_validation_events) };
     let targets = most.map_or(all.clone(), |most| sample(&all, most, seed));
-    let run = |model: &Option<Arc<Model>>| -> Result<Option<Outcome>> {
-        let Some(model) = model else { return Ok(None) };
-        check_fit(learned, model)?;
-        evaluate(dataset, &targets, Detail::Full, || EngineScorer::new(model)).map(Some)
+    let run = |models: &[Arc<Model>]| -> Result<Option<Outcome>> {
+        models.iter().try_for_each(|model| check_fit(learned, model))?;
+        let measure = || evaluate(dataset, &targets, Detail::Full, || EnsembleScorer::new(models));
+        (!models.is_empty()).then(measure).transpose()
     };
     let (trained, exported) = (run(&models.f32)?, run(&models.exported)?);
     let Some(shown) = exported.as_ref().or(trained.as_ref()) else { bail!("no model to measure") };
@@ -125,7 +128,7 @@ pub fn measure(
     let (best, best_outcome) = best.context("no baseline to compare with")?;
     let model = if exported.is_some() { "exported" } else { "f32" };
     Ok(Evaluation {
-        protocol: protocol(config, dataset, part, shown),
+        protocol: protocol(config, dataset, part, shown, models.f32.len().max(models.exported.len())),
         metrics: named.iter().filter_map(|(name, outcome)| Some((*name, outcome.as_ref()?.metrics()))).collect(),
         baselines: outcomes.iter().map(|(name, outcome)| (*name, outcome.metrics())).collect(),
         mix_weights,
@@ -139,6 +142,11 @@ pub fn measure(
         log_loss: shown.log_loss(),
         calibration: shown.calibration(),
     })
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over references")]
+fn is_one(count: &usize) -> bool {
+    *count == 1
 }
 
 /// The share of `before` that `after` lacks, negative when it has more; `None` when `before` is 0.
@@ -172,7 +180,7 @@ pub fn check_fit(learned: &Dataset, model: &Model) -> Result<()> {
     )
 }
 
-fn protocol(config: &Config, dataset: &Dataset, part: Part, outcome: &Outcome) -> Protocol {
+fn protocol(config: &Config, dataset: &Dataset, part: Part, outcome: &Outcome, models: usize) -> Protocol {
     let filter_seen = dataset.schema.filter_seen;
     let left_out = match filter_seen {
         FilterSeen::None => "",
@@ -183,6 +191,7 @@ fn protocol(config: &Config, dataset: &Dataset, part: Part, outcome: &Outcome) -
     sequences.dedup();
     Protocol {
         split: config.split.clone(),
+        models,
         log: None,
         part: if part == Part::Test { "test" } else { "validation" },
         candidates: format!("all {} items{left_out}", dataset.vocab.len()),
@@ -200,10 +209,25 @@ fn protocol(config: &Config, dataset: &Dataset, part: Part, outcome: &Outcome) -
 
 impl fmt::Display for Evaluation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Protocol { log, part, candidates, min_history, events, sequences, ties, seed, baselines, misses, .. } =
-            &self.protocol;
+        let Protocol {
+            models,
+            log,
+            part,
+            candidates,
+            min_history,
+            events,
+            sequences,
+            ties,
+            seed,
+            baselines,
+            misses,
+            ..
+        } = &self.protocol;
         if let Some(log) = log {
             writeln!(f, "on {log}")?;
+        }
+        if *models > 1 {
+            writeln!(f, "an ensemble of {models} models, the mean of their probabilities")?;
         }
         writeln!(
             f,

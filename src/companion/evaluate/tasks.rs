@@ -52,17 +52,18 @@ pub fn measure_tasks(
     ensure!(!places.is_empty(), "no event to measure has a label; check the split, or name another part");
     let named = [("f32", &models.f32), ("exported", &models.exported)];
     let mut answers = Vec::new();
-    for (name, model) in named.into_iter().filter_map(|(name, model)| Some((name, model.as_ref()?))) {
-        check_fit(learned, model)?;
-        answers.push((name, answer(dataset, &places, model)?));
+    for (name, models) in named.into_iter().filter(|(_, models)| !models.is_empty()) {
+        models.iter().try_for_each(|model| check_fit(learned, model))?;
+        let answered = models.iter().map(|model| answer(dataset, &places, model)).collect::<Result<Vec<_>>>()?;
+        answers.push((name, answered));
     }
-    let Some((_, shown)) = answers.first() else { bail!("no model to measure") };
+    let Some(shown) = answers.first().and_then(|(_, answered)| answered.first()) else { bail!("no model to measure") };
     let heads = learned.schema.heads.iter().zip(&config.tasks).enumerate();
     let tasks = heads.map(|(place, (head, task))| {
         let labels = &shown[place].labels;
         let row = |name: &str, predictions: &[f32]| (name.to_owned(), figures(head, task, labels, predictions));
         let mut rows: Vec<_> =
-            answers.iter().map(|(name, answered)| row(name, &predictions(head, &answered[place].outputs))).collect();
+            answers.iter().map(|(name, answered)| row(name, &mean_predictions(head, place, answered))).collect();
         let base = if matches!(head.kind, HeadKind::Number { .. }) { "mean" } else { "base rate" };
         rows.push(row(base, &base_rate(learned, place).repeat(labels.len())));
         if let Some(predictions) = after_the_last(learned, dataset, place, &shown[place]) {
@@ -73,6 +74,17 @@ pub fn measure_tasks(
     let part = if part == Part::Test { "test" } else { "validation" };
     let split = serde_json::to_string(&config.split)?;
     Ok(TaskResults { protocol: format!("{part}, split {split}"), tasks: tasks.collect() })
+}
+
+/// The mean of what models predict of a task: `[labels, outputs]`.
+fn mean_predictions(head: &Head, place: usize, answered: &[Vec<Answered>]) -> Vec<f32> {
+    let mut predicted = answered.iter().map(|answered| predictions(head, &answered[place].outputs));
+    let mut mean = predicted.next().unwrap_or_default();
+    for other in predicted {
+        mean.iter_mut().zip(other).for_each(|(mean, value)| *mean += value);
+    }
+    mean.iter_mut().for_each(|mean| *mean /= answered.len() as f32);
+    mean
 }
 
 /// What a task's label before, in the same sequence, lets expect: how often yes or each class followed it in training, or the

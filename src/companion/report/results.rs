@@ -131,6 +131,7 @@ pub fn title(name: &str) -> String {
 pub fn protocol(protocol: &Protocol) -> String {
     let Protocol {
         split,
+        models: _,
         log: _,
         part,
         candidates,

@@ -60,6 +60,7 @@ fn evaluation() -> Evaluation {
     let predictions: Vec<(f32, bool)> = (0..1000).map(|n| (n as f32 / 4000.0, n % 9 == 0 && n > 200)).collect();
     Evaluation {
         protocol: Protocol {
+            models: 1,
             split: SplitConfig { kind: Some(SplitKind::Time), ..SplitConfig::default() },
             log: None,
             part: "test",

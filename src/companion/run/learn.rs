@@ -3,10 +3,11 @@
 use super::{RunFolder, calibrate_tasks, fingerprint};
 use crate::companion::config::Config;
 use crate::companion::data::{CleaningReport, Dataset, Part};
-use crate::companion::evaluate::{Detail, EngineScorer, answer, evaluate, labelled, places, sample, score};
+use crate::companion::evaluate::{Detail, EngineScorer, answer, check_fit, evaluate, labelled, places, sample, score};
 use crate::companion::meta;
-use crate::companion::train::{Base, Device, Effort, Outcome, Run, check_resume, train, write_whole};
-use anyhow::Result;
+use crate::companion::train::{Base, Device, Distill, Effort, Outcome, Run, check_resume, train, write_whole};
+use anyhow::{Context, Result, ensure};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 /// Validation events by which starts are told apart.
@@ -56,6 +57,7 @@ impl RunFolder {
         }
         let Lesson { dataset, cleaning, device, device_name: _, stop } = lesson;
         let base = config.fine_tune.read()?;
+        let distill = self.distill(config, dataset)?;
         let fingerprint = lesson.fingerprint(config)?;
         if resume {
             check_resume(self.path(), &fingerprint)?;
@@ -73,6 +75,7 @@ impl RunFolder {
             folder: self.path(),
             resume,
             base: base.as_deref().map(|model| Base { model, config: &config.fine_tune }),
+            distill,
             stop: *stop,
             provenance: self.provenance(config, dataset)?,
             task_weights: config.tasks.iter().map(|task| task.weight).collect(),
@@ -91,6 +94,24 @@ impl RunFolder {
             self.calibrate_tasks(dataset, &labels)?;
         }
         Ok(outcome)
+    }
+
+    /// The runs that teach this one, where there are any.
+    fn distill<'a>(&self, config: &'a Config, dataset: &Dataset) -> Result<Option<Distill<'a>>> {
+        let counting = config.train.architecture(&dataset.schema).counting;
+        let read = |path: &PathBuf| {
+            let model = Self::open(path)?.best()?;
+            check_fit(dataset, &model)?;
+            ensure!(
+                model.metadata.architecture.counting == counting,
+                "it counts by other [train] decay, recency_epsilon or neighbour_epsilon, expected those of this run: teacher and \
+                 student are told the same"
+            );
+            Ok(model)
+        };
+        let named = |path| read(path).with_context(|| format!("[distill] teachers: {} can't teach", path.display()));
+        let teachers = config.distill.teachers.iter().map(named).collect::<Result<Vec<_>>>()?;
+        Ok((!teachers.is_empty()).then_some(Distill { config: &config.distill, teachers }))
     }
 
     /// Learns where the models of visitors begin and makes that part of the best model: see `companion/meta.rs`.

@@ -28,7 +28,8 @@ struct Small {
 impl Batches {
     /// Batches of about `batch_events` events, of windows of about equal length, in random order.
     ///
-    /// Each sequence is cut at a random offset, so that an event stands at another place in each epoch.
+    /// Each sequence is cut at a random offset, so that an event stands at another place in each epoch. Where only tasks are
+    /// learned, windows without a label are left out.
     pub fn of_epoch(dataset: &Dataset, len: usize, batch_events: usize, seed: u64, epoch: u64) -> Self {
         let mut rng = stream(seed, Purpose::Windows, epoch, 0);
         let mut windows = Vec::new();
@@ -42,7 +43,9 @@ impl Batches {
             let mut start = 0;
             while start < inputs {
                 let end = if start == 0 && offset > 0 { offset } else { start + len }.min(inputs);
-                windows.push(Small { sequence: sequence as u32, start: start as u32, end: end as u32 });
+                if dataset.schema.predicts_items() || has_label(dataset, sequence, start..end) {
+                    windows.push(Small { sequence: sequence as u32, start: start as u32, end: end as u32 });
+                }
                 start = end;
             }
         }
@@ -81,6 +84,17 @@ impl Batches {
             .iter()
             .map(move |batch| self.windows[batch.start as usize..batch.end as usize].iter().map(window).collect())
     }
+}
+
+/// Whether a training event that a window's inputs begin with has a label.
+fn has_label(dataset: &Dataset, sequence: usize, inputs: Range<usize>) -> bool {
+    let sequences = &dataset.sequences;
+    let first = sequences.range(sequence).start;
+    let mut places = inputs.start.max(1)..inputs.end;
+    places.any(|input| {
+        let place = first + input - 1;
+        sequences.parts[place] == Part::Train && sequences.labels(place).iter().any(|label| !label.is_nan())
+    })
 }
 
 /// A batch's windows, which come sorted by length, in parts of about equally many events.

@@ -8,8 +8,12 @@
 //! By `task_weights = "uncertainty"` a task's loss L enters as L exp(-s) + s / 2, where s, the logarithm of the task's own
 //! noise, is learned (Kendall et al. 2018, arXiv 1705.07115; for a number L is half the squared error, which makes it the
 //! paper's term as well).
+//!
+//! With teachers a label's loss is mixed with one that their answers are the labels of, as `head/teachers.rs` says; a number has no
+//! temperature.
 
 use super::config::{TaskWeights, TrainConfig};
+use super::head::Teachers;
 use super::vector::{add_scaled, multiply};
 use crate::companion::data::{Dataset, Part};
 use crate::format::{HeadWeights, Weights};
@@ -70,12 +74,14 @@ pub struct Labelled<'a> {
     pub labels: &'a [LabelAt],
     /// The encoder's states, `[rows, hidden]`.
     pub states: &'a [f32],
+    /// Who has seen the same rows.
+    pub teachers: Option<&'a Teachers>,
 }
 
 impl Labelled<'_> {
     /// The sum of the labels' losses, as weighed. Adds to `gradient` and to `states_gradient`, `[rows, hidden]`.
     pub fn run(&self, weights: &Weights, states_gradient: &mut [f32], gradient: &mut Weights) -> f64 {
-        let Self { dataset, config, factors, labels, states } = *self;
+        let Self { dataset, config, factors, labels, states, teachers } = *self;
         let hidden = weights.final_norm.len();
         let heads = dataset.schema.heads.iter().zip(&weights.heads).zip(&mut gradient.heads).zip(factors).enumerate();
         let mut total = 0.0;
@@ -91,8 +97,15 @@ impl Labelled<'_> {
             let mut outputs = own.bias.repeat(rows);
             multiply([rows, width, hidden], &mut outputs, &known, [hidden, 1], &own.weight.values, [1, hidden], true);
             let mut loss = 0.0;
+            let taught = teachers.map(|teachers| {
+                let rows: Vec<usize> = told.iter().map(|(row, _)| *row).collect();
+                Taught { answers: teachers.answers(head, place, &rows), outputs: outputs.clone(), teachers }
+            });
             for ((_, label), outputs) in told.iter().zip(outputs.chunks_exact_mut(width)) {
                 loss += f64::from(loss_of(head, *label, outputs));
+            }
+            if let Some(taught) = taught {
+                loss = taught.mixed(head, loss, &mut outputs);
             }
             let trusted = match config.task_weights {
                 TaskWeights::Fixed => 1.0,
@@ -142,5 +155,52 @@ fn loss_of(head: &Head, label: f32, outputs: &mut [f32]) -> f32 {
             outputs[0] = error;
             error * error / 2.0
         }
+    }
+}
+
+/// What teachers answer beside what the student computes, `[labels, outputs]`.
+struct Taught<'a> {
+    teachers: &'a Teachers,
+    answers: Vec<f32>,
+    outputs: Vec<f32>,
+}
+
+impl Taught<'_> {
+    /// Mixes the labels' summed loss and its gradients, `errors`, with what follows the teachers.
+    fn mixed(self, head: &Head, loss: f64, errors: &mut [f32]) -> f64 {
+        let Self { teachers: &Teachers { temperature, weight, .. }, answers, mut outputs } = self;
+        let width = head.outputs();
+        let is_number = matches!(head.kind, HeadKind::Number { .. });
+        let mut soft = 0.0;
+        for (outputs, answers) in outputs.chunks_exact_mut(width).zip(answers.chunks_exact(width)) {
+            soft += if is_number {
+                (outputs[0] - answers[0]).powi(2) / 2.0
+            } else {
+                let along: f32 = outputs.iter().zip(answers).map(|(output, answer)| output * answer).sum();
+                temperature * (temperature * log_sum(head, outputs, temperature) - along)
+            };
+            soften(head, temperature, outputs);
+        }
+        let share = if is_number { weight } else { weight * temperature };
+        for ((error, output), answer) in errors.iter_mut().zip(&outputs).zip(&answers) {
+            *error = (1.0 - weight) * *error + share * (output - answer);
+        }
+        f64::from(1.0 - weight) * loss + f64::from(weight * soft)
+    }
+}
+
+/// The logarithm of the sum of all answers' exponentials at a temperature; "no" has an output of 0.
+fn log_sum(head: &Head, outputs: &[f32], temperature: f32) -> f32 {
+    let no = matches!(head.kind, HeadKind::Binary { .. }).then_some(0.0);
+    let all = || outputs.iter().map(|output| output / temperature).chain(no);
+    let largest = all().fold(f32::NEG_INFINITY, f32::max);
+    largest + all().map(|output| (output - largest).exp()).sum::<f32>().ln()
+}
+
+/// Turns one label's outputs into probabilities at a temperature; leaves a number as it is.
+pub fn soften(head: &Head, temperature: f32, outputs: &mut [f32]) {
+    if !matches!(head.kind, HeadKind::Number { .. }) {
+        let log_sum = log_sum(head, outputs, temperature);
+        outputs.iter_mut().for_each(|output| *output = (*output / temperature - log_sum).exp());
     }
 }

@@ -9,6 +9,7 @@ use super::encoder::Encoder;
 use super::examples::Window;
 use super::features::Features;
 use super::fine_tune::{Base, FineTuning, transfer};
+use super::head::Teachers;
 use super::heads;
 use super::held_out::HeldOut;
 use super::journal::Journal;
@@ -149,7 +150,8 @@ impl State {
         std::fs::create_dir_all(run.folder.join("checkpoints"))?;
         let rules = Rules::new(&architecture, &dataset.schema, dataset.vocab.len());
         let encoder = Encoder::new(run.device.clone(), architecture.clone());
-        let worker = |_| Worker::new(encoder.clone(), rules.clone(), &weights);
+        let teachers = || run.distill.as_ref().map(|distill| Teachers::new(distill, &run.device));
+        let worker = |_| Worker::new(encoder.clone(), rules.clone(), &weights).taught_by(teachers());
         let workers = (0..config.thread_count()).map(worker).collect();
         let trained: f64 = counts.iter().copied().map(f64::from).sum();
         let dropout = config.dropout_for(trained / dataset.sequences.len() as f64);

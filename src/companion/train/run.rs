@@ -1,6 +1,7 @@
 //! What a run of training is told, and what it comes to.
 
 use super::config::TrainConfig;
+use super::distill::Distill;
 use super::fine_tune::Base;
 use crate::companion::data::Dataset;
 use burn::tensor::Device;
@@ -21,6 +22,8 @@ pub struct Run<'a> {
     pub resume: bool,
     /// What it begins with instead of first weights.
     pub base: Option<Base<'a>>,
+    /// What it learns from beside the log.
+    pub distill: Option<Distill<'a>>,
     /// True after Ctrl-C: the run saves after its current step and returns.
     pub stop: &'a (dyn Fn() -> bool + Sync),
     /// Goes into the model file: log, split, seed.

@@ -1,5 +1,6 @@
 //! Gradients against finite differences, and every encoder in training against the engine.
 
+mod distill;
 mod features;
 mod fields;
 mod fine_tune;
@@ -259,19 +260,26 @@ fn gradients_equal_finite_differences() {
     let hiding = TrainConfig { field_dropout: 0.5, ..config(0) };
     for config in every_loss().into_iter().chain(encoders).chain([augmented, hiding]) {
         let dataset = dataset(true, FilterSeen::Group);
-        let checked = dense_gradients(&dataset, &config, &whole_sequences(&dataset), &[]);
+        let windows = whole_sequences(&dataset);
+        let checked = dense_gradients(&dataset, &config, &windows, &[], |weights| worker(&dataset, &config, weights));
         let least = if config.encoder == EncoderKind::Counting { 3 } else { 15 };
         assert!(checked >= least, "only {checked} parameters of {:?} have a gradient worth checking", config.encoder);
     }
 }
 
 /// Checks the steepest parameter of each part that is not an item row; gives how many were steep.
-fn dense_gradients(dataset: &Dataset, config: &TrainConfig, windows: &[Window], tasks: &[f32]) -> usize {
+fn dense_gradients(
+    dataset: &Dataset,
+    config: &TrainConfig,
+    windows: &[Window],
+    tasks: &[f32],
+    new: impl Fn(&Weights) -> Worker,
+) -> usize {
     let mut weights = weights(dataset, config);
     let held_out = HeldOut::same(weights.neighbours.clone());
     let popularity = Popularity::of(dataset, config);
     let plan = Plan { tasks, ..plan(dataset, config, &popularity, &held_out) };
-    let mut worker = worker(dataset, config, &weights);
+    let mut worker = new(&weights);
     let loss = |weights: &Weights, worker: &mut Worker| {
         worker.gather(&plan, windows, 0, 0);
         worker.learn(&plan, weights, windows);
@@ -326,20 +334,21 @@ fn a_state_of_zeros_is_learned_from_without_a_direction() {
 
 #[test]
 fn item_gradients_equal_finite_differences() {
-    every_loss().iter().for_each(item_gradients);
+    let data = dataset(true, FilterSeen::Group);
+    every_loss().iter().for_each(|config| item_gradients(config, |weights| worker(&data, config, weights)));
     let mut row = [3.0, 4.0];
     normalise(&mut row);
     assert_eq!(row, [0.6, 0.8]);
 }
 
-fn item_gradients(config: &TrainConfig) {
+fn item_gradients(config: &TrainConfig, new: impl Fn(&Weights) -> Worker) {
     let dataset = dataset(true, FilterSeen::Group);
     let mut weights = weights(&dataset, config);
     let held_out = HeldOut::same(weights.neighbours.clone());
     let popularity = Popularity::of(&dataset, config);
     let plan = plan(&dataset, config, &popularity, &held_out);
     let windows = whole_sequences(&dataset);
-    let mut worker = worker(&dataset, config, &weights);
+    let mut worker = new(&weights);
     for item in [0u32, 11, 39] {
         worker.gather(&plan, &windows, 0, 0);
         worker.learn(&plan, &weights, &windows);

@@ -4,7 +4,7 @@ use super::buffer::Buffer;
 use super::config::{NegativesDrawn, TrainConfig};
 use super::encoder::{Encoder, Inputs, Pass};
 use super::examples::{Shard, Window};
-use super::head::{Examples, Head};
+use super::head::{Examples, Head, Teachers};
 use super::heads::Labelled;
 use super::held_out::HeldOut;
 use super::negatives::{Negatives, Popularity};
@@ -41,6 +41,7 @@ pub struct Worker {
     shard: Shard,
     head: Head,
     negatives: Negatives,
+    teachers: Option<Teachers>,
     rng: ChaCha8Rng,
     /// Gradients of all but the item rows, summed over positions.
     pub gradient: Weights,
@@ -65,6 +66,7 @@ impl Worker {
             shard: Shard::default(),
             head: Head::new(items),
             negatives: Negatives::default(),
+            teachers: None,
             rng: stream(0, Purpose::Step, 0, 0),
             gradient: zeros_like(weights),
             rows: RowGradients::new(items, weights.final_norm.len()),
@@ -73,6 +75,11 @@ impl Worker {
             positions: 0,
             labels: 0,
         }
+    }
+
+    /// The same worker, which learns from teachers too.
+    pub fn taught_by(self, teachers: Option<Teachers>) -> Self {
+        Self { teachers, ..self }
     }
 
     /// Finds what a shard's windows are to learn from in step `step`; `part` is the shard's number.
@@ -106,6 +113,9 @@ impl Worker {
     pub fn learn(&mut self, plan: &Plan<'_>, weights: &Weights, windows: &[Window]) {
         if self.examples() == 0 {
             return;
+        }
+        if let Some(teachers) = &mut self.teachers {
+            teachers.show(plan.dataset, &mut self.shard, windows.len());
         }
         let pass = self.encode(plan, weights, windows);
         let states_gradient = self.score(plan, weights, &pass.states());
@@ -142,6 +152,8 @@ impl Worker {
     /// Sets the loss, adds to the gradients of item rows and of what weighs them, and gives that of the states.
     fn score(&mut self, plan: &Plan<'_>, weights: &Weights, states: &[f32]) -> Buffer {
         let mut states_gradient = Buffer::zeros(states.len());
+        // What is calibrated on follows nobody.
+        let mut teachers = self.teachers.as_mut().filter(|_| plan.part == Part::Train);
         let examples = Examples {
             config: plan.config,
             positions: &self.shard.positions,
@@ -149,9 +161,17 @@ impl Worker {
             negatives: &self.negatives,
             states,
         };
-        self.loss = self.head.run(weights, &examples, &mut states_gradient, &mut self.gradient, &mut self.rows);
+        let into = (&mut *states_gradient, &mut self.gradient, &mut self.rows);
+        self.loss = self.head.run(weights, &examples, teachers.as_deref_mut(), into);
         let Plan { dataset, config, tasks, .. } = *plan;
-        let labelled = Labelled { dataset, config, factors: tasks, labels: &self.shard.labels, states };
+        let labelled = Labelled {
+            dataset,
+            config,
+            factors: tasks,
+            labels: &self.shard.labels,
+            states,
+            teachers: teachers.as_deref(),
+        };
         self.loss += labelled.run(weights, &mut states_gradient, &mut self.gradient);
         states_gradient
     }

@@ -7,10 +7,12 @@
 //! are a position's own candidates or its target count nothing there. With every item as a negative the sums are
 //! exact. A loss (`softmax.rs`, `gbce.rs`, `bpr.rs`) sees one position's scores and puts its gradients in their place.
 
+mod at;
 mod bpr;
 mod gbce;
 mod own;
 mod softmax;
+mod teachers;
 #[cfg(test)]
 mod tests;
 
@@ -19,9 +21,11 @@ use super::negatives::Negatives;
 use super::row_gradients::RowGradients;
 use super::vector::{add_scaled, dot, exp, multiply, wide};
 use crate::engine::counting::Candidate;
-use crate::format::{FEATURES, ItemTable, Matrix, OPEN_BUCKETS, TERMS, Weights};
+use crate::format::{ItemTable, Matrix, OPEN_BUCKETS, TERMS, Weights};
 use crate::vocab::ItemId;
+use at::At;
 use own::{OwnErrors, add_products, add_rows};
+pub use teachers::Teachers;
 
 /// Positions whose scores of the shared negatives are held at a time.
 const CHUNK: usize = 64;
@@ -88,16 +92,13 @@ const NONE: u32 = u32::MAX;
 /// A shorter state points nowhere: dropout may have taken all of a window's first one.
 const SHORTEST: f32 = 1e-12;
 
-/// What one position's loss is computed from.
+/// What one position's loss is computed from, and where its gradients go.
 struct Place<'a> {
-    weights: &'a Weights,
-    items: &'a Matrix,
+    at: At<'a>,
     examples: &'a Examples<'a>,
-    /// Its number in the chunk.
-    place: usize,
-    position: &'a Position,
     state: &'a mut State,
     gradient: &'a mut Weights,
+    teachers: Option<&'a mut Teachers>,
 }
 
 /// A position's unit state, query and gates, and the gradients of query and gates.
@@ -125,32 +126,32 @@ impl Head {
         }
     }
 
-    /// The sum of the positions' losses. Adds to `gradient` and `rows`, and to `states_gradient` (`[rows, hidden]`).
+    /// The sum of the positions' losses, mixed with what `teachers` say. Adds to `gradient` and `rows`, and to
+    /// `states_gradient` (`[rows, hidden]`).
     pub fn run(
         &mut self,
         weights: &Weights,
         examples: &Examples<'_>,
-        states_gradient: &mut [f32],
-        gradient: &mut Weights,
-        rows: &mut RowGradients,
+        mut teachers: Option<&mut Teachers>,
+        (states_gradient, gradient, rows): (&mut [f32], &mut Weights, &mut RowGradients),
     ) -> f64 {
         let ItemTable::F32(items) = &weights.items else { return 0.0 };
         let (hidden, negatives) = (items.columns, &examples.negatives.items);
         self.gather_negatives(weights, items, negatives);
+        if let Some(teachers) = &mut teachers {
+            teachers.begin(negatives);
+        }
         let mut loss = 0.0;
         for positions in examples.positions.chunks(CHUNK) {
             let mut states = self.prepare(weights, positions, examples.states, hidden);
             self.score_negatives(positions.len(), negatives.len(), hidden);
+            if let Some(teachers) = &mut teachers {
+                teachers.prepare(positions, negatives.len());
+            }
             for (place, position) in positions.iter().enumerate() {
-                loss += self.position(&mut Place {
-                    weights,
-                    items,
-                    examples,
-                    place,
-                    position,
-                    state: &mut states[place],
-                    gradient,
-                });
+                let state = &mut states[place];
+                let at = At::new((weights, items), examples, (place, position), state.gates);
+                loss += self.position(&mut Place { at, examples, state, gradient, teachers: teachers.as_deref_mut() });
             }
             self.own_errors.backward(&self.queries, &states, rows);
             self.negatives_backward(positions.len(), negatives.len(), hidden);
@@ -170,9 +171,16 @@ impl Head {
             let row = rows.row_mut(item);
             add_scaled(&mut row[..hidden], &self.negative_gradients[place * hidden..(place + 1) * hidden], 1.0);
             row[hidden] += bias_gradient;
-            self.negative_place[item as usize] = NONE;
+        }
+        self.forget_negatives(negatives);
+        if let Some(teachers) = teachers {
+            teachers.end(negatives);
         }
         loss
+    }
+
+    fn forget_negatives(&mut self, negatives: &[ItemId]) {
+        negatives.iter().for_each(|&item| self.negative_place[item as usize] = NONE);
     }
 
     fn gather_negatives(&mut self, weights: &Weights, items: &Matrix, negatives: &[ItemId]) {
@@ -238,50 +246,23 @@ impl Head {
 
     #[inline(always)]
     fn position_loops(&mut self, place: &mut Place<'_>) -> f64 {
-        let Place { weights, items, examples, place, position, state, gradient } = place;
-        let place = *place;
+        let Place { at, examples, state, gradient, teachers } = place;
+        let target = self.score_position(at);
+        let At { weights, items, place, negatives: count, .. } = *at;
         let hidden = items.columns;
-        let count = examples.negatives.items.len();
-        let query = &self.queries[place * hidden..(place + 1) * hidden];
         let query_gradient = &mut self.query_gradients[place * hidden..(place + 1) * hidden];
         let scores = &mut self.scores[place * count..(place + 1) * count];
-        let own = &examples.candidates[position.candidates.clone()];
-        let bare_target =
-            Candidate { item: position.target, repeat_cell: None, features: [0.0; FEATURES], excluded: false };
-        let listed = own.iter().any(|candidate| candidate.item == position.target);
-        let all = || own.iter().chain((!listed).then_some(&bare_target));
-        let is_kept = |candidate: &&Candidate| !candidate.excluded || candidate.item == position.target;
-
-        self.own.clear();
-        self.own_scores.clear();
-        for candidate in all().filter(is_kept) {
-            self.own.push(candidate.item);
-            self.own_scores.push(terms(weights, candidate, &state.gates));
-        }
-        let target = self.own.iter().position(|&item| item == position.target).unwrap_or_default();
-        add_products(&mut self.own_scores, query, items, &self.own);
-        add_scaled(scores, &self.negative_biases, state.gates[0]);
-        self.listed.clear();
-        for candidate in all() {
-            let negative = self.negative_place[candidate.item as usize];
-            if negative != NONE {
-                scores[negative as usize] = f32::NEG_INFINITY;
-                self.listed.push(negative);
-            }
-        }
-
         let given = Scores { own: &mut self.own_scores, target, negatives: &mut *scores, drawn: examples.negatives };
-        let loss = match examples.config.loss {
-            Loss::Softmax => softmax::softmax(given, examples.config.label_smoothing),
-            Loss::Gbce => gbce::gbce(given, examples.config.gbce_calibration),
-            Loss::Bpr => bpr::bpr(given),
+        let loss = match teachers {
+            Some(teachers) => teachers.mixed(at, given, |given| loss(examples.config, given)),
+            None => loss(examples.config, given),
         };
         let (errors, own_errors) = (scores, &self.own_scores);
         self.listed.iter().for_each(|&negative| errors[negative as usize] = 0.0);
         state.gate_gradients[0] += dot(errors, &self.negative_biases);
         add_scaled(&mut self.negative_bias_gradients, errors, state.gates[0]);
         add_rows(query_gradient, items, &self.own, own_errors);
-        for (candidate, &error) in all().filter(is_kept).zip(own_errors) {
+        for (candidate, &error) in at.kept().zip(own_errors) {
             state.gate_gradients[0] += error * weights.item_bias[candidate.item as usize];
             add_scaled(&mut state.gate_gradients[1..], &candidate.features, error);
             if let Some(cell) = candidate.repeat_cell {
@@ -290,6 +271,32 @@ impl Head {
             self.own_errors.push(candidate, place, error);
         }
         loss
+    }
+
+    /// Scores a position's own candidates and completes its negatives' scores; gives the target's place among the former.
+    #[inline(always)]
+    fn score_position(&mut self, at: &At<'_>) -> usize {
+        let At { weights, items, position, place, ref gates, negatives: count, .. } = *at;
+        let hidden = items.columns;
+        let query = &self.queries[place * hidden..(place + 1) * hidden];
+        let scores = &mut self.scores[place * count..(place + 1) * count];
+        self.own.clear();
+        self.own_scores.clear();
+        for candidate in at.kept() {
+            self.own.push(candidate.item);
+            self.own_scores.push(terms(weights, candidate, gates));
+        }
+        add_products(&mut self.own_scores, query, items, &self.own);
+        add_scaled(scores, &self.negative_biases, gates[0]);
+        self.listed.clear();
+        for candidate in at.all() {
+            let negative = self.negative_place[candidate.item as usize];
+            if negative != NONE {
+                scores[negative as usize] = f32::NEG_INFINITY;
+                self.listed.push(negative);
+            }
+        }
+        self.own.iter().position(|&item| item == position.target).unwrap_or_default()
     }
 
     /// From query and gates back to the encoder's state.
@@ -326,6 +333,16 @@ impl Head {
             gradient.gate_bias[term] += gate_gradient;
             gradient.gate_open.values[open + term] += gate_gradient;
         }
+    }
+}
+
+/// A position's loss by what came; leaves the scores' gradients in their place.
+#[inline(always)]
+fn loss(config: &TrainConfig, given: Scores<'_>) -> f64 {
+    match config.loss {
+        Loss::Softmax => softmax::softmax(given, config.label_smoothing),
+        Loss::Gbce => gbce::gbce(given, config.gbce_calibration),
+        Loss::Bpr => bpr::bpr(given),
     }
 }
 

@@ -210,6 +210,7 @@ fn run_in(
         folder,
         resume,
         base: Some(Base { model: base, config: how }),
+        distill: None,
         stop: &stop,
         provenance: BTreeMap::new(),
         task_weights: vec![],

@@ -8,7 +8,7 @@ use crate::companion::train::random;
 use crate::schema::{Head, HeadKind};
 
 /// A task of each kind, of which two labels in three are known.
-fn with_tasks(next_item: bool) -> Dataset {
+pub fn with_tasks(next_item: bool) -> Dataset {
     let mut dataset = dataset(true, FilterSeen::Group);
     let names = ["calm", "glad", "sad"].map(str::to_owned).to_vec();
     let kinds = [
@@ -31,7 +31,7 @@ fn with_tasks(next_item: bool) -> Dataset {
 }
 
 /// Whole sequences, and the state after each one's last event.
-fn windows(dataset: &Dataset) -> Vec<Window> {
+pub fn windows(dataset: &Dataset) -> Vec<Window> {
     let whole = whole_sequences(dataset).into_iter();
     whole.map(|window| Window { inputs: 0..window.inputs.end + 1, ..window }).collect()
 }
@@ -45,7 +45,8 @@ fn gradients_with_tasks_equal_finite_differences() {
             let dataset = with_tasks(next_item);
             let config = TrainConfig { encoder, task_weights, ..config(1000) };
             let tasks = factors(&dataset, &[1.0, 0.5, 2.0]);
-            let checked = dense_gradients(&dataset, &config, &windows(&dataset), &tasks);
+            let new = |weights: &Weights| worker(&dataset, &config, weights);
+            let checked = dense_gradients(&dataset, &config, &windows(&dataset), &tasks, new);
             assert!(checked >= 15, "only {checked} parameters of {encoder:?} have a gradient worth checking");
         }
     }

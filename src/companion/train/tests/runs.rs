@@ -1,12 +1,13 @@
 //! Whole runs: what they begin with, and a resumed one against one that was not interrupted.
 
+use super::distill::teachers;
 use super::{config, dataset};
 use crate::companion::data::{Dataset, Part};
 use crate::companion::train::config::TrainConfig;
 use crate::companion::train::journal::Journal;
 use crate::companion::train::neighbours::{self, FOLDS, Rule};
 use crate::companion::train::pick::{COUNTINGS, Counting, Effort, POPULARITY_GATES, SCALES, Start, pick_start};
-use crate::companion::train::{Run, train};
+use crate::companion::train::{Distill, DistillConfig, Run, train};
 use crate::format::{EncoderKind, Model};
 use crate::schema::FilterSeen;
 use burn::tensor::Device;
@@ -66,6 +67,7 @@ fn run<'a>(
         folder,
         resume,
         base: None,
+        distill: None,
         stop,
         provenance: BTreeMap::new(),
         task_weights: vec![],
@@ -80,10 +82,20 @@ fn run_in(
     resume: bool,
     stop_after: Option<usize>,
 ) -> Vec<u8> {
+    taught_in(folder, dataset, encoder, (resume, stop_after), None)
+}
+
+fn taught_in(
+    folder: &std::path::Path,
+    dataset: &Dataset,
+    encoder: EncoderKind,
+    (resume, stop_after): (bool, Option<usize>),
+    distill: Option<Distill<'_>>,
+) -> Vec<u8> {
     let steps = AtomicUsize::new(0);
     let stop = || stop_after == Some(steps.fetch_add(1, Ordering::Relaxed));
     let config = TrainConfig { encoder, dropout: Some(0.1), epochs: 3, ..config(0) };
-    let run = run(dataset, &config, folder, resume, &stop);
+    let run = Run { distill, ..run(dataset, &config, folder, resume, &stop) };
     let outcome = train(&run, |model, _| Ok(f64::from(model.weights.gate_bias[1]))).unwrap();
     assert_eq!(outcome.interrupted, stop_after.is_some());
     std::fs::read(folder.join("checkpoints/last.safetensors")).unwrap()
@@ -106,6 +118,21 @@ fn a_resumed_run_is_equal_to_the_bit() {
             assert!(best(&whole) == best(&parts));
         }
     }
+}
+
+#[test]
+fn a_resumed_run_with_teachers_is_equal_to_the_bit() {
+    let dataset = dataset(true, FilterSeen::Group);
+    let how = DistillConfig { temperature: 2.0, ..DistillConfig::default() };
+    let in_folder = |folder: &tempfile::TempDir, resume, stop_after, is_taught: bool| {
+        let distill = is_taught.then(|| Distill { config: &how, teachers: teachers(&dataset) });
+        taught_in(folder.path(), &dataset, EncoderKind::Transformer, (resume, stop_after), distill)
+    };
+    let [whole, parts, alone] = [(); 3].map(|()| tempfile::tempdir().unwrap());
+    let expected = in_folder(&whole, false, None, true);
+    assert!(in_folder(&parts, false, Some(6), true) != expected);
+    assert!(in_folder(&parts, true, None, true) == expected);
+    assert!(in_folder(&alone, false, None, false) != expected, "what teachers say must change the run");
 }
 
 #[test]
