@@ -63,7 +63,7 @@ function byDay(rows) {
   return days;
 }
 
-export function mean(values) {
+function mean(values) {
   return values.reduce((a, b) => a + b, 0) / values.length;
 }
 

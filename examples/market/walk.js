@@ -2,11 +2,11 @@
 import { spawnSync } from "node:child_process";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
+import { corrections } from "../../www/market/corrections.js";
 import { fitDirection, fitHar, riskMetricsByDay } from "./baselines.js";
 import { eventsOf, readPrices, writeLog } from "./days.js";
 import { FOLDS } from "./folds.js";
 import { report } from "./report.js";
-import { mean } from "./score.js";
 
 // As far as the encoder sees; earlier days change nothing.
 const WINDOW = 64;
@@ -58,23 +58,13 @@ function walk(fold) {
       },
     }));
   };
-  const correct = corrections(forecasts(validation));
-  return forecasts(test).map(correct);
-}
-
-// A mean logarithm is no mean: each forecast is shifted by its mean error in the year before the test, and its variance is
-// scaled to what came, all by the same rule, so that none is judged by a known bias.
-function corrections(rows) {
-  const names = Object.keys(rows[0].forecast);
-  const shift = (name) => mean(rows.map(({ vol, forecast }) => vol - forecast[name]));
-  const factor = (name) => mean(rows.map(({ vol, forecast }) => Math.exp(2 * (vol - forecast[name]))));
-  const each = (make) => Object.fromEntries(names.map((name) => [name, make(name)]));
-  const [shifts, factors] = [each(shift), each(factor)];
-  return (row) => ({
+  const { shifts, factors } = corrections(forecasts(validation));
+  const each = (make) => Object.fromEntries(Object.keys(shifts).map((name) => [name, make(name)]));
+  return forecasts(test).map((row) => ({
     ...row,
     forecast: each((name) => row.forecast[name] + shifts[name]),
     variance: each((name) => factors[name] * Math.exp(2 * row.forecast[name])),
-  });
+  }));
 }
 
 function train(fold) {

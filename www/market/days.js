@@ -1,4 +1,5 @@
 // One stock walked day by day: what the predictor is told, what it answers, and what came.
+import { corrections } from "./corrections.js";
 import { AHEAD, LOOK_BACK, change, fieldsOf, range, riskMetrics, volatility } from "./features.js";
 
 // As far as the model's encoder sees (max_len in examples/market/market.toml).
@@ -14,16 +15,28 @@ export class Days {
     this.moves = movesByTime(this.stocks);
   }
 
+  /** Forecasts the year before the model's first unseen day, of every stock, to know what each way to forecast is off by. */
+  async calibrate() {
+    const rows = [];
+    for (const ticker of this.stocks.keys()) {
+      this.#take(ticker);
+      for (this.at = LOOK_BACK; this.at + AHEAD <= this.start; this.at++) {
+        await this.predictor.observe(this.#event(this.at));
+        const { tasks } = await this.predictor.predict({ k: 1 });
+        rows.push({ vol: volatility(this.bars, this.at + 1, this.at + 1 + AHEAD), forecast: this.#ways(this.at, tasks.vol.value) });
+      }
+    }
+    const { shifts, factors } = corrections(rows);
+    this.shifts = shifts;
+    // From a mean logarithm to the logarithm of a mean variance's root.
+    this.widening = Math.log(factors.model) / 2;
+  }
+
   /** Starts over with a stock, on its last day before the model's first unseen one. Its forecast stands in `forecasts`. */
   async begin(ticker) {
-    this.ticker = ticker;
-    this.bars = this.stocks.get(ticker);
-    this.risk = riskMetrics(this.bars);
-    const first = this.bars.findIndex(({ time }) => time >= this.from);
-    this.start = Math.max(LOOK_BACK, first - 1);
+    this.#take(ticker);
     this.at = this.start;
     this.forecasts = new Map(); // by the place of the day that they were made after
-    this.predictor.reset();
     for (const event of this.#latest()) await this.predictor.observe(event);
     await this.#forecast();
   }
@@ -58,7 +71,7 @@ export class Days {
     const others = this.#others(time).map((other) => ({ ...other, change: 0 }));
     const event = { time: day.time, fields: fieldsOf(bars, this.at + 1, others) };
     const [{ tasks }] = await this.meters.time("predict", () => this.predictor.predictMany([[...this.#latest(), event]], { k: 1 }));
-    return answered(tasks);
+    return this.#answered(tasks);
   }
 
   /** What the days since the start say of each way to forecast. */
@@ -66,8 +79,8 @@ export class Days {
     const known = [...this.forecasts].filter(([at]) => at < this.at);
     const weeks = known.filter(([at]) => at + AHEAD <= this.at);
     const hits = (says) => known.filter(([at, forecast]) => says(at, forecast) === this.rose(at)).length;
-    const error = (says) => {
-      const squares = weeks.map(([at, forecast]) => (says(at, forecast) - volatility(this.bars, at + 1, at + 1 + AHEAD)) ** 2);
+    const error = (name) => {
+      const squares = weeks.map(([at, { logarithm }]) => (this.#ways(at, logarithm)[name] + this.shifts[name] - volatility(this.bars, at + 1, at + 1 + AHEAD)) ** 2);
       return Math.sqrt(squares.reduce((a, b) => a + b, 0) / squares.length);
     };
     return {
@@ -75,11 +88,7 @@ export class Days {
       weeks: weeks.length,
       inside: known.filter(([at]) => this.isInside(at)).length,
       hits: { model: hits((_, { up }) => up >= 0.5), up: hits(() => true), last: hits((at) => change(this.bars, at) > 0) },
-      error: {
-        model: error((_, { vol }) => vol),
-        last: error((at) => this.lastWeek(at)),
-        risk: error((at) => this.risk[at]),
-      },
+      error: { model: error("model"), last: error("last"), risk: error("risk") },
     };
   }
 
@@ -100,7 +109,26 @@ export class Days {
 
   async #forecast() {
     const { tasks } = await this.meters.time("predict", () => this.predictor.predict({ k: 1 }));
-    this.forecasts.set(this.at, answered(tasks));
+    this.forecasts.set(this.at, this.#answered(tasks));
+  }
+
+  // `vol` is the logarithm of what a day moves: its mean logarithm, widened.
+  #answered({ up, vol }) {
+    return { up: up.probability, logarithm: vol.value, vol: vol.value + this.widening };
+  }
+
+  // Each way's logarithm of the volatility of the days after one.
+  #ways(at, model) {
+    return { model, last: this.lastWeek(at), risk: this.risk[at] };
+  }
+
+  #take(ticker) {
+    this.ticker = ticker;
+    this.bars = this.stocks.get(ticker);
+    this.risk = riskMetrics(this.bars);
+    const first = this.bars.findIndex(({ time }) => time >= this.from);
+    this.start = Math.max(LOOK_BACK, first - 1);
+    this.predictor.reset();
   }
 
   #latest() {
@@ -116,10 +144,6 @@ export class Days {
   #others(time) {
     return (this.moves.get(time) ?? []).filter(({ ticker }) => ticker !== this.ticker);
   }
-}
-
-function answered({ up, vol }) {
-  return { up: up.probability, vol: vol.value };
 }
 
 function bar([time, open, high, low, close, volume]) {

@@ -165,7 +165,9 @@ try {
     fetchPrices(),
     loadPackage().then(({ Predictor }) => Predictor.load(MODEL, { backend: "cpu", onProgress: showProgress })),
   ]);
-  await new Market(predictor, prices).begin(prices.stocks[0].ticker);
+  const market = new Market(predictor, prices);
+  await market.days.calibrate();
+  await market.begin(prices.stocks[0].ticker);
   if (document.body.dataset.state === "loading") document.body.dataset.state = "ready";
   showBytes();
   watchNetwork();
