@@ -4,10 +4,12 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
+import { fitDirection, fitHar } from "../../examples/market/baselines.js";
 import { eventsOf, writeLog } from "../../examples/market/days.js";
 import { judge } from "../../examples/market/report.js";
 import { accuracy, auroc, interval, qlike } from "../../examples/market/score.js";
-import { AHEAD, LOOK_BACK } from "../../www/market/features.js";
+import { corrections } from "../../www/market/corrections.js";
+import { AHEAD, LOOK_BACK, RISK_METRICS, change, riskMetrics } from "../../www/market/features.js";
 import { colours, DESK, PHONE, ROOT, shoot, startDemo } from "./demo-page.js";
 
 let demo;
@@ -125,6 +127,25 @@ test("figures and verdicts are what they are said to be", () => {
   const [low, high] = interval(many, (some) => some.reduce((sum, { value }) => sum + value, 0) / some.length);
   assert.ok(low < 0.9975 && high > 0.9975 && high - low < 0.2, `${low} to ${high}`);
   assert.deepEqual([{ low: 0.1, high: 0.2 }, { low: -0.2, high: -0.1 }, { low: -0.1, high: 0.1 }].map(judge), ["better than", "worse than", "not distinguishable from"]);
+});
+
+test("what needs no model is what it is said to be", () => {
+  const events = eventsOf(made(80)).filter(({ vol }) => vol !== null);
+  const straight = events.map((event) => ({ ...event, vol: 0.1 + 0.2 * event.fields.range + 0.3 * event.fields.vol_week + 0.4 * event.fields.vol_month }));
+  const har = fitHar(straight);
+  for (const event of straight) assert.ok(Math.abs(har(event) - event.vol) < 1e-6, `${har(event)} instead of ${event.vol}`);
+
+  const day = (before, up) => ({ fields: { change: before }, up });
+  const { always, after } = fitDirection([day(1, true), day(1, true), day(1, false), day(-1, false)]);
+  assert.deepEqual([always, after(day(1)), after(day(-1))], [0.5, 2 / 3, 0]);
+
+  const bars = made(80).get("A");
+  const [before, now] = [60, 61].map((at) => Math.exp(2 * riskMetrics(bars)[at]));
+  assert.ok(Math.abs(now - (RISK_METRICS * before + (1 - RISK_METRICS) * change(bars, 61) ** 2)) < 1e-12);
+  assert.deepEqual(riskMetrics(made(80, 60).get("A")).slice(0, 61), riskMetrics(bars).slice(0, 61), "later days change nothing");
+
+  const { shifts, factors } = corrections([{ vol: Math.log(2), forecast: { low: 0 } }, { vol: Math.log(4), forecast: { low: 0 } }]);
+  assert.ok(Math.abs(shifts.low - Math.log(8) / 2) < 1e-12 && Math.abs(factors.low - 10) < 1e-12);
 });
 
 /** Two stocks of made-up prices, so many days; after day `other`, if given, all is different. */
