@@ -8,6 +8,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")"
 . tools/wasm_target.sh
 . tools/sample.sh
 . tools/web.sh
+. tools/market.sh
 . tools/demo.sh
 . tools/test.sh
 . tools/bench.sh
@@ -56,7 +57,7 @@ clean() {
     --all) rm -rf "$CACHE" ;;
     *) die "clean: unknown option '$1', expected --all or nothing" ;;
   esac
-  rm -rf build pkg/wasm pkg/*.js pkg/LICENSE-* pkg/*.tgz runs/demo runs/demo-quick runs/demo-full runs/.demo*.lock "$DEV/node_modules" "$PEERS/node_modules" "$PREFETCH/node_modules" "$APPS/node_modules"
+  rm -rf build pkg/wasm pkg/*.js pkg/LICENSE-* pkg/*.tgz runs/demo runs/demo-quick runs/demo-full runs/market runs/.demo*.lock runs/.market*.lock "$DEV/node_modules" "$PEERS/node_modules" "$PREFETCH/node_modules" "$APPS/node_modules"
   say "clean: build outputs removed${1:+, and $CACHE}"
 }
 

@@ -54,7 +54,7 @@ run_bench() {
     ensemble)
       need_companion
       [ "${2:-}" != sample ] || need_sample
-      say "bench: an ensemble and who learns from it (some ten minutes)"
+      say "bench: an ensemble and who learns from it (six trainings)"
       node benches/ensemble/run.js "$FORECLICK" "${@:2}"
       return
       ;;
@@ -182,7 +182,7 @@ bench_labels() {
   fi
   mkdir -p build/shop
   [ -f "$log" ] || "$python" examples/shop/prepare.py build/sample/transactions.parquet "$log"
-  say "bench: few labels (half an hour; SEEDS says how many seeds)"
+  say "bench: few labels (seven trainings with SEEDS=1, the default)"
   node benches/labels/run.js "$FORECLICK"
 }
 

@@ -20,6 +20,7 @@ run_demo() {
   need_sample
   need_companion
   demo_model "$mode"
+  market_model
   build_web
   serve_demo
 }

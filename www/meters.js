@@ -36,6 +36,12 @@ export class Meters {
 
 /** Shows what had to be fetched: the runtime (script and WebAssembly), the model, and all that makes the shop. */
 export function showBytes() {
+  // The browser may tell of a file only after the page has used it.
+  new PerformanceObserver(showParts).observe({ type: "resource" });
+  showParts();
+}
+
+function showParts() {
   const entries = ["navigation", "resource"].flatMap((type) => performance.getEntriesByType(type));
   const parts = Map.groupBy(entries, ({ name }) => {
     const { pathname } = new URL(name);

@@ -1,29 +1,15 @@
 // The demo page as a visitor meets it: served with its strict policy, in Chromium, with the demo's model.
 import assert from "node:assert/strict";
-import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { fileURLToPath } from "node:url";
-import { serve } from "../../www/serve.js";
-import { launchChromium } from "./chromium.js";
+import { colours, DESK, PHONE, ROOT, shoot, startDemo } from "./demo-page.js";
 
-const ROOT = fileURLToPath(new URL("../../", import.meta.url));
-const READY = 'body[data-state="ready"]';
-const DESK = { width: 1440, height: 900 };
-const PHONE = { width: 360, height: 740 };
-
-let server;
-let browser;
+let demo;
 
 before(async () => {
-  const folders = { "/": "www", "/foreclick/": "pkg", "/model/": "build/demo" };
-  server = await serve(Object.fromEntries(Object.entries(folders).map(([path, to]) => [path, join(ROOT, to)])), 0);
-  browser = await launchChromium();
+  demo = await startDemo();
 });
 
-after(async () => {
-  await browser?.close();
-  server?.close();
-});
+after(() => demo?.stop());
 
 test("clicks re-rank and are explained, while the network stays silent", async () => {
   const visit = await open();
@@ -169,7 +155,7 @@ for (const [name, viewport, colorScheme] of [
     const visit = await open({ viewport, colorScheme });
     const width = await visit.page.evaluate(() => document.documentElement.scrollWidth);
     assert.ok(width <= viewport.width, `${width} pixels wide, expected at most ${viewport.width}`);
-    const blank = await browser.newPage();
+    const blank = await demo.browser.newPage();
     assert.equal(await colours(blank, await shoot(blank)), 1, "the measure itself must see a blank page");
     const screenshot = await shoot(visit.page, `${ROOT}build/screenshots/demo-${name}-${colorScheme}.png`);
     assert.ok((await colours(blank, screenshot)) > 40);
@@ -178,30 +164,18 @@ for (const [name, viewport, colorScheme] of [
   });
 }
 
-/** A picture of the page. A software GPU that is being tried can keep Chromium from taking one, so it is asked again. */
-async function shoot(page, path) {
-  for (let left = 3; ; left--) {
-    try {
-      return await page.screenshot({ path });
-    } catch (error) {
-      if (left === 0) throw error;
-      await page.waitForTimeout(500);
-    }
-  }
-}
-
 test("without a model the page says which command makes one", async () => {
-  const context = await browser.newContext({ viewport: DESK });
+  const context = await demo.browser.newContext({ viewport: DESK });
   const page = await context.newPage();
   await page.route("**/model/model.safetensors", (route) => route.fulfill({ status: 404, body: "" }));
-  await page.goto(server.url);
+  await page.goto(demo.url);
   await page.waitForSelector('body[data-state="failed"]');
   assert.match(await page.locator("#failed").innerText(), /\.\/build\.sh demo/);
   await context.close();
 });
 
 test("a browser that can't run it is told so, and not to train a model", async () => {
-  const context = await browser.newContext({ viewport: DESK });
+  const context = await demo.browser.newContext({ viewport: DESK });
   const page = await context.newPage();
   await page.addInitScript(() => {
     const refuse = async () => {
@@ -210,7 +184,7 @@ test("a browser that can't run it is told so, and not to train a model", async (
     WebAssembly.instantiateStreaming = refuse;
     WebAssembly.instantiate = refuse;
   });
-  await page.goto(server.url);
+  await page.goto(demo.url);
   await page.waitForSelector('body[data-state="failed"]');
   const text = await page.locator("#failed").innerText();
   assert.match(text, /can't start here/);
@@ -219,25 +193,9 @@ test("a browser that can't run it is told so, and not to train a model", async (
   await context.close();
 });
 
-/** The demo, loaded; it keeps the requests that follow the load, and what went wrong. */
-async function open(options = {}) {
-  const context = await browser.newContext({ viewport: DESK, reducedMotion: "reduce", ...options });
-  const page = await context.newPage();
-  const console = [];
-  const requests = [];
-  page.on("console", (message) => message.type() === "error" && console.push(`console: ${message.text()}`));
-  page.on("pageerror", (error) => console.push(`error: ${error.stack}`));
-  await page.addInitScript(() => {
-    globalThis.violations = [];
-    document.addEventListener("securitypolicyviolation", (event) => {
-      globalThis.violations.push(`policy: ${event.effectiveDirective} ${event.blockedURI}`);
-    });
-  });
-  await page.goto(server.url);
-  await page.waitForSelector(READY);
-  page.on("request", (request) => requests.push(request.url()));
-  const troubles = async () => [...console, ...(await page.evaluate(() => globalThis.violations))];
-  return { page, requests, troubles, close: () => context.close() };
+/** The shop, loaded. */
+function open(options) {
+  return demo.open("", options);
 }
 
 /** The ids of the ranked products, best first. */
@@ -265,15 +223,4 @@ function focused(page) {
 
 function percentOf(text) {
   return Number(text.replace("%", ""));
-}
-
-/** How many distinct colours a screenshot has. */
-function colours(page, png) {
-  return page.evaluate(async (base64) => {
-    const bytes = Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));
-    const image = await createImageBitmap(new Blob([bytes], { type: "image/png" }));
-    const canvas = new OffscreenCanvas(image.width, image.height).getContext("2d");
-    canvas.drawImage(image, 0, 0);
-    return new Set(new Uint32Array(canvas.getImageData(0, 0, image.width, image.height).data.buffer)).size;
-  }, png.toString("base64"));
 }
