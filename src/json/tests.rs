@@ -1,5 +1,6 @@
 //! What serde writes is read; what is damaged is refused.
 
+use super::members::MAX_MEMBERS;
 use super::*;
 use proptest::prelude::*;
 use serde_json::to_vec;
