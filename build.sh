@@ -7,6 +7,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")"
 . tools/toolchain.sh
 . tools/wasm_target.sh
 . tools/sample.sh
+. tools/social.sh
 . tools/web.sh
 . tools/demo.sh
 . tools/test.sh
@@ -16,7 +17,7 @@ help() {
   cat <<'HELP'
 usage: ./build.sh COMMAND
 
-  demo [--full]  install what is missing, fetch the sample log, train, evaluate, export, build the
+  demo [--full]  install what is missing, fetch the sample logs, train, evaluate, export, build the
                  browser package and serve the demo page; --full trains to the end, not for minutes
   test           everything that CI checks, with the seconds of each step
   web            build the browser package into pkg/ and print its size
@@ -28,6 +29,7 @@ usage: ./build.sh COMMAND
                  PART prefetch: hits and waste beside hover, viewport and ForesightJS, in replayed visits.
                  PART privacy: the demo's settings with and without a promise of privacy, and attacks on both.
                  PART tasks: purchases of UCI's Online Shoppers, beside scikit-learn where PYTHON has it.
+                 PART social: moods of tweets and reviews, beside scikit-learn where PYTHON has it.
                  Tables on stdout; JSON and SVG in build/
   clean [--all]  remove build outputs; --all removes the caches too (downloads, tools, compiled code)
   help           this text
@@ -53,7 +55,7 @@ clean() {
     --all) rm -rf "$CACHE" ;;
     *) die "clean: unknown option '$1', expected --all or nothing" ;;
   esac
-  rm -rf build pkg/wasm pkg/*.js pkg/LICENSE-* pkg/*.tgz runs/demo runs/demo-quick runs/demo-full runs/.demo*.lock "$DEV/node_modules" "$PEERS/node_modules" "$PREFETCH/node_modules" "$APPS/node_modules"
+  rm -rf build pkg/wasm pkg/*.js pkg/LICENSE-* pkg/*.tgz runs/demo runs/demo-quick runs/demo-full runs/social runs/.demo*.lock "$DEV/node_modules" "$PEERS/node_modules" "$PREFETCH/node_modules" "$APPS/node_modules"
   say "clean: build outputs removed${1:+, and $CACHE}"
 }
 

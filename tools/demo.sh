@@ -20,6 +20,7 @@ run_demo() {
   need_sample
   need_companion
   demo_model "$mode"
+  social_model
   build_web
   serve_demo
 }

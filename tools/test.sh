@@ -102,6 +102,7 @@ count_tests() { grep -rhE "^ *fn $1_[a-z_]+\\(\\) \\{" src tests --include='*.rs
 test_model() {
   need_companion
   demo_model quick
+  social_model
 }
 
 # The list of known vulnerabilities comes from the network; without it the other checks still count.

@@ -75,7 +75,7 @@ function locate(folders, url) {
     const prefix = Object.keys(folders)
       .filter((prefix) => path.startsWith(prefix))
       .reduce((a, b) => (a.length > b.length ? a : b));
-    return join(folders[prefix], path.slice(prefix.length) || "index.html");
+    return join(folders[prefix], path.slice(prefix.length), path.endsWith("/") ? "index.html" : "");
   } catch {
     return undefined;
   }
