@@ -7,6 +7,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")"
 . tools/toolchain.sh
 . tools/wasm_target.sh
 . tools/sample.sh
+. tools/social.sh
 . tools/web.sh
 . tools/market.sh
 . tools/demo.sh
@@ -17,7 +18,7 @@ help() {
   cat <<'HELP'
 usage: ./build.sh COMMAND
 
-  demo [--full]  install what is missing, fetch the sample log, train, evaluate, export, build the
+  demo [--full]  install what is missing, fetch the sample logs, train, evaluate, export, build the
                  browser package and serve the demo page; --full trains to the end, not for minutes
   test           everything that CI checks, with the seconds of each step
   web            build the browser package into pkg/ and print its size
@@ -32,6 +33,7 @@ usage: ./build.sh COMMAND
                  PART labels: a task from 1, 10 and 100% of its labels, from scratch and pretrained, where PYTHON has
                  pandas and pyarrow.
                  PART tasks: purchases of UCI's Online Shoppers, beside scikit-learn where PYTHON has it.
+                 PART social: moods of tweets and reviews, beside scikit-learn where PYTHON has it.
                  Tables on stdout; JSON and SVG in build/
   clean [--all]  remove build outputs; --all removes the caches too (downloads, tools, compiled code)
   help           this text
@@ -57,7 +59,7 @@ clean() {
     --all) rm -rf "$CACHE" ;;
     *) die "clean: unknown option '$1', expected --all or nothing" ;;
   esac
-  rm -rf build pkg/wasm pkg/*.js pkg/LICENSE-* pkg/*.tgz runs/demo runs/demo-quick runs/demo-full runs/market runs/.demo*.lock runs/.market*.lock "$DEV/node_modules" "$PEERS/node_modules" "$PREFETCH/node_modules" "$APPS/node_modules"
+  rm -rf build pkg/wasm pkg/*.js pkg/LICENSE-* pkg/*.tgz runs/demo runs/demo-quick runs/demo-full runs/market runs/social runs/.demo*.lock runs/.market*.lock "$DEV/node_modules" "$PEERS/node_modules" "$PREFETCH/node_modules" "$APPS/node_modules"
   say "clean: build outputs removed${1:+, and $CACHE}"
 }
 

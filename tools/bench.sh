@@ -9,7 +9,7 @@ PREFETCH="benches/prefetch" # package.json and lock file of ForesightJS
 
 # run_bench [engine|peers]: one part, or both. run_bench accuracy [SET...]: all sets, or these. run_bench training.
 # run_bench large [EVENTS]. run_bench prefetch. run_bench privacy. run_bench tasks. run_bench shop. run_bench labels.
-# run_bench ensemble [SET]. run_bench personal.
+# run_bench ensemble [SET]. run_bench personal. run_bench social.
 run_bench() {
   local part=${1:-}
   case "$part" in
@@ -64,6 +64,11 @@ run_bench() {
       bench_labels
       return
       ;;
+    social)
+      need_companion
+      bench_social
+      return
+      ;;
     personal)
       need_web_tools
       build_web >&2
@@ -72,7 +77,7 @@ run_bench() {
       bench_personal
       return
       ;;
-    *) die "bench: unknown part '$part', expected engine, peers, accuracy, training, large, prefetch, privacy, tasks, shop, labels, ensemble, personal or nothing" ;;
+    *) die "bench: unknown part '$part', expected engine, peers, accuracy, training, large, prefetch, privacy, tasks, shop, labels, ensemble, personal, social or nothing" ;;
   esac
   need_web_tools
   build_web >&2

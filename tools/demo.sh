@@ -21,6 +21,7 @@ run_demo() {
   need_companion
   demo_model "$mode"
   market_model
+  social_model
   build_web
   serve_demo
 }

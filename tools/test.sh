@@ -104,6 +104,7 @@ test_model() {
   need_companion
   demo_model quick
   market_model --epochs 2
+  social_model
 }
 
 # The list of known vulnerabilities comes from the network; without it the other checks still count.
