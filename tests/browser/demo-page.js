@@ -9,11 +9,11 @@ export const DESK = { width: 1440, height: 900 };
 export const PHONE = { width: 360, height: 740 };
 const READY = 'body[data-state="ready"]';
 
-/** The demo's server and a browser: `{ url, browser, open, stop }`. */
-export async function startDemo() {
+/** The demo's server and a browser, with or without a GPU: `{ url, browser, open, stop }`. */
+export async function startDemo(options) {
   const folders = { "/": "www", "/foreclick/": "pkg", "/model/": "build/demo" };
   const served = Object.fromEntries(Object.entries(folders).map(([path, to]) => [path, join(ROOT, to)]));
-  const [server, browser] = await Promise.all([serve(served, 0), launchChromium()]);
+  const [server, browser] = await Promise.all([serve(served, 0), launchChromium(options)]);
   return {
     url: server.url,
     browser,

@@ -1,29 +1,17 @@
 // The page of posts as a visitor meets it, with the demo's model.
 import assert from "node:assert/strict";
-import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { fileURLToPath } from "node:url";
-import { serve } from "../../www/serve.js";
 import { Monitor } from "../../www/social/monitor.js";
 import { withoutEach } from "../../www/social/words.js";
-import { launchChromium } from "./chromium.js";
+import { DESK, ROOT, startDemo } from "./demo-page.js";
 
-const ROOT = fileURLToPath(new URL("../../", import.meta.url));
-const DESK = { width: 1440, height: 900 };
-
-let server;
-let browser;
-
+let demo;
 before(async () => {
-  const folders = { "/": "www", "/foreclick/": "pkg", "/model/": "build/demo" };
-  server = await serve(Object.fromEntries(Object.entries(folders).map(([path, to]) => [path, join(ROOT, to)])), 0);
-  browser = await launchChromium({ gpu: "none" });
+  demo = await startDemo({ gpu: "none" });
 });
+after(() => demo?.stop());
 
-after(async () => {
-  await browser?.close();
-  server?.close();
-});
+const open = (viewport = DESK) => demo.open("social/", { viewport });
 
 test("what is typed is judged at each key, and told by words, while the network stays silent", async () => {
   const visit = await open();
@@ -144,27 +132,6 @@ test("each word is left out where it stands", () => {
   assert.equal(chinese.map(({ word }) => word).join(""), "我很高兴");
   assert.ok(chinese.length > 1);
 });
-
-/** The page, loaded; it keeps the requests that follow the load, and what went wrong. */
-async function open(viewport = DESK) {
-  const context = await browser.newContext({ viewport, reducedMotion: "reduce" });
-  const page = await context.newPage();
-  const console = [];
-  const requests = [];
-  page.on("console", (message) => message.type() === "error" && console.push(`console: ${message.text()}`));
-  page.on("pageerror", (error) => console.push(`error: ${error.stack}`));
-  await page.addInitScript(() => {
-    globalThis.violations = [];
-    document.addEventListener("securitypolicyviolation", (event) => {
-      globalThis.violations.push(`policy: ${event.effectiveDirective} ${event.blockedURI}`);
-    });
-  });
-  await page.goto(`${server.url}social/`);
-  await page.waitForSelector('body[data-state="ready"]');
-  page.on("request", (request) => requests.push(request.url()));
-  const troubles = async () => [...console, ...(await page.evaluate(() => globalThis.violations))];
-  return { page, requests, troubles, close: () => context.close() };
-}
 
 /** Waits until what is typed is judged, word by word. */
 function judged(page) {
