@@ -213,7 +213,7 @@ fn labels_of_the_group_after_are_made_where_it_is_in_the_same_part() {
             let (basket, is_last) = (number / 3, number % 3 == 2);
             // Baskets 0 and 1 are learned from, 2 and 3 are for validation, 4 is the test.
             let expected = (is_last && basket % 2 == 0 && basket < 4).then(|| {
-                let off = (user + basket + 1) % 2 == 0;
+                let off = (user + basket) % 2 == 1;
                 [(3 * (user + 10 * (basket + 1)) + 3) as f32, f32::from(u8::from(off))]
             });
             let labels = sequences.labels(place);
