@@ -29,6 +29,8 @@ usage: ./build.sh COMMAND
                  PART large [EVENTS]: time and memory for a made-up log of 10 million events, or so many.
                  PART prefetch: hits and waste beside hover, viewport and ForesightJS, in replayed visits.
                  PART privacy: the demo's settings with and without a promise of privacy, and attacks on both.
+                 PART shop: the grocery's three questions in one file, ways to go on from a model, gradient boosting
+                 beside, where PYTHON has pandas, pyarrow and scikit-learn.
                  PART ensemble [SET]: three seeds of beauty (or sample), their ensemble, and one file that learned from it.
                  PART labels: a task from 1, 10 and 100% of its labels, from scratch and pretrained, where PYTHON has
                  pandas and pyarrow.
