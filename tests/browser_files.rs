@@ -8,9 +8,8 @@ mod further;
 mod page;
 
 use common::{ModelShape, random_events, random_model, unquantized_model, unquantized_model_of};
-use foreclick::companion::run::differences;
 use foreclick::event::{Event, Value};
-use foreclick::format::{EncoderKind, Model};
+use foreclick::format::{EncoderKind, Model, differences};
 use foreclick::predictor::{PredictOptions, Predictor, Started};
 use foreclick::schema::FilterSeen;
 use further::learned_further;

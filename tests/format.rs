@@ -7,8 +7,7 @@ mod common;
 mod further;
 
 use common::{ModelShape, Random, random_model, unquantized_model, unquantized_model_of};
-use foreclick::companion::run::differences;
-use foreclick::format::{Container, EncoderKind, FORMAT_VERSION, Model, Neighbours};
+use foreclick::format::{Container, EncoderKind, FORMAT_VERSION, Model, Neighbours, differences};
 use foreclick::schema::{FilterSeen, Head, HeadKind};
 use foreclick::vocab::Vocab;
 use further::learned_further;

@@ -7,7 +7,7 @@ mod gate;
 mod learn;
 mod private;
 
-pub use delta::{Delta, differences};
+pub use delta::Delta;
 pub use gate::Gate;
 pub use learn::Lesson;
 

@@ -2,6 +2,7 @@
 
 mod blocks;
 mod container;
+mod delta;
 mod fingerprint;
 mod low_rank;
 mod model;
@@ -12,6 +13,7 @@ mod write;
 
 pub use blocks::{Block, EncoderKind, HstuBlock, RecurrentBlock, TIME_BUCKETS, TransformerBlock};
 pub use container::{Container, Dtype, TensorView, Writer};
+pub use delta::differences;
 pub use fingerprint::{fingerprint, fingerprint_text};
 pub use low_rank::{LowRank, add_product};
 pub use model::{FORMAT_VERSION, Metadata, Model};

@@ -144,9 +144,7 @@ impl Model {
         write_vocab(&mut writer, &self.vocab);
         write_weights(&mut writer, self);
         self.personal.write(&mut writer);
-        let metadata = serde_json::to_string(&self.metadata)
-            .map_err(|error| Error::Format(format!("the description can't be written as JSON: {error}")))?;
-        writer.finish(metadata)
+        writer.finish(described(&self.metadata)?)
     }
 
     /// The same model in fewer bits: its numbers are just what the file will give back. For 4 bits `hidden` must be a
@@ -203,6 +201,12 @@ impl Model {
         }
         model
     }
+}
+
+/// A description as a file has it.
+pub(super) fn described(metadata: &Metadata) -> Result<String> {
+    serde_json::to_string(metadata)
+        .map_err(|error| Error::Format(format!("the description can't be written as JSON: {error}")))
 }
 
 fn open(bytes: &[u8]) -> Result<(Container<'_>, Metadata)> {
