@@ -34,6 +34,8 @@ impl State {
             let model = std::fs::read(checkpoint::begun(run.folder))?;
             checkpoint::write_whole(&checkpoint::best(run.folder), &model)?;
             (self.progress.best, self.progress.best_epoch, self.progress.calibrated) = (Some(begun), 0, false);
+            // Before its file goes: a resumed run must not ask for it again.
+            self.save(run)?;
             self.calibrate(run, journal, meter, validate)?;
         }
         match std::fs::remove_file(checkpoint::begun(run.folder)) {

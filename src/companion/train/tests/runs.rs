@@ -1,6 +1,7 @@
 //! Whole runs: what they begin with, and a resumed one against one that was not interrupted.
 
 use super::distill::teachers;
+use super::heads::with_tasks;
 use super::{config, dataset};
 use crate::companion::data::{Dataset, Part};
 use crate::companion::train::config::TrainConfig;
@@ -234,6 +235,20 @@ fn what_training_began_with_is_kept_where_it_ranks_better_than_the_calibrated_be
         assert_eq!(best.metadata.metrics.get("validation.ndcg@10"), Some(&expected.0));
         assert!(!folder.path().join("checkpoints/begun.safetensors").exists());
     }
+}
+
+#[test]
+fn a_finished_run_that_its_beginning_won_can_be_resumed_where_no_items_are_predicted() {
+    let (dataset, config) = (with_tasks(false), TrainConfig { epochs: 1, ..config(0) });
+    let folder = tempfile::tempdir().unwrap();
+    let mut ranks = [0.5, 0.4].into_iter();
+    let mut outcome = |resume| {
+        let run = Run { task_weights: vec![1.0; 3], ..run(&dataset, &config, folder.path(), resume, &|| false) };
+        train(&run, |_, effort| Ok(if effort == Effort::Full { ranks.next().unwrap() } else { 0.1 })).unwrap()
+    };
+    let first = outcome(false);
+    assert_eq!((first.best, first.best_epoch), (Some(0.5), 0));
+    assert_eq!(outcome(true), first);
 }
 
 #[test]
