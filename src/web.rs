@@ -7,7 +7,7 @@ mod replies;
 
 use crate::engine::gpu::{DEADLINE, Gpu, GpuContext, GpuModel};
 use crate::error::{Error, Result};
-use crate::format::fingerprint;
+use crate::format::fingerprint_text;
 use crate::predictor::patience::race;
 use crate::predictor::trial::{self, Trial};
 use crate::predictor::{Predictor, Preference, Started};
@@ -72,9 +72,8 @@ impl WebPredictor {
     }
 
     /// The file's fingerprint, which takes as long as reading all of it.
-    pub fn fingerprint(&self) -> u64 {
-        let [high, low] = fingerprint(&self.1);
-        u64::from(high) << 32 | u64::from(low)
+    pub fn fingerprint(&self) -> String {
+        fingerprint_text(&self.1)
     }
 
     /// Another session with the same model, on the CPU.

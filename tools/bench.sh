@@ -153,40 +153,40 @@ bench_privacy() {
   "$FORECLICK" audit runs/bench-private --retrain
 }
 
+# python_has MODULE...: whether the Python that PYTHON names has these; where it lacks one, says that a part is skipped.
+python_has() {
+  local modules=$*
+  "${PYTHON:-python3}" -c "import ${modules// /, }" 2>/dev/null && return
+  say "skipped: ${PYTHON:-python3} lacks one of these: $modules; name a Python that has them in PYTHON"
+  return 1
+}
+
 # Purchases of sessions that are a row each, beside scikit-learn (PYTHON names a Python that has it).
 bench_tasks() {
-  local python=${PYTHON:-python3}
   if [ ! -d ../shared/data/online-shoppers ]; then
     say "skipped: no ../shared/data/online-shoppers"
-  elif ! "$python" -c "import sklearn" 2>/dev/null; then
-    say "skipped: $python has no scikit-learn; name one that has in PYTHON"
-  else
+  elif python_has sklearn; then
     say "bench: tasks (some minutes)"
-    "$python" benches/tasks/shoppers.py "$FORECLICK"
+    "${PYTHON:-python3}" benches/tasks/shoppers.py "$FORECLICK"
   fi
 }
 
 # The grocery's questions, ways to go on from a model, gradient boosting beside (PYTHON names a Python that has pandas, pyarrow and
 # scikit-learn).
 bench_shop() {
-  local python=${PYTHON:-python3}
-  if ! "$python" -c "import pandas, pyarrow, sklearn" 2>/dev/null; then
-    say "skipped: $python lacks pandas, pyarrow or scikit-learn; name one that has them in PYTHON"
-    return
-  fi
+  python_has pandas pyarrow sklearn || return 0
   say "bench: the grocery (half an hour)"
-  node benches/shop/run.js "$FORECLICK" "$python"
+  node benches/shop/run.js "$FORECLICK" "${PYTHON:-python3}"
 }
 
 # A task from few labels, from scratch and from a model of the next product (PYTHON names a Python that has pandas and pyarrow).
 bench_labels() {
-  local python=${PYTHON:-python3} log=build/shop/events.parquet
-  if [ ! -f "$log" ] && ! "$python" -c "import pandas, pyarrow" 2>/dev/null; then
-    say "skipped: $python has no pandas and pyarrow; name one that has in PYTHON"
-    return
+  local log=build/shop/events.parquet
+  if [ ! -f "$log" ]; then
+    python_has pandas pyarrow || return 0
+    mkdir -p build/shop
+    "${PYTHON:-python3}" examples/shop/prepare.py build/sample/transactions.parquet "$log"
   fi
-  mkdir -p build/shop
-  [ -f "$log" ] || "$python" examples/shop/prepare.py build/sample/transactions.parquet "$log"
   say "bench: few labels (seven trainings with SEEDS=1, the default)"
   node benches/labels/run.js "$FORECLICK"
 }
@@ -194,14 +194,10 @@ bench_labels() {
 # A model of the visitor's own on households that nothing was learned from (PYTHON names a Python that has pyarrow). A run that was
 # trained is not trained again.
 bench_personal() {
-  local python=${PYTHON:-python3}
-  if ! "$python" -c "import pyarrow" 2>/dev/null; then
-    say "skipped: $python has no pyarrow; name one that has in PYTHON"
-    return
-  fi
+  python_has pyarrow || return 0
   say "bench: a model of the visitor's own (ten minutes of training, the first time)"
   [ -f runs/bench-personal/model.safetensors ] || "$FORECLICK" train benches/personal/personal.toml --name bench-personal --replace --meta
   mkdir -p build/bench
-  "$python" benches/personal/visitors.py build/sample/transactions.parquet benches/personal/chosen-on.txt >build/bench/visitors.jsonl
+  "${PYTHON:-python3}" benches/personal/visitors.py build/sample/transactions.parquet benches/personal/chosen-on.txt >build/bench/visitors.jsonl
   node benches/personal/run.js runs/bench-personal/model.safetensors build/bench/visitors.jsonl
 }

@@ -31,12 +31,8 @@ social_model() {
 
 # bench_social: macro-F1 beside scikit-learn's linear models, and tweets to reviews (PYTHON names a Python that has scikit-learn).
 bench_social() {
-  local python=${PYTHON:-python3}
-  if ! "$python" -c "import sklearn" 2>/dev/null; then
-    say "skipped: $python has no scikit-learn; name one that has in PYTHON"
-    return
-  fi
+  python_has sklearn || return 0
   need_social_logs
   say "bench: moods of posts (minutes)"
-  "$python" examples/social/linear.py "$FORECLICK" "$SOCIAL_FOLDER"
+  "${PYTHON:-python3}" examples/social/linear.py "$FORECLICK" "$SOCIAL_FOLDER"
 }

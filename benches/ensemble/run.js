@@ -2,12 +2,11 @@
 // default, or sample), measures their ensemble, and trains a student of the same size for each way of following them; the
 // validation part picks the student whose test figures are read. Prints NDCG@10 and HR@10 of the exported files, writes
 // build/ensemble.json, where a set that was not asked for stays as it is.
-import { execFileSync, spawnSync } from "node:child_process";
+import { execFileSync } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { fileURLToPath } from "node:url";
+import { journal, readRun, ROOT, trainOnce } from "../runs.js";
 
-const root = fileURLToPath(new URL("../..", import.meta.url));
-const folder = `${root}build/bench/ensemble`;
+const folder = `${ROOT}build/bench/ensemble`;
 const SETS = { beauty: "examples/beauty.toml", sample: "www/demo.toml" };
 const SEEDS = [1, 2, 3];
 const WAYS = [
@@ -20,21 +19,21 @@ if (!SETS[set]) throw new Error(`there is no set ${set}, expected ${Object.keys(
 
 mkdirSync(folder, { recursive: true });
 const name = `bench-ensemble-${set}`;
-const base = readFileSync(`${root}${SETS[set]}`, "utf8").replaceAll('"../', '"../../../');
+const base = readFileSync(`${ROOT}${SETS[set]}`, "utf8").replaceAll('"../', '"../../../');
 const teachers = SEEDS.map((seed) => `${name}-seed-${seed}`);
 teachers.forEach((run, place) => train(run, base, SEEDS[place]));
 const students = WAYS.map(({ temperature, weight }) => {
   const run = `${name}-student-${temperature}-${weight}`;
-  const named = JSON.stringify(teachers.map((teacher) => `${root}runs/${teacher}`));
+  const named = JSON.stringify(teachers.map((teacher) => `${ROOT}runs/${teacher}`));
   train(run, `${base}\n[distill]\nteachers = ${named}\ntemperature = ${temperature}\nweight = ${weight}\n`, 1);
   return { run, temperature, weight, validation: validated(run) };
 });
 const student = students.reduce((best, other) => (other.validation > best.validation ? other : best));
 
-const singles = teachers.map((run) => figures(JSON.parse(readFileSync(`${root}runs/${run}/result.json`, "utf8"))));
+const singles = teachers.map((run) => figures(readRun(run, "result.json")));
 const mean = Object.fromEntries(["ndcg", "hr"].map((key) => [key, singles.reduce((sum, single) => sum + single[key], 0) / singles.length]));
-const together = figures(JSON.parse(execFileSync(foreclick, ["evaluate", ...teachers.map((run) => `runs/${run}`), "--json"], { cwd: root, stdio: ["ignore", "pipe", 2] })));
-const taught = figures(JSON.parse(readFileSync(`${root}runs/${student.run}/result.json`, "utf8")));
+const together = figures(JSON.parse(execFileSync(foreclick, ["evaluate", ...teachers.map((run) => `runs/${run}`), "--json"], { cwd: ROOT, stdio: ["ignore", "pipe", 2] })));
+const taught = figures(readRun(student.run, "result.json"));
 const kept = (taught.ndcg - mean.ndcg) / (together.ndcg - mean.ndcg);
 
 console.log(`\n${set}: exported int8 files on the test part`);
@@ -46,7 +45,7 @@ line("their ensemble, three files", together);
 line(`one file taught by it (temperature ${student.temperature}, weight ${student.weight})`, taught);
 for (const { temperature, weight, validation } of students) console.log(`  validation ndcg@10 ${validation.toFixed(5)} with temperature ${temperature}, weight ${weight}`);
 console.log(`of the ensemble's gain the student keeps ${(100 * kept).toFixed(0)}%: ${kept >= 0.5 ? "reached" : "MISSED"} (half)`);
-const file = `${root}build/ensemble.json`;
+const file = `${ROOT}build/ensemble.json`;
 const report = existsSync(file) ? JSON.parse(readFileSync(file, "utf8")) : {};
 writeFileSync(file, `${JSON.stringify({ ...report, [set]: { singles, mean, ensemble: together, students, student: taught, kept } }, null, 1)}\n`);
 
@@ -57,17 +56,11 @@ function figures({ metrics }) {
 
 /** The best validation NDCG@10 of a run. */
 function validated(run) {
-  const lines = readFileSync(`${root}runs/${run}/metrics.jsonl`, "utf8").trim().split("\n").map((text) => JSON.parse(text));
+  const lines = journal(run);
   const calibrated = lines.filter(({ calibration }) => calibration?.kept).map(({ calibration }) => calibration["ndcg@10"]);
   return Math.max(...calibrated, ...lines.flatMap(({ validation }) => validation?.best ?? []));
 }
 
-/** Trains unless a finished run of the same configuration is there. */
 function train(run, config, seed) {
-  const at = `${folder}/${run}.toml`;
-  if (existsSync(`${root}runs/${run}/result.json`) && existsSync(at) && readFileSync(at, "utf8") === config) return;
-  writeFileSync(at, config);
-  // 1 is a gate that was missed, which is no matter here.
-  const { status } = spawnSync(foreclick, ["train", at, "--name", run, "--seed", seed, "--replace"], { cwd: root, stdio: ["ignore", 2, 2] });
-  if (status > 1 || status === null) throw new Error(`${run} ended with ${status}`);
+  trainOnce(foreclick, folder, run, config, { seed, result: "result.json" });
 }

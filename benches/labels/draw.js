@@ -1,23 +1,12 @@
 // What is reached by the share of labels that are known: a panel for each measure, a line for each way.
+import { STYLE, text } from "../panels.js";
+
 const PANEL = { width: 420, height: 280, left: 60, top: 40, right: 110, bottom: 50 };
 const MEASURES = [
   ["auroc", "AUROC"],
   ["aupr", "AUPR"],
 ];
 const COLOURS = ["--other", "--own"];
-const STYLE = `
-  svg { color-scheme: light dark; --ink: #1b1f24; --soft: #6a737d; --line: #d8dee4; --back: #ffffff; --own: #0a7d5a; --other: #5b5fc7; }
-  @media (prefers-color-scheme: dark) {
-    svg { --ink: #e6edf3; --soft: #9aa4ae; --line: #30363d; --back: #0d1117; --own: #2fd39c; --other: #a3a6ff; }
-  }
-  text { font: 12px system-ui, sans-serif; fill: var(--soft); }
-  .title { font-size: 17px; font-weight: 600; fill: var(--ink); }
-  .name { fill: var(--ink); }
-  .grid { stroke: var(--line); }
-  .base { stroke: var(--soft); stroke-dasharray: 4 4; }
-`;
-
-const text = (x, y, words, { kind = "", anchor = "start" } = {}) => `<text x="${x.toFixed(1)}" y="${y.toFixed(1)}" class="${kind}" text-anchor="${anchor}">${words}</text>`;
 
 export function draw(rows, ways, seeds) {
   const width = MEASURES.length * PANEL.width;
@@ -55,7 +44,7 @@ function panel(rows, ways, [measure, title]) {
   return [
     text(left, 20, title, { kind: "name" }),
     ...lines,
-    `<path class="base" d="M${left} ${y(base).toFixed(1)}H${width - right}"/>`,
+    `<path stroke="var(--soft)" stroke-dasharray="4 4" d="M${left} ${y(base).toFixed(1)}H${width - right}"/>`,
     text(width - right + 10, y(base) - 4, "base rate"),
     ...ticks,
     ...curves,

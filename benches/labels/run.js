@@ -2,13 +2,11 @@
 // examples/shop from its log alone; then the coupon's task is learned from a share of the households' labels, from scratch and
 // from that model, with SEEDS seeds (1). Prints AUROC and AUPR of the exported file on the test part, which each run reads once;
 // writes build/labels.json and build/labels.svg.
-import { spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { fileURLToPath } from "node:url";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { readRun, ROOT, trainOnce } from "../runs.js";
 import { draw } from "./draw.js";
 
-const root = fileURLToPath(new URL("../..", import.meta.url));
-const folder = `${root}build/bench/labels`;
+const folder = `${ROOT}build/bench/labels`;
 const SEEDS = Number(process.env.SEEDS ?? 1);
 /** Shares of the households whose labels are learned from, and passes at most: of few labels a pass is short. */
 const SHARES = [
@@ -21,7 +19,7 @@ const BASE = "bench-labels-base";
 const [foreclick] = process.argv.slice(2);
 
 mkdirSync(folder, { recursive: true });
-const coupon = readFileSync(`${root}examples/shop/coupon.toml`, "utf8").replaceAll("../../build/", "../../");
+const coupon = readFileSync(`${ROOT}examples/shop/coupon.toml`, "utf8").replaceAll("../../build/", "../../");
 const withoutTask = coupon.replace(/\[\[task\]\][^[]*/, "").replace("predict = false\n", "");
 train(BASE, withoutTask, 1, 2);
 const rows = SHARES.map(({ share, epochs }) => ({ share, ...Object.fromEntries(WAYS.map((way) => [way, learn(way, share, epochs)])) }));
@@ -35,17 +33,17 @@ for (const row of rows) {
 }
 const { base } = rows[0][WAYS[0]];
 console.log(`${"base rate".padEnd(14)}${base.auroc.toFixed(4).padStart(22)}${base.aupr.toFixed(4).padStart(8)}`);
-writeFileSync(`${root}build/labels.json`, `${JSON.stringify({ seeds: SEEDS, rows }, null, 1)}\n`);
-writeFileSync(`${root}build/labels.svg`, draw(rows, WAYS, SEEDS));
+writeFileSync(`${ROOT}build/labels.json`, `${JSON.stringify({ seeds: SEEDS, rows }, null, 1)}\n`);
+writeFileSync(`${ROOT}build/labels.svg`, draw(rows, WAYS, SEEDS));
 
 /** The mean of what the seeds reach. */
 function learn(way, share, epochs) {
-  const section = way === "pretrained" ? `[fine_tune]\nfrom = "${root}runs/${BASE}"\n` : "";
+  const section = way === "pretrained" ? `[fine_tune]\nfrom = "${ROOT}runs/${BASE}"\n` : "";
   const config = coupon.replace('name = "coupon"\n', `name = "coupon"\nlabel_share = ${share}\n`) + section;
   const runs = Array.from({ length: SEEDS }, (_, place) => {
     const name = `bench-labels-${way.replace(" ", "-")}-${100 * share}-${place + 1}`;
     train(name, config, place + 1, epochs);
-    const [{ rows }] = JSON.parse(readFileSync(`${root}runs/${name}/tasks.json`, "utf8")).tasks;
+    const [{ rows }] = readRun(name, "tasks.json").tasks;
     const figures = Object.fromEntries(rows);
     const of = (row) => ({ auroc: row.AUROC, aupr: row.AUPR, logLoss: row["log loss"] });
     return { ...of(figures.exported ?? figures.f32), base: of(figures["base rate"]) };
@@ -54,14 +52,7 @@ function learn(way, share, epochs) {
   return { auroc: mean((run) => run.auroc), aupr: mean((run) => run.aupr), logLoss: mean((run) => run.logLoss), base: runs[0].base, runs };
 }
 
-/** Trains unless a finished run of the same configuration is there. */
 function train(name, config, seed, epochs) {
-  const file = `${folder}/${name}.toml`;
-  const wanted = config.replace(/epochs = \d+/, `epochs = ${epochs}`);
-  const done = `${root}runs/${name}/${config.includes("[[task]]") ? "tasks" : "result"}.json`;
-  if (existsSync(done) && existsSync(file) && readFileSync(file, "utf8") === wanted) return;
-  writeFileSync(file, wanted);
-  // 1 is a gate that was missed, which is no matter here.
-  const { status } = spawnSync(foreclick, ["train", file, "--name", name, "--seed", seed, "--replace"], { cwd: root, stdio: ["ignore", 2, 2] });
-  if (status > 1 || status === null) throw new Error(`${name} ended with ${status}`);
+  const result = config.includes("[[task]]") ? "tasks.json" : "result.json";
+  trainOnce(foreclick, folder, name, config.replace(/epochs = \d+/, `epochs = ${epochs}`), { seed, result });
 }

@@ -1,4 +1,5 @@
 // What is left to wait by what is loaded in vain: a panel for each time that a page may take, a dot for each strategy.
+import { STYLE, text } from "../panels.js";
 import { NAMES, WAITS } from "./summary.js";
 
 const PANEL = { width: 420, height: 300, left: 60, top: 40, right: 20, bottom: 50 };
@@ -6,18 +7,6 @@ const SHOWN = WAITS.slice(1); // shorter ones every pointer hides
 const LEAST = 0.1; // loads in vain, of an axis that is logarithmic
 const MOST = 40;
 const LABEL = 15;
-const STYLE = `
-  svg { color-scheme: light dark; --ink: #1b1f24; --soft: #6a737d; --line: #d8dee4; --back: #ffffff; --own: #0a7d5a; --other: #5b5fc7; }
-  @media (prefers-color-scheme: dark) {
-    svg { --ink: #e6edf3; --soft: #9aa4ae; --line: #30363d; --back: #0d1117; --own: #2fd39c; --other: #a3a6ff; }
-  }
-  text { font: 12px system-ui, sans-serif; fill: var(--soft); }
-  .title { font-size: 17px; font-weight: 600; fill: var(--ink); }
-  .name { fill: var(--ink); }
-  .grid { stroke: var(--line); }
-`;
-
-const text = (x, y, words, { kind = "", anchor = "start" } = {}) => `<text x="${x.toFixed(1)}" y="${y.toFixed(1)}" class="${kind}" text-anchor="${anchor}">${words}</text>`;
 
 export function draw({ rows, chromium }) {
   const width = SHOWN.length * PANEL.width;

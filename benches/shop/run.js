@@ -1,15 +1,14 @@
 // run.js FORECLICK PYTHON: the grocery of examples/shop. Its three questions in one model beside a model for each; then every way to
 // go on from a model of the next product to the coupons, and gradient boosting on counts. Test part, exported int8 files, one
 // seed. Prints both tables and writes build/shop.json.
-import { execFileSync, spawnSync } from "node:child_process";
+import { execFileSync } from "node:child_process";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { fileURLToPath } from "node:url";
+import { journal, readRun, ROOT, train as trainRun } from "../runs.js";
 
-const root = fileURLToPath(new URL("../..", import.meta.url));
-const example = `${root}examples/shop`;
-const folder = `${root}build/bench/shop`;
-const EVENTS = `${root}build/shop/events.parquet`;
-const PRODUCTS = `${root}build/sample/products.parquet`;
+const example = `${ROOT}examples/shop`;
+const folder = `${ROOT}build/bench/shop`;
+const EVENTS = `${ROOT}build/shop/events.parquet`;
+const PRODUCTS = `${ROOT}build/sample/products.parquet`;
 const WAYS = [
   ["from scratch", null],
   ["everything learns", { method: "full" }],
@@ -22,8 +21,8 @@ const WAYS = [
 const [foreclick, python] = process.argv.slice(2);
 
 mkdirSync(folder, { recursive: true });
-mkdirSync(`${root}build/shop`, { recursive: true });
-execFileSync(python, [`${example}/prepare.py`, `${root}build/sample/transactions.parquet`, EVENTS], { stdio: ["ignore", 2, 2] });
+mkdirSync(`${ROOT}build/shop`, { recursive: true });
+execFileSync(python, [`${example}/prepare.py`, `${ROOT}build/sample/transactions.parquet`, EVENTS], { stdio: ["ignore", 2, 2] });
 const shop = sections("shop.toml");
 const without = (...names) => shop.filter((section) => !names.some((name) => section.startsWith("[[task]]") && section.includes(`"${name}"`)));
 const product = train("product", without("coupon", "spend"));
@@ -55,11 +54,11 @@ for (const [name, { share, seconds, auroc, aupr }] of ways) {
 const boosting = execFileSync(python, [`${example}/boosting.py`, EVENTS, PRODUCTS], { encoding: "utf8" });
 console.log(`\n${boosting}`);
 const questions = Object.fromEntries(QUESTIONS.map(([name, figure, alone]) => [name, { alone: alone[figure], in_one_file: all[figure] }]));
-writeFileSync(`${root}build/shop.json`, `${JSON.stringify({ questions, ways: Object.fromEntries(ways), boosting }, null, 1)}\n`);
+writeFileSync(`${ROOT}build/shop.json`, `${JSON.stringify({ questions, ways: Object.fromEntries(ways), boosting }, null, 1)}\n`);
 
 /** A configuration of the example's, its paths made absolute, in pieces that begin with a section's name. */
 function sections(name) {
-  const text = readFileSync(`${example}/${name}`, "utf8").replaceAll("../../", root);
+  const text = readFileSync(`${example}/${name}`, "utf8").replaceAll("../../", ROOT);
   return text.split(/\n(?=\[)/);
 }
 
@@ -68,25 +67,20 @@ function onlyTasks(all) {
 }
 
 function goingOn(how) {
-  const keys = Object.entries({ from: `${root}runs/bench-shop-product`, ...how }).map(([key, value]) => `${key} = ${JSON.stringify(value)}`);
+  const keys = Object.entries({ from: `${ROOT}runs/bench-shop-product`, ...how }).map(([key, value]) => `${key} = ${JSON.stringify(value)}`);
   return [...sections("coupon.toml"), `[fine_tune]\n${keys.join("\n")}\n`];
 }
 
 function train(what, pieces) {
-  const [name, config] = [`bench-shop-${what}`, `${folder}/${what}.toml`];
-  writeFileSync(config, pieces.join("\n"));
+  const name = `bench-shop-${what}`;
   const start = performance.now();
-  // 1 is a gate that was missed, which is no matter here.
-  const { status } = spawnSync(foreclick, ["train", config, "--name", name, "--replace"], { cwd: root, stdio: ["ignore", 2, 2] });
-  if (status > 1) throw new Error(`${name} ended with ${status}`);
+  trainRun(foreclick, folder, name, pieces.join("\n"));
   const seconds = (performance.now() - start) / 1000;
-  const read = (file) => JSON.parse(readFileSync(`${root}runs/${name}/${file}`, "utf8"));
-  const journal = readFileSync(`${root}runs/${name}/metrics.jsonl`, "utf8").trim().split("\n").map((line) => JSON.parse(line));
-  const { learned, all } = journal.find(({ fine_tune }) => fine_tune)?.fine_tune ?? { learned: 1, all: 1 };
+  const { learned, all } = journal(name).find(({ fine_tune }) => fine_tune)?.fine_tune ?? { learned: 1, all: 1 };
   const figures = { seconds, share: learned / all };
-  if (pieces.every((piece) => !piece.includes("predict = false"))) figures.ndcg = read("result.json").metrics.exported["ndcg@10"];
+  if (pieces.every((piece) => !piece.includes("predict = false"))) figures.ndcg = readRun(name, "result.json").metrics.exported["ndcg@10"];
   if (pieces.some((piece) => piece.startsWith("[[task]]"))) {
-    for (const { labels, rows } of read("tasks.json").tasks) {
+    for (const { labels, rows } of readRun(name, "tasks.json").tasks) {
       const exported = Object.fromEntries(rows).exported;
       Object.assign(figures, { labels }, exported.RMSE ? { rmse: exported.RMSE } : { auroc: exported.AUROC, aupr: exported.AUPR });
     }

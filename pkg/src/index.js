@@ -167,7 +167,7 @@ export class Predictor {
     const report = this.#call((inner) => inner.diagnostics());
     return {
       ...report,
-      model: (this.#model ??= this.#call((inner) => inner.fingerprint()).toString(16).padStart(16, "0")),
+      model: (this.#model ??= this.#call((inner) => inner.fingerprint())),
       load: this.#load,
       observe: { ...this.#observed },
       predict: { ...this.#predicted },

@@ -16,7 +16,7 @@ use crate::companion::data::{CleaningReport, Dataset, ItemFeatures, Part, Sequen
 use crate::companion::evaluate::{
     Detail, EngineScorer, Outcome, check_fit, evaluate, labelled, places, sample, score, share_lost, top_overlap,
 };
-use crate::companion::train::{hexadecimal, judged_by, write_whole};
+use crate::companion::train::{best, hexadecimal, judged_by, write_whole};
 use crate::format::Model;
 use anyhow::{Context, Result, bail, ensure};
 use sha2::{Digest, Sha256};
@@ -109,7 +109,7 @@ impl RunFolder {
     }
 
     fn best_file(&self) -> PathBuf {
-        self.path.join("checkpoints/best.safetensors")
+        best(&self.path)
     }
 
     /// The exported model; `None` when there is no file, as the gate may refuse to write it.

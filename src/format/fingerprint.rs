@@ -4,7 +4,7 @@
 /// so that all their bits count, from two starts. No proof of where a file comes from. A file has at least four bytes.
 ///
 /// What is kept on a device goes by it, so that it must stay as it is.
-pub fn fingerprint(bytes: &[u8]) -> [u32; 2] {
+fn fingerprint(bytes: &[u8]) -> [u32; 2] {
     let length = bytes.len() as u32;
     let mut halves = [length, !length];
     let (words, rest) = bytes.as_chunks::<4>();

@@ -14,7 +14,7 @@ mod write;
 pub use blocks::{Block, EncoderKind, HstuBlock, RecurrentBlock, TIME_BUCKETS, TransformerBlock};
 pub use container::{Container, Dtype, TensorView, Writer};
 pub use delta::differences;
-pub use fingerprint::{fingerprint, fingerprint_text};
+pub use fingerprint::fingerprint_text;
 pub use low_rank::{LowRank, add_product};
 pub use model::{FORMAT_VERSION, Metadata, Model};
 pub use personal::{MAX_RANK, OWN_GATES, PersonalStart};

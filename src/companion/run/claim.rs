@@ -59,7 +59,7 @@ impl RunFolder {
             return Ok(());
         }
         let end = || -> std::io::Result<()> {
-            let is_private = self.path.join("checkpoints/best.safetensors").exists();
+            let is_private = self.best_file().exists();
             if is_private || last(&self.path).exists() || Trials::path(&self.path).exists() {
                 return std::fs::remove_dir_all(&old);
             }

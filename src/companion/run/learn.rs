@@ -127,7 +127,7 @@ impl RunFolder {
             }
             meta::Outcome::Learned(start) => {
                 Arc::make_mut(&mut best).personal = *start;
-                write_whole(&self.path().join("checkpoints/best.safetensors"), &best.to_bytes()?)?;
+                write_whole(&self.best_file(), &best.to_bytes()?)?;
             }
         }
         Ok(true)
@@ -144,6 +144,6 @@ impl RunFolder {
                 calibrate_tasks::apply(weights, line);
             }
         }
-        write_whole(&self.path().join("checkpoints/best.safetensors"), &best.to_bytes()?)
+        write_whole(&self.best_file(), &best.to_bytes()?)
     }
 }

@@ -48,9 +48,8 @@ impl RunFolder {
         let Some(model) = train_privately(&run, &mut Noise::from_system()?)? else { return Ok(outcome) };
         let promised = model.metadata.provenance.get("privacy").cloned().unwrap_or_default();
         eprintln!("private: {promised}; each run on these sequences spends as much again");
-        let checkpoints = self.path().join("checkpoints");
-        std::fs::create_dir_all(&checkpoints)?;
-        write_whole(&checkpoints.join("best.safetensors"), &model.to_bytes()?)?;
+        std::fs::create_dir_all(self.path().join("checkpoints"))?;
+        write_whole(&self.best_file(), &model.to_bytes()?)?;
         let model = Arc::new(model);
         let all = places(dataset, Part::Validation, config.evaluate.min_history);
         let some = sample(&all, config.evaluate.max_validation_events, config.split.seed);

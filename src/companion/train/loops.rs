@@ -307,14 +307,15 @@ impl State {
         let best = Arc::make_mut(&mut model);
         best.metadata.metrics.insert(&format!("validation.{name}"), ndcg);
         let progress = &mut self.progress;
-        if progress.epoch == 0 {
-            progress.begun = Some(ndcg);
-            checkpoint::write_whole(&checkpoint::begun(run.folder), &best.to_bytes()?)?;
-        }
         // The encoder may need some epochs to catch up with what counting knew: see `finish`.
         if progress.best_epoch == 0 || progress.best.is_none_or(|best| ndcg > best) {
             (progress.best, progress.best_epoch, progress.waited) = (Some(ndcg), progress.epoch, 0);
-            checkpoint::write_whole(&checkpoint::best(run.folder), &best.to_bytes()?)?;
+            let bytes = best.to_bytes()?;
+            checkpoint::write_whole(&checkpoint::best(run.folder), &bytes)?;
+            if progress.epoch == 0 {
+                progress.begun = Some(ndcg);
+                checkpoint::write_whole(&checkpoint::begun(run.folder), &bytes)?;
+            }
         } else {
             progress.waited += 1;
         }

@@ -41,7 +41,7 @@ mod worker;
 
 pub use augment::Augment;
 pub use burn::tensor::Device;
-pub use checkpoint::{check_resume, hexadecimal, last, write_whole};
+pub use checkpoint::{best, check_resume, hexadecimal, last, write_whole};
 pub use config::{Loss, NegativesDrawn, TaskWeights, TrainConfig};
 pub use distill::{Distill, DistillConfig};
 pub use encoder::Encoder;
