@@ -5,7 +5,7 @@ use super::Lanes;
 use crate::vocab::ItemId;
 
 /// Scores that are worked on at once: few enough to stay in the nearest cache.
-pub const BLOCK: usize = 2048;
+pub const BLOCK: usize = 512;
 
 /// Scores that are looked at one by one only if the largest of them is worth it.
 const PART: usize = 256;

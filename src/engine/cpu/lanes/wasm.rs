@@ -2,11 +2,11 @@
 
 use super::{LOWEST, Lanes, ROUND, SERIES, Simd, offset, score_int4_rows, score_int8_rows};
 use crate::engine::cpu::score::{Query, Rows};
-use crate::quant::BLOCK;
+use crate::quant::{BLOCK, MAX_COLUMNS};
 use std::arch::wasm32::{
-    f32x4_add, f32x4_convert_i32x4, f32x4_extract_lane, f32x4_max, f32x4_mul, f32x4_splat, f32x4_sub,
-    i16x8_extend_high_u8x16, i16x8_extend_low_u8x16, i16x8_load_extend_i8x8, i32x4_add, i32x4_dot_i16x8, i32x4_shl,
-    i32x4_shuffle, i32x4_splat, i32x4_sub, u8x16_shr, u8x16_splat, v128, v128_and, v128_load, v128_store,
+    f32x4_add, f32x4_convert_i32x4, f32x4_extract_lane, f32x4_mul, f32x4_pmax, f32x4_splat, f32x4_sub,
+    i16x8_load_extend_i8x8, i32x4_add, i32x4_dot_i16x8, i32x4_shl, i32x4_shuffle, i32x4_splat, i32x4_sub, u16x8_shr,
+    u16x8_splat, v128, v128_and, v128_load, v128_store,
 };
 use std::f32::consts::LOG2_E;
 
@@ -52,13 +52,23 @@ impl Lanes for Simd {
         let columns = rows.columns;
         let done = if columns.is_multiple_of(8) { scores.len() / 4 * 4 } else { 0 };
         let factors = query.codes.as_ptr_range();
-        score_fours(rows, query, &mut scores[..done], |codes| {
+        score_fours(rows, 4 * columns, query, &mut scores[..done], |codes| {
             let [mut a, mut b, mut c, mut d] = [i32x4_splat(0); 4];
             let (mut at, mut factor) = (codes, factors.start);
-            while factor < factors.end {
-                // SAFETY: the factors are a multiple of 8, and each of the four rows from `codes` on has as many codes;
-                // no alignment is needed.
-                unsafe {
+            // SAFETY: the factors are a multiple of 8, and each of the four rows from `codes` on has as many codes;
+            // no alignment is needed.
+            unsafe {
+                // Many at once: what a load needs beside a constant offset is added anew for each.
+                while factor.add(BLOCK) <= factors.end {
+                    let part = |part: usize| v128_load(factor.add(8 * part).cast());
+                    let factors = [part(0), part(1), part(2), part(3)];
+                    a = add_codes(a, at, factors);
+                    b = add_codes(b, at.add(columns), factors);
+                    c = add_codes(c, at.add(2 * columns), factors);
+                    d = add_codes(d, at.add(3 * columns), factors);
+                    (at, factor) = (at.add(BLOCK), factor.add(BLOCK));
+                }
+                while factor < factors.end {
                     let factors = v128_load(factor.cast());
                     a = i32x4_add(a, i32x4_dot_i16x8(i16x8_load_extend_i8x8(at), factors));
                     b = i32x4_add(b, i32x4_dot_i16x8(i16x8_load_extend_i8x8(at.add(columns)), factors));
@@ -75,9 +85,12 @@ impl Lanes for Simd {
 
     fn score_int4(rows: &Rows<'_, u8>, query: &Query<'_>, scores: &mut [f32]) {
         let (bytes, done) = (rows.columns / 2, scores.len() / 4 * 4);
-        let factors = query.codes.as_ptr_range();
+        let mut taken_apart = [0; MAX_COLUMNS];
+        let factors = &mut taken_apart[..query.codes.len()];
+        take_apart(query.codes, factors);
+        let factors = factors.as_ptr_range();
         let offset = i32x4_splat(offset(query.codes));
-        score_fours(rows, query, &mut scores[..done], |codes| {
+        score_fours(rows, 4 * bytes, query, &mut scores[..done], |codes| {
             let [mut a, mut b, mut c, mut d] = [i32x4_splat(0); 4];
             let (mut at, mut factor) = (codes, factors.start);
             while factor < factors.end {
@@ -100,14 +113,27 @@ impl Lanes for Simd {
     }
 
     fn largest(values: &[f32]) -> f32 {
-        let mut lanes = f32x4_splat(f32::NEG_INFINITY);
-        let (parts, rest) = values.as_chunks::<4>();
+        let mut lanes = [f32x4_splat(f32::NEG_INFINITY); 4];
+        let (parts, rest) = values.as_chunks::<16>();
         for part in parts {
+            let at = part.as_ptr();
             // SAFETY: the array holds what is loaded.
-            lanes = f32x4_max(lanes, unsafe { v128_load(part.as_ptr().cast()) });
+            let values = unsafe {
+                [
+                    v128_load(at.cast()),
+                    v128_load(at.add(4).cast()),
+                    v128_load(at.add(8).cast()),
+                    v128_load(at.add(12).cast()),
+                ]
+            };
+            let [a, b, c, d] = lanes;
+            let [e, f, g, h] = values;
+            lanes = [f32x4_pmax(a, e), f32x4_pmax(b, f), f32x4_pmax(c, g), f32x4_pmax(d, h)];
         }
-        let lanes = f32x4_max(lanes, i32x4_shuffle::<2, 3, 0, 1>(lanes, lanes));
-        let lanes = f32x4_max(lanes, i32x4_shuffle::<1, 0, 3, 2>(lanes, lanes));
+        let [a, b, c, d] = lanes;
+        let lanes = f32x4_pmax(f32x4_pmax(a, b), f32x4_pmax(c, d));
+        let lanes = f32x4_pmax(lanes, i32x4_shuffle::<2, 3, 0, 1>(lanes, lanes));
+        let lanes = f32x4_pmax(lanes, i32x4_shuffle::<1, 0, 3, 2>(lanes, lanes));
         rest.iter().copied().fold(f32x4_extract_lane::<0>(lanes), f32::max)
     }
 
@@ -130,8 +156,8 @@ impl Lanes for Simd {
 /// exp(value - largest) for values that are not above: see the native one.
 #[inline(always)]
 fn exp(values: v128, largest: f32) -> v128 {
-    // A NaN stays one.
-    let x = f32x4_max(f32x4_sub(values, f32x4_splat(largest)), f32x4_splat(LOWEST));
+    // A NaN stays one. (`f32x4_max`, which tells 0 from -0, is eight instructions, one after the other.)
+    let x = f32x4_pmax(f32x4_sub(values, f32x4_splat(largest)), f32x4_splat(LOWEST));
     let x = f32x4_mul(x, f32x4_splat(LOG2_E));
     let shifted = f32x4_add(x, f32x4_splat(ROUND));
     let rest = f32x4_sub(x, f32x4_sub(shifted, f32x4_splat(ROUND)));
@@ -147,24 +173,54 @@ fn sum(lanes: v128) -> f32 {
         + (f32x4_extract_lane::<1>(lanes) + f32x4_extract_lane::<3>(lanes))
 }
 
-/// Adds the products of an int4 block, its codes with their offset.
+/// Adds the products of an int8 block.
+///
+/// # Safety
+/// As many codes can be read from `at`.
+#[inline(always)]
+unsafe fn add_codes(sum: v128, at: *const i8, factors: [v128; 4]) -> v128 {
+    // SAFETY: see above; no alignment is needed.
+    let [a, b, c, d] = unsafe {
+        [
+            i32x4_dot_i16x8(i16x8_load_extend_i8x8(at), factors[0]),
+            i32x4_dot_i16x8(i16x8_load_extend_i8x8(at.add(8)), factors[1]),
+            i32x4_dot_i16x8(i16x8_load_extend_i8x8(at.add(16)), factors[2]),
+            i32x4_dot_i16x8(i16x8_load_extend_i8x8(at.add(24)), factors[3]),
+        ]
+    };
+    i32x4_add(sum, i32x4_add(i32x4_add(a, b), i32x4_add(c, d)))
+}
+
+/// Puts each block's factors in the order in which [`add_block`] meets the codes: of the low half of a block those at even
+/// places, of the high half, then both at odd places.
+fn take_apart(factors: &[i16], out: &mut [i16]) {
+    for (block, out) in factors.chunks_exact(BLOCK).zip(out.chunks_exact_mut(BLOCK)) {
+        for (place, out) in out.iter_mut().enumerate() {
+            let (part, pair) = (place / 8, place % 8);
+            *out = block[part % 2 * (BLOCK / 2) + 2 * pair + part / 2];
+        }
+    }
+}
+
+/// Adds the products of an int4 block, its codes with their offset; the factors as [`take_apart`] leaves them. A lane of 16
+/// bits has four codes, which shifts and masks bring down: fewer instructions than bytes that are widened.
 ///
 /// # Safety
 /// Sixteen bytes can be read from `at`.
 #[inline(always)]
 unsafe fn add_block(sum: v128, at: *const u8, factors: [v128; 4]) -> v128 {
+    let mask = u16x8_splat(15);
     // SAFETY: see above; no alignment is needed.
-    let both = unsafe { v128_load(at.cast()) };
-    let (low, high) = (v128_and(both, u8x16_splat(15)), u8x16_shr(both, 4));
-    let low = i32x4_add(
-        i32x4_dot_i16x8(i16x8_extend_low_u8x16(low), factors[0]),
-        i32x4_dot_i16x8(i16x8_extend_high_u8x16(low), factors[1]),
+    let all = unsafe { v128_load(at.cast()) };
+    let even = i32x4_add(
+        i32x4_dot_i16x8(v128_and(all, mask), factors[0]),
+        i32x4_dot_i16x8(v128_and(u16x8_shr(all, 4), mask), factors[1]),
     );
-    let high = i32x4_add(
-        i32x4_dot_i16x8(i16x8_extend_low_u8x16(high), factors[2]),
-        i32x4_dot_i16x8(i16x8_extend_high_u8x16(high), factors[3]),
+    let odd = i32x4_add(
+        i32x4_dot_i16x8(v128_and(u16x8_shr(all, 8), mask), factors[2]),
+        i32x4_dot_i16x8(u16x8_shr(all, 12), factors[3]),
     );
-    i32x4_add(sum, i32x4_add(low, high))
+    i32x4_add(sum, i32x4_add(even, odd))
 }
 
 /// Each row's sum over its lanes.
@@ -175,14 +231,20 @@ fn across([a, b, c, d]: [v128; 4]) -> v128 {
     i32x4_add(i32x4_shuffle::<0, 1, 4, 5>(ab, cd), i32x4_shuffle::<2, 3, 6, 7>(ab, cd))
 }
 
-/// Scores a multiple of four rows, four at a time, which share the last additions: `sums` gets where four rows' codes
-/// begin and gives their product sums. Rows may be more.
+/// Scores a multiple of four rows, four at a time, which share the last additions: `sums` gets where the codes of four rows
+/// begin, which are so many bytes, and gives their product sums. Rows may be more.
 #[inline(always)]
-fn score_fours<T>(rows: &Rows<'_, T>, query: &Query<'_>, scores: &mut [f32], sums: impl Fn(*const T) -> v128) {
+fn score_fours<T>(
+    rows: &Rows<'_, T>,
+    length: usize,
+    query: &Query<'_>,
+    scores: &mut [f32],
+    sums: impl Fn(*const T) -> v128,
+) {
     let Rows { columns: _, codes, scales, biases } = *rows;
     let count = scores.len();
     assert!(count.is_multiple_of(4) && scales.len() >= count && biases.len() == scales.len());
-    let length = 4 * codes.len() / scales.len().max(1);
+    assert!(codes.len() >= count / 4 * length);
     let (scale, gate) = (f32x4_splat(query.scale), f32x4_splat(query.gate));
     let mut at = codes.as_ptr();
     let mut row = 0;
