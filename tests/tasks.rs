@@ -261,24 +261,30 @@ fn what_is_wrong_with_labels_is_told() {
     }
 }
 
-/// A direction's labels are made of a field of later events.
+/// Labels are made of fields of later events: a direction, a number and a name.
 #[test]
-fn the_direction_of_a_series_is_learned() {
+fn what_fields_say_later_is_learned() {
     let folder = tempfile::tempdir().unwrap();
     let at = folder.path();
-    let mut log = String::from("stock,price\n");
+    let mut log = String::from("stock,price,trend\n");
     // A wave: what has risen from a low rises on.
+    let price = |at: usize| (at % 10).min(10 - at % 10);
     for stock in 0..40 {
-        for day in 0..40 {
-            writeln!(log, "s{stock},{}", ((stock * 7 + day) % 10).min(10 - (stock * 7 + day) % 10)).unwrap();
+        for day in stock * 7..stock * 7 + 40 {
+            let trend = if price(day + 1) > price(day) { "rises" } else { "falls" };
+            writeln!(log, "s{stock},{},{trend}", price(day)).unwrap();
         }
     }
     std::fs::write(at.join("prices.csv"), log).unwrap();
     let config = r#"
         log = { path = "prices.csv" }
         sequence = { key = "stock" }
-        field = [{ name = "price", kind = "number" }]
-        task = [{ name = "up", kind = "direction", of = "price", steps = 2 }]
+        field = [{ name = "price", kind = "number" }, { name = "trend", kind = "category" }]
+        task = [
+            { name = "up", kind = "direction", of = "price", steps = 2 },
+            { name = "price", kind = "number", of = "price" },
+            { name = "trend", kind = "classes", of = "trend", steps = 3 },
+        ]
         train = { encoder = "gru", hidden = 16, blocks = 1, epochs = 10, learning_rate = 0.01, dropout = 0.0, batch_events = 128, threads = 1 }
     "#;
     std::fs::write(at.join("foreclick.toml"), config).unwrap();
@@ -286,6 +292,34 @@ fn the_direction_of_a_series_is_learned() {
     let results = json(at, "runs/up/tasks.json");
     assert!(figure(&results, "up", "exported", "AUROC") > 0.95, "{results}");
     assert!(figure(&results, "up", "base rate", "AUROC") == 0.5, "{results}");
+    assert!(
+        figure(&results, "price", "exported", "RMSE") < 0.5 * figure(&results, "price", "mean", "RMSE"),
+        "{results}"
+    );
+    assert!(figure(&results, "trend", "exported", "accuracy") > 0.9, "{results}");
     let model = Model::from_bytes(&std::fs::read(at.join("runs/up/model.safetensors")).unwrap()).unwrap();
-    assert_eq!(model.metadata.schema.heads[0].kind, HeadKind::Binary { threshold: 0.5 });
+    let heads = &model.metadata.schema.heads;
+    assert_eq!(heads[0].kind, HeadKind::Binary { threshold: 0.5 });
+    assert_eq!(heads[2].kind, HeadKind::Classes { names: vec!["falls".into(), "rises".into()] });
+
+    for (old, new, expected) in [
+        ("kind = \"number\", of", "kind = \"binary\", of", "of is for the kinds classes, number and direction"),
+        (
+            "kind = \"classes\", of = \"trend\"",
+            "kind = \"classes\", of = \"price\"",
+            "expected a [[field]] of kind = \"category\"",
+        ),
+        (
+            "of = \"price\" },",
+            "of = \"price\", column = \"price\" },",
+            "name the log's column of labels in column, or in of",
+        ),
+        ("steps = 3", "steps = 0", "steps is 0, expected 1 or more"),
+        ("steps = 3", "at = \"last\"", "remove next and at"),
+    ] {
+        assert!(config.contains(old), "{old}");
+        std::fs::write(at.join("foreclick.toml"), config.replacen(old, new, 1)).unwrap();
+        let told = failure(foreclick(at).arg("check"));
+        assert!(told.contains(expected), "no {expected:?} in: {told}");
+    }
 }

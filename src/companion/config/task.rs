@@ -1,8 +1,8 @@
 //! `[[task]]`: what else is answered of a sequence.
 
-use super::Config;
+use super::{Config, FieldChoice};
 use crate::format::EncoderKind;
-use anyhow::{Result, ensure};
+use anyhow::{Result, bail, ensure};
 use serde::{Deserialize, Serialize};
 
 /// `[[task]]`
@@ -13,14 +13,13 @@ pub struct TaskConfig {
     pub name: String,
     /// What an answer is.
     pub kind: TaskKind,
-    /// The log's column of labels: at an event, the answer as of after that event; blank where there is none. Not for
-    /// "direction".
+    /// The log's column of labels: at an event, the answer as of after that event; blank where there is none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub column: Option<String>,
-    /// "direction" only: the field, a number, that rises or not.
+    /// In the column's place a field that is foretold: "direction" needs a number, "number" takes one, "classes" a category.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub of: Option<String>,
-    /// "direction" only: how many events later. Default 1.
+    /// How many events later the field is asked for. Default 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub steps: Option<usize>,
     /// Makes labels of the numbers in `column`, in the group after an event's own: "any" (binary: whether one of them is not 0) or
@@ -51,9 +50,9 @@ pub struct TaskConfig {
 pub enum TaskKind {
     /// Yes or no.
     Binary,
-    /// One of the names in the column.
+    /// One of the names in the column, or of a field's that are to come.
     Classes,
-    /// A number.
+    /// A number, or a field's that is to come.
     Number,
     /// Whether a field's number will be higher: yes or no, its labels made from the log.
     Direction,
@@ -118,18 +117,36 @@ impl TaskConfig {
             cost_false_negative,
         } = self;
         ensure!(!name.is_empty(), "[[task]] name is empty, expected the answer's name");
-        if *kind == TaskKind::Direction {
-            let of = of.as_deref().unwrap_or_default();
-            let is_number = config.fields.iter().any(|f| f.name == of && f.kind == super::FieldChoice::Number);
-            ensure!(is_number, "[[task]] {name:?}: of is {of:?}, expected a [[field]] of kind = \"number\"");
-            ensure!(column.is_none(), "[[task]] {name:?}: a direction's labels are made; remove column");
-            ensure!(*steps != Some(0), "[[task]] {name:?}: steps is 0, expected 1 or more");
-        } else {
-            ensure!(column.is_some(), "[[task]] {name:?}: name the log's column of labels in column");
-            ensure!(
-                of.is_none() && steps.is_none(),
-                "[[task]] {name:?}: of and steps are for kind = \"direction\"; remove them"
-            );
+        match (of, column) {
+            (Some(of), None) => {
+                let wanted = match kind {
+                    TaskKind::Classes => Some((FieldChoice::Category, "\"category\"")),
+                    TaskKind::Number | TaskKind::Direction => Some((FieldChoice::Number, "\"number\"")),
+                    TaskKind::Binary => None,
+                };
+                let Some((choice, word)) = wanted else {
+                    bail!("[[task]] {name:?}: of is for the kinds classes, number and direction; change kind")
+                };
+                ensure!(
+                    config.fields.iter().any(|field| field.name == *of && field.kind == choice),
+                    "[[task]] {name:?}: of is {of:?}, expected a [[field]] of kind = {word}"
+                );
+                ensure!(*steps != Some(0), "[[task]] {name:?}: steps is 0, expected 1 or more");
+                ensure!(
+                    next.is_none() && *at == LabelsAt::Every,
+                    "[[task]] {name:?}: of asks after every event of what is steps later; remove next and at"
+                );
+            }
+            (None, Some(_)) => {
+                ensure!(
+                    *kind != TaskKind::Direction,
+                    "[[task]] {name:?}: a direction's labels are made; name a [[field]] in of instead of column"
+                );
+                ensure!(steps.is_none(), "[[task]] {name:?}: steps goes with of; remove it");
+            }
+            _ => bail!(
+                "[[task]] {name:?}: name the log's column of labels in column, or in of the [[field]] that is to be foretold"
+            ),
         }
         let next_is_of_kind = match next {
             None => true,

@@ -16,7 +16,7 @@ use std::collections::HashMap;
 
 /// Below this a column counts as constant.
 pub const SMALLEST_STD: f64 = 1e-6;
-const MIN_COUNT: usize = 5;
+pub const MIN_COUNT: usize = 5;
 /// Buckets of a number, each with as many training events.
 const BUCKETS: usize = 16;
 /// Rows of a text's table, where the configuration names no other number.

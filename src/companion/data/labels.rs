@@ -3,6 +3,7 @@
 use super::clean::Cleaned;
 use super::column::{Column, Spool, Store};
 use super::dataset::Part;
+use super::encode::MIN_COUNT;
 use super::names::{MISSING, Names};
 use super::split;
 use super::table::{FieldColumn, Table};
@@ -14,8 +15,9 @@ use std::collections::HashMap;
 /// More different names than this are hardly meant as classes.
 const MOST_CLASSES: usize = 1000;
 
-/// How a task's column is read; `None` of a direction, which has none.
+/// How a task's column is read; `None` where there is none.
 pub fn choice(task: &TaskConfig) -> Option<FieldChoice> {
+    task.column.as_ref()?;
     match task.kind {
         TaskKind::Binary if task.next.is_some() => Some(FieldChoice::Number),
         TaskKind::Binary | TaskKind::Classes => Some(FieldChoice::Category),
@@ -36,13 +38,32 @@ pub struct Labelled<'a> {
 enum Cells<'a> {
     /// Yes is 1, no 0, by the number of the name.
     Flags(Vec<f32>, &'a [u32]),
-    /// The number of the name.
-    Names(&'a Names, &'a [u32]),
+    /// The number of the name; of a field those that are common enough.
+    Names(&'a Names, &'a [u32], usize),
     Numbers(&'a [f32]),
-    /// Numbers of which those of the group after are asked.
-    Next(&'a [f32], NextGroup),
-    /// A field's numbers, and how many events later one is compared.
-    Direction(&'a [f32], usize),
+}
+
+/// Which rows' cells an event's label is made of.
+enum Asked {
+    Now,
+    /// The numbers of the group after.
+    NextGroup(NextGroup),
+    /// The cell so many events later.
+    Later(usize),
+    /// Whether the number so many events later is higher.
+    Higher(usize),
+}
+
+impl Cells<'_> {
+    /// NaN for nothing.
+    fn at(&self, row: usize) -> f32 {
+        match self {
+            Self::Flags(flags, ids) => flags.get(ids[row] as usize).copied().unwrap_or(f32::NAN),
+            Self::Names(_, ids, _) if ids[row] == MISSING => f32::NAN,
+            Self::Names(_, ids, _) => ids[row] as f32,
+            Self::Numbers(values) => values[row],
+        }
+    }
 }
 
 impl Labelled<'_> {
@@ -55,9 +76,11 @@ impl Labelled<'_> {
     }
 
     fn head(&self, task: &TaskConfig) -> Result<Head> {
-        let cells = self.cells(task)?;
+        let (cells, asked) = self.cells(task)?;
         let of = |part| {
-            self.raw(task, &cells).zip(self.parts).filter(move |(label, other)| **other == part && !label.is_nan())
+            self.raw(task, &cells, &asked)
+                .zip(self.parts)
+                .filter(move |(label, other)| **other == part && !label.is_nan())
         };
         let training = || of(Part::Train).map(|(label, _)| label);
         let way = "with at = \"last\" use [split] kind = \"sequence\" or \"time\"";
@@ -72,15 +95,15 @@ impl Labelled<'_> {
             training().any(|label| label != first),
             "all labels of training events are alike, expected two different ones: there is nothing to tell apart"
         );
-        let kind = match cells {
-            Cells::Flags(..) | Cells::Direction(..) | Cells::Next(_, NextGroup::Any) => {
+        let kind = match (&cells, &asked) {
+            (Cells::Flags(..), _) | (_, Asked::Higher(_) | Asked::NextGroup(NextGroup::Any)) => {
                 HeadKind::Binary { threshold: task.threshold() }
             }
-            Cells::Names(names, _) => {
-                let mut met = vec![false; names.len()];
-                training().for_each(|label| met[label as usize] = true);
-                let mut names: Vec<String> =
-                    names.iter().zip(met).filter(|(_, met)| *met).map(|(name, _)| name.to_owned()).collect();
+            (Cells::Names(names, _, min_count), _) => {
+                let mut counts = vec![0; names.len()];
+                training().for_each(|label| counts[label as usize] += 1);
+                let known = names.iter().zip(counts).filter(|(_, count)| count >= min_count);
+                let mut names: Vec<String> = known.map(|(name, _)| name.to_owned()).collect();
                 names.sort_unstable();
                 ensure!(
                     names.len() <= MOST_CLASSES,
@@ -89,7 +112,7 @@ impl Labelled<'_> {
                 );
                 HeadKind::Classes { names }
             }
-            Cells::Numbers(_) | Cells::Next(_, NextGroup::Sum) => {
+            (Cells::Numbers(_), _) => {
                 let count = training().count() as f64;
                 let mean = training().map(f64::from).sum::<f64>() / count;
                 let variance = training().map(|label| (f64::from(label) - mean).powi(2)).sum::<f64>() / count;
@@ -110,8 +133,9 @@ impl Labelled<'_> {
         let tasks = &self.config.tasks;
         let cells =
             tasks.iter().map(|task| self.cells(task).with_context(|| context(task))).collect::<Result<Vec<_>>>()?;
-        let places: Vec<Vec<f32>> = cells.iter().zip(heads).map(|(cells, head)| places(cells, head)).collect();
-        let mut columns: Vec<_> = tasks.iter().zip(&cells).map(|(task, cells)| self.raw(task, cells)).collect();
+        let places: Vec<Vec<f32>> = cells.iter().zip(heads).map(|((cells, _), head)| places(cells, head)).collect();
+        let mut columns: Vec<_> =
+            tasks.iter().zip(&cells).map(|(task, (cells, asked))| self.raw(task, cells, asked)).collect();
         let mut labels = Spool::new(store);
         for _ in 0..self.cleaned.rows.len() {
             for (column, places) in columns.iter_mut().zip(&places) {
@@ -123,45 +147,55 @@ impl Labelled<'_> {
         labels.finish()
     }
 
-    fn cells(&self, task: &TaskConfig) -> Result<Cells<'_>> {
-        let place = self.config.tasks.iter().position(|other| std::ptr::eq(other, task));
-        let column = place.and_then(|place| self.table.labels.get(place)).and_then(Option::as_ref);
-        Ok(match (task.kind, column) {
+    fn cells(&self, task: &TaskConfig) -> Result<(Cells<'_>, Asked)> {
+        let (column, min_count, asked) = match &task.of {
+            Some(of) => {
+                let place = self.config.fields.iter().position(|field| field.name == *of);
+                let steps = task.steps.unwrap_or(1);
+                let asked = if task.kind == TaskKind::Direction { Asked::Higher(steps) } else { Asked::Later(steps) };
+                let min_count = place.and_then(|place| self.config.fields[place].min_count).unwrap_or(MIN_COUNT);
+                (place.map(|place| &self.table.fields[place]), min_count, asked)
+            }
+            None => {
+                let place = self.config.tasks.iter().position(|other| std::ptr::eq(other, task));
+                let column = place.and_then(|place| self.table.labels.get(place)).and_then(Option::as_ref);
+                (column, 1, task.next.map_or(Asked::Now, Asked::NextGroup))
+            }
+        };
+        let cells = match (task.kind, column) {
             (TaskKind::Binary, Some(FieldColumn::Category(keys))) => {
                 let flags = keys.names.iter().map(flag).collect::<Result<_>>()?;
                 Cells::Flags(flags, &keys.ids)
             }
-            (TaskKind::Classes, Some(FieldColumn::Category(keys))) => Cells::Names(&keys.names, &keys.ids),
+            (TaskKind::Classes, Some(FieldColumn::Category(keys))) => Cells::Names(&keys.names, &keys.ids, min_count),
             (_, Some(FieldColumn::Number { values, first_broken, .. })) => {
-                if let Some(first) = first_broken {
+                // A field's broken cells are told of elsewhere, and count as missing.
+                if let (Some(first), None) = (first_broken, &task.of) {
                     bail!("{first:?} is no finite number; correct it, or use kind = \"classes\" for names");
                 }
-                match task.next {
-                    Some(asked) => Cells::Next(values, asked),
-                    None => Cells::Numbers(values),
-                }
+                Cells::Numbers(values)
             }
-            _ => {
-                let field = self.config.fields.iter().position(|field| Some(&field.name) == task.of.as_ref());
-                match field.map(|place| &self.table.fields[place]) {
-                    Some(FieldColumn::Number { values, .. }) => Cells::Direction(values, task.steps.unwrap_or(1)),
-                    _ => bail!("a direction is of a field of kind = \"number\""),
-                }
-            }
-        })
+            _ => bail!("its values are of another kind; change kind"),
+        };
+        Ok((cells, asked))
     }
 
     /// What each event's cell says, NaN for nothing: a class is its name's number still.
-    fn raw<'b>(&'b self, task: &'b TaskConfig, cells: &'b Cells<'b>) -> impl Iterator<Item = f32> + 'b {
+    fn raw<'b>(
+        &'b self,
+        task: &'b TaskConfig,
+        cells: &'b Cells<'b>,
+        asked: &'b Asked,
+    ) -> impl Iterator<Item = f32> + 'b {
         let Cleaned { rows, offsets, .. } = self.cleaned;
         // Another draw than the split's, which may be by sequence too.
         let seed = !self.config.split.seed;
         offsets.windows(2).zip(self.cleaned.keys.iter()).flat_map(move |(pair, key)| {
             let is_learned = split::draw(seed, key) < f64::from(task.label_share);
             let (start, end) = (pair[0] as usize, pair[1] as usize);
-            (start..end).map(move |place| {
-                let row = rows[place] as usize;
-                let next = rows[start..end].get(place + 1 - start).map(|&row| row as usize);
+            (start..end).map(move |own| {
+                let row = rows[own] as usize;
+                let next = rows[start..end].get(own + 1 - start).map(|&row| row as usize);
                 let group = |row: usize| self.table.groups.as_ref().map(|groups| groups.ids[row]);
                 let counts = match task.at {
                     LabelsAt::Every if task.next.is_some() => next.is_some_and(|next| group(next) != group(row)),
@@ -169,36 +203,31 @@ impl Labelled<'_> {
                     LabelsAt::Last => next.is_none(),
                     LabelsAt::Group => next.is_none_or(|next| group(next) != group(row)),
                 };
-                if !counts || (!is_learned && self.parts[place] == Part::Train) {
+                if !counts || (!is_learned && self.parts[own] == Part::Train) {
                     return f32::NAN;
                 }
-                match cells {
-                    Cells::Flags(flags, ids) => flags.get(ids[row] as usize).copied().unwrap_or(f32::NAN),
-                    Cells::Names(_, ids) if ids[row] == MISSING => f32::NAN,
-                    Cells::Names(_, ids) => ids[row] as f32,
-                    Cells::Numbers(values) => values[row],
-                    Cells::Next(values, asked) => {
-                        let after = rows[place + 1..end].iter().map(|&row| row as usize);
+                // A label from another part would tell of it.
+                let of_this_part = |place: usize| self.parts[place] == self.parts[own];
+                let later =
+                    |steps: usize| (own + steps < end && of_this_part(own + steps)).then(|| rows[own + steps] as usize);
+                match asked {
+                    Asked::Now => cells.at(row),
+                    Asked::NextGroup(asked) => {
+                        let after = rows[own + 1..end].iter().map(|&row| row as usize);
                         let first = next.and_then(group);
                         let after: Vec<usize> = after.take_while(|&row| group(row) == first).collect();
-                        // A label from another part would tell of it.
-                        if self.parts[place + 1..=place + after.len()].iter().any(|&part| part != self.parts[place]) {
+                        if !(own + 1..=own + after.len()).all(of_this_part) {
                             return f32::NAN;
                         }
-                        let mut values = after.iter().map(|&row| values[row]).filter(|value| !value.is_nan());
+                        let mut values = after.iter().map(|&row| cells.at(row)).filter(|value| !value.is_nan());
                         match asked {
                             NextGroup::Any => f32::from(u8::from(values.any(|value| value != 0.0))),
                             NextGroup::Sum => values.sum(),
                         }
                     }
-                    // A label from another part would tell of it.
-                    Cells::Direction(_, steps)
-                        if place + steps >= end || self.parts[place + steps] != self.parts[place] =>
-                    {
-                        f32::NAN
-                    }
-                    Cells::Direction(values, steps) => {
-                        let (now, later) = (values[row], values[rows[place + steps] as usize]);
+                    Asked::Later(steps) => later(*steps).map_or(f32::NAN, |row| cells.at(row)),
+                    Asked::Higher(steps) => {
+                        let (now, later) = (cells.at(row), later(*steps).map_or(f32::NAN, |row| cells.at(row)));
                         if now.is_nan() || later.is_nan() { f32::NAN } else { f32::from(u8::from(later > now)) }
                     }
                 }
@@ -208,7 +237,7 @@ impl Labelled<'_> {
 }
 
 fn context(task: &TaskConfig) -> String {
-    match &task.column {
+    match task.column.as_ref().or(task.of.as_ref()) {
         Some(column) => format!("[[task]] {:?}, column {column:?}", task.name),
         None => format!("[[task]] {:?}", task.name),
     }
@@ -216,7 +245,7 @@ fn context(task: &TaskConfig) -> String {
 
 /// Each name's class, NaN for one that the head does not know; empty where labels are no names.
 fn places(cells: &Cells<'_>, head: &Head) -> Vec<f32> {
-    let (Cells::Names(names, _), HeadKind::Classes { names: known }) = (cells, &head.kind) else { return Vec::new() };
+    let (Cells::Names(names, ..), HeadKind::Classes { names: known }) = (cells, &head.kind) else { return Vec::new() };
     let places: HashMap<&str, usize> = known.iter().map(String::as_str).zip(0..).collect();
     names.iter().map(|name| places.get(name).map_or(f32::NAN, |&place| place as f32)).collect()
 }
