@@ -148,6 +148,10 @@ fn tasks_alone_ship_neither_neighbours_nor_a_ranking() {
     let alone = TASKS.replace("column = \"page\"", "column = \"page\"\npredict = false");
     std::fs::write(at.join("foreclick.toml"), alone + "task_weights = \"uncertainty\"\n").unwrap();
     foreclick(at).args(["train", "--name", "alone"]).assert().success();
+    let report = std::fs::read_to_string(at.join("runs/alone/report.html")).unwrap();
+    for told in ["How well it answers", "<h3>buy</h3>", "AUROC", "macro-F1", "RMSE", "validation", "Configuration"] {
+        assert!(report.contains(told), "no {told:?} in the report");
+    }
     check_all_three(at, "alone");
     let model = Model::from_bytes(&std::fs::read(at.join("runs/alone/model.safetensors")).unwrap()).unwrap();
     assert!(model.weights.neighbours.items.is_empty() && !model.metadata.schema.predicts_items());
@@ -259,6 +263,44 @@ fn what_is_wrong_with_labels_is_told() {
         let told = failure(foreclick(at).arg("check"));
         assert!(told.contains(expected), "no {expected:?} in: {told}");
     }
+}
+
+/// From a model of the pages alone, few labels go further than from scratch, and the curve says so.
+#[test]
+fn what_few_labels_reach_is_drawn_from_scratch_and_from_a_model() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    write_visits(at);
+    let (before, after) = TASKS.split_once("[[task]]").unwrap();
+    std::fs::write(at.join("pages.toml"), format!("{before}[split]{}", after.split_once("[split]").unwrap().1))
+        .unwrap();
+    std::fs::write(at.join("foreclick.toml"), TASKS).unwrap();
+    foreclick(at).args(["train", "pages.toml", "--name", "pages", "--epochs", "2"]).assert().success();
+    let curve = ["train", "--epochs", "1", "--label-shares", "0.5,1", "--from", "runs/pages", "--name", "visits"];
+    let told = output(foreclick(at).args(curve));
+    assert!(told.contains("task buy, AUROC by the sequences whose labels are known"), "{told}");
+    assert!(told.contains("labels of                  from scratch") && told.contains("on from runs/pages"), "{told}");
+
+    let points = json(at, "runs/visits-labels.json")["points"].clone();
+    let points = points.as_array().unwrap();
+    let names = ["50-scratch", "50-from", "100-scratch", "100-from"];
+    assert_eq!(points.len(), names.len());
+    for (point, name) in points.iter().zip(names) {
+        assert_eq!(point["results"], json(at, &format!("runs/visits-labels-{name}/tasks.json")), "{name}");
+    }
+    // With half of the labels twice the epochs.
+    let config = std::fs::read_to_string(at.join("runs/visits-labels-50-scratch/config.toml")).unwrap();
+    assert!(config.contains("epochs = 2\n") && config.contains("label_share = 0.5\n"), "{config}");
+    let page = std::fs::read_to_string(at.join("runs/visits-labels.html")).unwrap();
+    for part in
+        ["AUROC of buy", "AUPR of buy", "macro-F1 of mood", "RMSE of spend", "on from runs/pages", "50%", "<svg"]
+    {
+        assert!(page.contains(part), "no {part:?} in the page");
+    }
+    let told = failure(foreclick(at).args(["train", "--label-shares", "0.5,0", "--name", "none"]));
+    assert!(told.contains("label_share is 0, expected above 0"), "{told}");
+    let told = failure(foreclick(at).args(["train", "pages.toml", "--label-shares", "0.5", "--name", "none"]));
+    assert!(told.contains("add a [[task]]"), "{told}");
 }
 
 /// Labels are made of fields of later events: a direction, a number and a name.

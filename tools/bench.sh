@@ -187,7 +187,7 @@ bench_labels() {
     mkdir -p build/shop
     "${PYTHON:-python3}" examples/shop/prepare.py build/sample/transactions.parquet "$log"
   fi
-  say "bench: few labels (seven trainings with SEEDS=1, the default)"
+  say "bench: few labels (seven trainings with SEEDS=1, the default, and a curve in runs/)"
   node benches/labels/run.js "$FORECLICK"
 }
 

@@ -132,13 +132,19 @@ impl Begin {
         Ok(stem.to_string_lossy().into_owned())
     }
 
-    /// What to learn from, and Ctrl-C from now on.
-    pub fn lesson<'a>(&self, dataset: &'a Dataset, cleaning: &'a CleaningReport, device: Device) -> Result<Lesson<'a>> {
-        Ok(Lesson { dataset, cleaning, device, device_name: format!("{:?}", self.device), stop: listen_for_stop()? })
+    /// What to learn from; `stop` is of [`listen_for_stop`].
+    pub fn lesson<'a>(
+        &self,
+        dataset: &'a Dataset,
+        cleaning: &'a CleaningReport,
+        device: Device,
+        stop: &'a (dyn Fn() -> bool + Sync),
+    ) -> Lesson<'a> {
+        Lesson { dataset, cleaning, device, device_name: format!("{:?}", self.device), stop }
     }
 }
 
-/// What says whether Ctrl-C was pressed.
+/// Ctrl-C from now on: what says whether it was pressed. Once only.
 pub fn listen_for_stop() -> Result<&'static (dyn Fn() -> bool + Sync)> {
     static STOP: AtomicBool = AtomicBool::new(false);
     ctrlc::set_handler(|| {

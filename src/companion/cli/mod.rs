@@ -8,6 +8,7 @@ mod evaluate;
 mod export;
 mod init;
 mod inspect;
+mod label_curve;
 mod policy;
 mod predict;
 mod train;

@@ -1,10 +1,10 @@
 //! `foreclick train`.
 
-use super::begin::{Begin, RUNS, STOPPED};
-use super::print;
+use super::begin::{Begin, RUNS, STOPPED, listen_for_stop};
+use super::{label_curve, print};
 use crate::companion::config::Config;
 use crate::companion::data::{self, CleaningReport, Dataset, Part};
-use crate::companion::evaluate::{Evaluation, Models, Seeds, change, measure, measure_tasks, share_lost};
+use crate::companion::evaluate::{Evaluation, Models, Seeds, TaskResults, change, measure, measure_tasks, share_lost};
 use crate::companion::report;
 use crate::companion::run::{Gate, RunFolder};
 use crate::companion::train::write_whole;
@@ -30,6 +30,11 @@ pub struct Train {
     /// runs/NAME-seeds.json and .html
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=1000))]
     seeds: u64,
+    /// Learn the tasks from so many shares of the sequences' labels, as runs NAME-labels-PERCENT-scratch and, with --from or
+    /// fine_tune.from, NAME-labels-PERCENT-from, and draw what they reach in NAME-labels.json and .html. With fewer labels there are
+    /// more epochs at most: train.epochs over the share, but no more than ten times as many [default: none]
+    #[arg(long, value_name = "SHARE,SHARE,...", value_delimiter = ',', conflicts_with_all = ["seeds", "dp", "meta", "compare"])]
+    label_shares: Vec<f32>,
     /// Train so that the file tells nothing of any one sequence: noised sums alone, within the budget of [privacy], by a model
     /// that counts. Noise is not kept, so that a run can't be resumed or repeated [default: the schema file's privacy.dp]
     #[arg(long, conflicts_with_all = ["resume", "seed", "seeds", "epochs"])]
@@ -46,7 +51,7 @@ pub struct Train {
 
 impl Train {
     pub fn run(self) -> Result<ExitCode> {
-        let Self { begin, epochs, seed, seeds, dp, meta, compare } = self;
+        let Self { begin, epochs, seed, seeds, label_shares, dp, meta, compare } = self;
         let device = begin.device()?;
         let mut config = begin.config()?;
         config.train.epochs = epochs.unwrap_or(config.train.epochs);
@@ -60,6 +65,9 @@ impl Train {
             );
         }
         config.validate()?;
+        if !label_shares.is_empty() {
+            return label_curve::run(&begin, &config, &label_shares);
+        }
         let other = compare.as_deref().map(Other::read).transpose()?;
         let (runs, name) = (Path::new(RUNS), begin.name()?);
         let several = seeds > 1;
@@ -74,7 +82,8 @@ impl Train {
         let folders = (0..seeds).map(|place| claim(first.saturating_add(place))).collect::<Result<Vec<_>>>()?;
         let (dataset, report) = data::load(&config)?;
         eprint!("{report}");
-        let lesson = begin.lesson(&dataset, &report, device)?;
+        let stop = listen_for_stop()?;
+        let lesson = begin.lesson(&dataset, &report, device, stop);
         let (mut measured, mut all_passed) = (Vec::new(), true);
         for (seed, goes_on, folder) in &folders {
             config.train.seed = *seed;
@@ -87,7 +96,7 @@ impl Train {
                 }
                 return Ok(ExitCode::from(STOPPED));
             }
-            let (evaluation, passed) = finish(&config, &dataset, &report, folder)?;
+            let Finished { evaluation, tasks: _, passed } = finish(&config, &dataset, &report, folder)?;
             if let (Some(other), Some(evaluation)) = (&other, &evaluation) {
                 print(&other.compare(evaluation))?;
             }
@@ -147,37 +156,50 @@ fn sum_up(runs: &Path, name: &str, seeds: &Seeds) -> Result<()> {
     Ok(())
 }
 
-/// Exports, measures once on the test part and writes the report, which is of the next item where that is predicted; also tells
-/// whether there is a model file.
-fn finish(
-    config: &Config,
-    dataset: &Dataset,
-    cleaning: &CleaningReport,
-    folder: &RunFolder,
-) -> Result<(Option<Evaluation>, bool)> {
+/// What a run came to.
+pub struct Finished {
+    /// Where the next item is predicted.
+    pub evaluation: Option<Evaluation>,
+    /// Where there are tasks.
+    pub tasks: Option<TaskResults>,
+    /// Whether there is a model file.
+    pub passed: bool,
+}
+
+/// Exports, measures once on the test part and writes the report.
+pub fn finish(config: &Config, dataset: &Dataset, cleaning: &CleaningReport, folder: &RunFolder) -> Result<Finished> {
     let gate = export(config, dataset, folder)?;
-    let exported = if gate.passed() { folder.exported()? } else { None };
+    let passed = gate.passed();
+    let exported = if passed { folder.exported()? } else { None };
     let models = Models { f32: vec![folder.best()?], exported: exported.into_iter().collect() };
+    let (mut evaluation, mut tasks) = (None, None);
     if !dataset.schema.heads.is_empty() {
-        let tasks = measure_tasks(config, dataset, dataset, Part::Test, &models)?;
-        folder.keep("tasks.json", &serde_json::to_string_pretty(&tasks)?)?;
-        print(tasks.to_string().trim_end())?;
+        let measured = measure_tasks(config, dataset, dataset, Part::Test, &models)?;
+        folder.keep("tasks.json", &serde_json::to_string_pretty(&measured)?)?;
+        print(measured.to_string().trim_end())?;
+        tasks = Some(measured);
     }
-    if !dataset.schema.predicts_items() {
-        eprintln!("the run is in {}: tasks.json, metrics.jsonl", folder.path().display());
-        return Ok((None, gate.passed()));
+    if dataset.schema.predicts_items() {
+        let measured = measure(config, dataset, dataset, Part::Test, &models)?;
+        folder.keep("result.json", &serde_json::to_string_pretty(&measured)?)?;
+        print(measured.to_string().trim_end())?;
+        evaluation = Some(measured);
     }
-    let evaluation = measure(config, dataset, dataset, Part::Test, &models)?;
-    folder.keep("result.json", &serde_json::to_string_pretty(&evaluation)?)?;
     let journal = std::fs::read_to_string(folder.path().join("metrics.jsonl")).context("can't read metrics.jsonl")?;
     let name = folder.path().file_name().unwrap_or_default().to_string_lossy();
-    let inputs =
-        report::Inputs { name: &name, config, cleaning, evaluation: &evaluation, gate: &gate, journal: &journal };
+    let inputs = report::Inputs {
+        name: &name,
+        config,
+        cleaning,
+        evaluation: evaluation.as_ref(),
+        tasks: tasks.as_ref(),
+        gate: &gate,
+        journal: &journal,
+    };
     folder.keep("report.html", &report::render(&inputs)?)?;
-    print(evaluation.to_string().trim_end())?;
-    let model = if gate.passed() { "model.safetensors, " } else { "" };
+    let model = if passed { "model.safetensors, " } else { "" };
     eprintln!("the run is in {}: {model}report.html, metrics.jsonl", folder.path().display());
-    Ok((Some(evaluation), gate.passed()))
+    Ok(Finished { evaluation, tasks, passed })
 }
 
 /// Exports in the bits that are asked for, or in the next larger number of them that loses little enough.

@@ -1,6 +1,6 @@
 //! `foreclick tune`.
 
-use super::begin::{Begin, RUNS, STOPPED};
+use super::begin::{Begin, RUNS, STOPPED, listen_for_stop};
 use super::{print, print_json};
 use crate::companion::config::{Config, Values, with_values};
 use crate::companion::data;
@@ -43,7 +43,8 @@ impl Tune {
             RunFolder::claim(Path::new(RUNS), &format!("{}-tune", begin.name()?), begin.resume, begin.replace)?;
         let (dataset, report) = data::load(&config)?;
         eprint!("{report}");
-        let lesson = begin.lesson(&dataset, &report, device)?;
+        let stop = listen_for_stop()?;
+        let lesson = begin.lesson(&dataset, &report, device, stop);
         let fingerprint = lesson.fingerprint(&config)?;
         let mut trials = if begin.resume {
             Trials::read(folder.path(), &config.tune, &fingerprint)?

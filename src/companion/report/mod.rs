@@ -2,22 +2,25 @@
 
 mod html;
 mod journal;
+mod label_curve;
 mod plots;
 mod results;
 mod run;
 mod seeds;
 mod slices;
+mod tasks;
 #[cfg(test)]
 mod tests;
 
 use crate::companion::config::Config;
 use crate::companion::data::CleaningReport;
-use crate::companion::evaluate::Evaluation;
+use crate::companion::evaluate::{Evaluation, TaskResults};
 use crate::companion::run::Gate;
 use anyhow::Result;
 use html::escape;
 use journal::Curves;
 
+pub use label_curve::render_label_curve;
 pub use seeds::render_seeds;
 
 const STYLE: &str = include_str!("style.css");
@@ -31,8 +34,10 @@ pub struct Inputs<'a> {
     pub config: &'a Config,
     /// What became of the log's rows.
     pub cleaning: &'a CleaningReport,
-    /// What the model reaches, beside the baselines.
-    pub evaluation: &'a Evaluation,
+    /// How well the model ranks, beside the baselines; `None` where the next item is not predicted.
+    pub evaluation: Option<&'a Evaluation>,
+    /// How well it answers tasks; `None` without tasks.
+    pub tasks: Option<&'a TaskResults>,
     /// What the exported file lost on validation.
     pub gate: &'a Gate,
     /// The text of the run's metrics.jsonl.
@@ -44,19 +49,25 @@ pub struct Inputs<'a> {
 /// # Errors
 /// When a plot can't be drawn or the configuration can't be written as TOML.
 pub fn render(inputs: &Inputs<'_>) -> Result<String> {
-    let Inputs { name, config, cleaning, evaluation, gate, journal } = *inputs;
-    let sections = [
-        results::headline(evaluation),
-        results::table(evaluation),
-        slices::slices(evaluation),
-        results::protocol(&evaluation.protocol),
-        run::curves(&Curves::read(journal))?,
-        results::calibration(evaluation)?,
-        results::quantization(evaluation, gate),
-        run::data(cleaning),
-        run::configuration(config)?,
-    ];
-    Ok(page(name, &sections.concat()))
+    let Inputs { name, config, cleaning, evaluation, tasks, gate, journal } = *inputs;
+    let mut sections = String::new();
+    if let Some(evaluation) = evaluation {
+        sections += &results::headline(evaluation);
+        sections += &results::table(evaluation);
+        sections += &slices::slices(evaluation);
+        sections += &results::protocol(&evaluation.protocol);
+    }
+    if let Some(tasks) = tasks {
+        sections += &tasks::tasks(tasks);
+    }
+    sections += &run::curves(&Curves::read(journal))?;
+    if let Some(evaluation) = evaluation {
+        sections += &results::calibration(evaluation)?;
+    }
+    sections += &results::quantization(evaluation, gate);
+    sections += &run::data(cleaning);
+    sections += &run::configuration(config)?;
+    Ok(page(name, &sections))
 }
 
 /// The page around the sections; `name` is text.

@@ -27,7 +27,20 @@ pub enum Mark {
 pub fn curve(points: &[(f64, f64)], x_name: &str, y_name: &str, mark: Mark) -> Result<String> {
     let x = padded(points.iter().map(|point| point.0), 0.0);
     let y = padded(points.iter().map(|point| point.1), 0.08);
-    draw([x, y], x_name, y_name, None, points, mark)
+    draw([x, y], [x_name, y_name], &|x| short(x, 3), None, &[(points, mark)])
+}
+
+/// Curves over shares of a whole, which stand at equal steps of their logarithm; the last one is the accented one. `guide` is what
+/// they are to be above, or below.
+pub fn by_share(curves: &[&[(f64, f64)]], x_name: &str, y_name: &str, guide: f64) -> Result<String> {
+    let logarithms: Vec<Vec<(f64, f64)>> =
+        curves.iter().map(|points| points.iter().map(|(share, y)| (share.log10(), *y)).collect()).collect();
+    let points = || logarithms.iter().flatten();
+    let x = padded(points().map(|point| point.0), 0.05);
+    let y = padded(points().map(|point| point.1).chain([guide]), 0.08);
+    let level = [(x.start, guide), (x.end, guide)];
+    let curves: Vec<(&[(f64, f64)], Mark)> = logarithms.iter().map(|points| (points.as_slice(), Mark::Dots)).collect();
+    draw([x, y], [x_name, y_name], &|x| format!("{}%", short(100.0 * 10f64.powf(x), 2)), Some(level), &curves)
 }
 
 /// Points below or above the diagonal on which a promise comes true.
@@ -35,16 +48,16 @@ pub fn reliability(points: &[(f64, f64)]) -> Result<String> {
     let largest = points.iter().fold(0.0, |largest: f64, point| largest.max(point.0).max(point.1));
     let axis = 0.0..(largest * 1.05).max(1e-3);
     let diagonal = [(0.0, 0.0), (axis.end, axis.end)];
-    draw([axis.clone(), axis], "promised probability", "share that came true", Some(diagonal), points, Mark::Dots)
+    let names = ["promised probability", "share that came true"];
+    draw([axis.clone(), axis], names, &|x| short(x, 3), Some(diagonal), &[(points, Mark::Dots)])
 }
 
 fn draw(
     [x, y]: [Range<f64>; 2],
-    x_name: &str,
-    y_name: &str,
+    [x_name, y_name]: [&str; 2],
+    x_label: &dyn Fn(f64) -> String,
     guide: Option<[(f64, f64); 2]>,
-    points: &[(f64, f64)],
-    mark: Mark,
+    curves: &[(&[(f64, f64)], Mark)],
 ) -> Result<String> {
     let mut svg = String::new();
     let wrong = |error: &dyn std::fmt::Display| anyhow!("the plot of {y_name} can't be drawn: {error}");
@@ -67,7 +80,7 @@ fn draw(
             .label_style(text)
             .x_labels(6)
             .y_labels(6)
-            .x_label_formatter(&|x| short(*x, 3))
+            .x_label_formatter(&|x| x_label(*x))
             .y_label_formatter(&|y| short(*y, digits))
             .x_desc(x_name)
             .y_desc(y_name)
@@ -76,11 +89,14 @@ fn draw(
         if let Some(guide) = guide {
             chart.draw_series(LineSeries::new(guide, INK.mix(0.4))).map_err(|error| wrong(&error))?;
         }
-        let line = LineSeries::new(points.iter().copied(), ACCENT.stroke_width(2));
-        chart.draw_series(line).map_err(|error| wrong(&error))?;
-        if mark == Mark::Dots {
-            let dots = points.iter().map(|&point| Circle::new(point, 4, ACCENT.filled()));
-            chart.draw_series(dots).map_err(|error| wrong(&error))?;
+        for (place, (points, mark)) in curves.iter().enumerate() {
+            let colour = if place + 1 == curves.len() { ACCENT.to_rgba() } else { INK.mix(0.55) };
+            let line = LineSeries::new(points.iter().copied(), colour.stroke_width(2));
+            chart.draw_series(line).map_err(|error| wrong(&error))?;
+            if *mark == Mark::Dots {
+                let dots = points.iter().map(|&point| Circle::new(point, 4, colour.filled()));
+                chart.draw_series(dots).map_err(|error| wrong(&error))?;
+            }
         }
         area.present().map_err(|error| wrong(&error))?;
     }

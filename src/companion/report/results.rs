@@ -219,9 +219,11 @@ pub fn calibration(evaluation: &Evaluation) -> Result<String> {
 }
 
 /// What the small file costs: by the exporter's gate on validation, and on the targets of this page.
-pub fn quantization(evaluation: &Evaluation, gate: &Gate) -> String {
+pub fn quantization(evaluation: Option<&Evaluation>, gate: &Gate) -> String {
     let mut rows = vec![("the gate", gate.to_string())];
-    if let Some(Quantization { ndcg_loss, top10_overlap }) = evaluation.quantization {
+    if let Some(evaluation) = evaluation
+        && let Some(Quantization { ndcg_loss, top10_overlap }) = evaluation.quantization
+    {
         let (change, overlap) = (change(ndcg_loss), percent(top10_overlap));
         let text = format!("{change} NDCG@10; {overlap} of the top 10 in common, on average");
         rows.push((evaluation.protocol.part, text));

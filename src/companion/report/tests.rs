@@ -133,7 +133,16 @@ fn page(evaluation: &Evaluation, journal: &str) -> String {
         is_private: false,
     };
     let cleaning = &cleaning();
-    render(&Inputs { name: "shop <1>", config: &config, cleaning, evaluation, gate: &gate, journal }).unwrap()
+    render(&Inputs {
+        name: "shop <1>",
+        config: &config,
+        cleaning,
+        evaluation: Some(evaluation),
+        tasks: None,
+        gate: &gate,
+        journal,
+    })
+    .unwrap()
 }
 
 #[test]
