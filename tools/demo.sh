@@ -4,9 +4,12 @@
 DEMO_CONFIG=www/demo.toml
 DEMO_MODEL=build/demo/model.safetensors
 DEMO_ITEMS=build/demo/items.json
+TRIPS_CONFIG=www/trips.toml
+TRIPS_DELTA=build/demo/trips.delta
+TRIPS_FIGURES=build/demo/trips.json
 DEMO_SHOPPERS=6 # how many real histories the page can replay
 # What a trained model depends on, beside its mode.
-DEMO_SOURCES=("$DEMO_CONFIG" src Cargo.lock "$CACHE/sample/transactions.parquet" "$CACHE/sample/products.parquet")
+DEMO_SOURCES=("$DEMO_CONFIG" "$TRIPS_CONFIG" src Cargo.lock "$CACHE/sample/transactions.parquet" "$CACHE/sample/products.parquet")
 
 run_demo() {
   local mode=demo
@@ -65,11 +68,15 @@ demo_model() {
   say "demo model: exporting"
   mkdir -p "$(dirname "$DEMO_MODEL")"
   "$FORECLICK" export "runs/$name" --out "$DEMO_MODEL" --items "$DEMO_ITEMS" --sequences "$DEMO_SHOPPERS"
+  say "demo model: the trip after, gone on from it into runs/$name-trips"
+  "$FORECLICK" train "$TRIPS_CONFIG" --from "runs/$name" --name "$name-trips" --replace
+  "$FORECLICK" export "runs/$name-trips" --delta "$TRIPS_DELTA"
+  cp "runs/$name-trips/tasks.json" "$TRIPS_FIGURES"
   mark_made demo-model "${DEMO_SOURCES[@]}" "mode=$mode"
 }
 
 model_is_made() {
-  [ -f "$DEMO_ITEMS" ] && made demo-model "$DEMO_MODEL" "${DEMO_SOURCES[@]}" "mode=$1"
+  [ -f "$DEMO_ITEMS" ] && [ -f "$TRIPS_DELTA" ] && [ -f "$TRIPS_FIGURES" ] && made demo-model "$DEMO_MODEL" "${DEMO_SOURCES[@]}" "mode=$1"
 }
 
 serve_demo() {

@@ -1,11 +1,11 @@
 // The shop's products, from the file that `foreclick export --items` writes beside the model.
 import { AISLES, aisleOf } from "./aisles.js";
+import { request } from "./loading.js";
 import { categoryName, productName, sizeName } from "./words.js";
 
-/** Reads the catalogue. Throws an error of code `fetch`, as the package does, where it is missing. */
+/** Reads the catalogue. */
 export async function loadCatalogue(url) {
-  const response = await fetch(url);
-  if (!response.ok) throw Object.assign(new Error(`${url} answered ${response.status}`), { code: "fetch" });
+  const response = await request(url);
   return new Catalogue(await response.json());
 }
 

@@ -8,6 +8,15 @@ export function loadPackage() {
   });
 }
 
+/** Fetches a file. Throws an error of code `fetch`, as the package does, where it is missing. */
+export async function request(url) {
+  const response = await fetch(url).catch((error) => {
+    throw Object.assign(error, { code: "fetch" });
+  });
+  if (!response.ok) throw Object.assign(new Error(`${url} answered ${response.status}`), { code: "fetch" });
+  return response;
+}
+
 /** For `Predictor.load`'s `onProgress`. */
 export function showProgress({ loaded, total }) {
   const megabytes = (count) => (count / 1e6).toFixed(1);

@@ -1,15 +1,19 @@
 // The demo: a shop on the left, and beside it what foreclick makes of each click.
 import { loadCatalogue } from "./catalogue.js";
 import { byId, el } from "./dom.js";
-import { fail, failToLoad, loadPackage, showProgress } from "./loading.js";
+import { fail, failToLoad, loadPackage, request, showProgress } from "./loading.js";
 import { Meters, milliseconds, showBytes, watchNetwork } from "./meters.js";
 import { percent, Ranking } from "./ranking.js";
 import { Visit } from "./session.js";
 import { Shop } from "./shop.js";
+import { Trip } from "./trip.js";
 import { showWhy } from "./why.js";
 
 const MODEL = "/model/model.safetensors";
 const ITEMS = "/model/items.json";
+// What the model of the trip after differs in from the other, and what it was measured to.
+const TRIPS = "/model/trips.delta";
+const FIGURES = "/model/trips.json";
 // So many ranks are known, so that a pick below the ten still has one.
 const K = 100;
 const SHOWN = 10;
@@ -19,9 +23,10 @@ const PICKS_SHOWN = 6;
 const SAY_AFTER = 900;
 
 class Demo {
-  constructor(catalogue, predictor) {
+  constructor(catalogue, predictor, trip) {
     this.catalogue = catalogue;
-    this.visit = new Visit(predictor, new Meters());
+    this.trip = trip;
+    this.visit = new Visit(predictor, [trip.predictor], new Meters());
     this.shop = new Shop(catalogue, (product) => this.toggle(product));
     this.ranking = new Ranking({ add: (product) => this.toggle(product), choose: (product) => this.choose(product) });
     this.predictor = predictor;
@@ -118,6 +123,7 @@ class Demo {
     this.#showBackend();
     this.#showBasket();
     this.#showScore();
+    await this.trip.show();
     await this.#explain(explained);
   }
 
@@ -213,11 +219,14 @@ function ago(baskets) {
 }
 
 async function load() {
-  const [catalogue, predictor] = await Promise.all([
-    loadCatalogue(ITEMS),
-    loadPackage().then(({ Predictor }) => Predictor.load(MODEL, { backend: "auto", onProgress: showProgress })),
+  const [catalogue, figures, { Predictor }] = await Promise.all([loadCatalogue(ITEMS), request(FIGURES).then((response) => response.json()), loadPackage()]);
+  // One transfer for both.
+  const response = await request(MODEL);
+  const [predictor, trips] = await Promise.all([
+    Predictor.load(response.clone(), { backend: "auto", onProgress: showProgress }),
+    Predictor.load(response, { backend: "cpu", delta: TRIPS }),
   ]);
-  return new Demo(catalogue, predictor);
+  return new Demo(catalogue, predictor, new Trip(trips, figures));
 }
 
 try {

@@ -1,11 +1,12 @@
-// One visitor: a history, an open basket, and the predictor that is told of both.
+// One visitor: a history, an open basket, and the predictors that are told of both.
 
 const DAY = 24 * 60 * 60 * 1000;
 
 export class Visit {
-  /** `meters` hears how long each observe and predict took. */
-  constructor(predictor, meters) {
+  /** `meters` hears how long each observe and predict of `predictor` took; the others are told the same events. */
+  constructor(predictor, others, meters) {
     this.predictor = predictor;
+    this.others = others;
     this.meters = meters;
     this.baskets = 0;
     this.#empty();
@@ -39,6 +40,7 @@ export class Visit {
     this.basket.push(item);
     this.toCome = this.toCome.filter((other) => other !== item);
     await this.meters.time("observe", () => this.predictor.observe(event));
+    for (const other of this.others) other.observe(event);
   }
 
   /** Takes an item out of the open basket. What was observed cannot be unobserved, so everything else is replayed. */
@@ -92,7 +94,12 @@ export class Visit {
     const start = performance.now();
     this.predictor.reset();
     for (const event of this.events) await this.predictor.observe(event);
-    return performance.now() - start;
+    const took = performance.now() - start;
+    for (const other of this.others) {
+      other.reset();
+      for (const event of this.events) other.observe(event);
+    }
+    return took;
   }
 }
 

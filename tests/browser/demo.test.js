@@ -74,6 +74,32 @@ test("checking out opens a new basket, and what was bought comes back", async ()
   await visit.close();
 });
 
+test("each product changes what is told of the trip after, and its worth is told", async () => {
+  const visit = await open();
+  const { page } = visit;
+  const told = () => Promise.all(["#trip-coupon", "#trip-spend"].map((id) => page.locator(id).innerText()));
+  const first = await told();
+  for (let clicked = 1; clicked <= 3; clicked++) await add(page, clicked);
+  await explained(page);
+  const [coupon, spend] = await told();
+  assert.match(coupon, /^\d+(\.\d)?%$/);
+  assert.ok(percentOf(coupon) > 0.5 && percentOf(coupon) < 50, `a coupon in ${coupon} of trips`);
+  assert.match(spend, /^\$\d+$/);
+  assert.notDeepEqual([coupon, spend], first);
+  await page.click("#basket .chip");
+  await page.click("#basket .chip");
+  await page.click("#basket .chip");
+  await page.waitForFunction(() => document.getElementById("basket-note").textContent === "Empty");
+  await explained(page);
+  assert.deepEqual(await told(), first, "what is taken out leaves no trace here either");
+  const worth = await page.locator("#trip-worth").innerText();
+  const [pairs, own, mean] = worth.match(/in (\d+)% of all pairs.*off by \$(\d+\.\d\d) on average, the mean by \$(\d+\.\d\d)/).slice(1).map(Number);
+  assert.ok(pairs > 50 && own < mean, worth);
+  assert.deepEqual(visit.requests, []);
+  assert.deepEqual(await visit.troubles(), []);
+  await visit.close();
+});
+
 test("a product taken out again leaves no trace", async () => {
   const visit = await open();
   const { page } = visit;
