@@ -50,7 +50,7 @@ pub enum Outcome {
 }
 
 /// Learns from three visitors in four, and picks what ranks the events of the fourth best: the default, the default with
-/// directions or, if it is clearly better, both with learned steps.
+/// directions, both with a learned beginning, or that with learned steps too.
 ///
 /// # Errors
 /// None in practice: the engine runs on the CPU.
@@ -67,7 +67,7 @@ pub fn learn(dataset: &Dataset, model: &Arc<Model>, stop: &(dyn Fn() -> bool + S
     let mut squares = [Vec::new(), Vec::new()];
     let batches = learning.len().div_ceil(BATCH);
     for pass in 0..PASSES {
-        eprintln!("meta: pass {} of {PASSES} over {} visitors", pass + 1, learning.len());
+        eprintln!("meta: pass {} of {PASSES} over {} young visitors", pass + 1, learning.len());
         for (number, batch) in learning.chunks(BATCH).enumerate() {
             if stop() {
                 return Ok(Outcome::Interrupted);
@@ -78,14 +78,15 @@ pub fn learn(dataset: &Dataset, model: &Arc<Model>, stop: &(dyn Fn() -> bool + S
         }
     }
     let begun = PersonalStart { steps: directed.steps, subspace: directed.subspace.clone(), ..learned.clone() };
-    let named = [("default", PersonalStart::default()), ("directions", directed), ("beginning", begun), ("all", learned)];
+    let named =
+        [("default", PersonalStart::default()), ("directions", directed), ("beginning", begun), ("all", learned)];
     let mut best: Option<(f64, PersonalStart)> = None;
     for (name, start) in named {
         if stop() {
             return Ok(Outcome::Interrupted);
         }
         let ndcg = run(dataset, &with(model, &start), &picking, true)?.ndcg();
-        eprintln!("meta: NDCG@10 {ndcg:.5} on {} visitors apart ({name})", picking.len());
+        eprintln!("meta: NDCG@10 {ndcg:.5} on {} apart ({name})", picking.len());
         if best.as_ref().is_none_or(|(other, _)| ndcg > *other) {
             best = Some((ndcg, start));
         }

@@ -100,7 +100,8 @@ impl Personal {
         let term = |adjustment: &Adjustment| Adjustment {
             features: [0.0; FEATURES],
             // The query moves as for items that were not met.
-            constant: self.offset(adjustment, &moves) - if is_met(adjustment) { self.along(adjustment.item, &self.shift) } else { 0.0 },
+            constant: self.offset(adjustment, &moves)
+                - if is_met(adjustment) { self.along(adjustment.item, &self.shift) } else { 0.0 },
             ..*adjustment
         };
         let terms: Vec<Adjustment> = stream.adjustments().iter().map(term).collect();

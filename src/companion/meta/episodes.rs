@@ -191,3 +191,42 @@ fn run_one(
     sums.moves.push(personal.shift().to_vec());
     Ok(sums)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::companion::evaluate::testing::{Event, dataset};
+    use crate::schema::FilterSeen;
+
+    #[test]
+    fn only_validation_events_are_judged_after_leads_of_several_lengths() {
+        let long: Vec<Event> = (0..300).map(|number| Event::train(0, number)).collect();
+        let validated: Vec<Event> = (300..310).map(|number| Event::validation(1, number)).collect();
+        let tested = [Event::test(2, 310)];
+        let whole = [&long[..], &validated, &tested].concat();
+        // Of no use: nothing to judge, or too young a visitor.
+        let unseen = [&long[..], &tested].concat();
+        let young = &validated[..4];
+        let newcomer = &validated[..6];
+        let dataset = dataset(3, FilterSeen::None, true, &[&whole, &unseen, young, newcomer, &whole]);
+        let (learning, picking) = of_visitors(&dataset);
+        let parts = &dataset.sequences.parts;
+        for Episode { places, judged } in learning.iter().chain(&picking) {
+            assert!((places.start + LEADS.start..places.end).contains(judged), "{places:?} {judged}");
+            assert!(parts[*judged..places.end].iter().all(|part| *part == Part::Validation));
+        }
+        let leads = |visitor: usize| {
+            let range = dataset.sequences.range(visitor);
+            let all = learning.iter().chain(&picking).filter(move |episode| range.contains(&episode.places.start));
+            all.map(|episode| (episode.judged - episode.places.start, episode.judged())).collect::<Vec<_>>()
+        };
+        for visitor in [0, 4] {
+            let mut found = leads(visitor);
+            assert!(found.iter().all(|(_, judged)| *judged == 10), "{found:?}");
+            found.dedup();
+            assert_eq!(found.len(), VIEWS, "{found:?}");
+        }
+        assert_eq!((leads(1), leads(2), leads(3)), (vec![], vec![], vec![(4, 2); VIEWS]));
+        assert_eq!(picking.len(), VIEWS);
+    }
+}
