@@ -110,10 +110,10 @@ export class Predictor implements Disposable {
 
   /**
    * Learns from the event that the visitor makes next; give it to `observe` afterwards. What is learned is a model of the visitor's
-   * own: offsets of the items met, of what counting is worth, and where the query moves for items not met, by one step of gradient
-   * ascent on the event's probability (`foreclick train --meta` finds the steps). Predictions use it only while it foretold this
-   * visitor's latest events better than the model alone; the CPU makes them then. `openState(predictor, { personal: true })` calls
-   * this for each event and keeps what is learned.
+   * own: offsets of the items met, of what counting is worth, and where the query moves, by one step of gradient ascent on the
+   * event's probability (`foreclick train --meta` finds where it begins, and the steps). Predictions use it only while it foretold
+   * this visitor's latest events better than the model alone, or while nothing yet speaks against what `--meta` found; the CPU makes
+   * them then. `openState(predictor, { personal: true })` calls this for each event and keeps what is learned.
    *
    * @returns The item's id in this model file, 4294967295 for an item that it does not know.
    * @throws {ForeclickError} As `observe`.

@@ -31,8 +31,9 @@ const SHAPE: ModelShape = ModelShape {
 fn model() -> Model {
     let mut model = random_model(SHAPE, 1);
     let subspace = Matrix { columns: SHAPE.hidden, values: Random(2).vector(3 * SHAPE.hidden, 0.5) };
-    model.personal =
-        PersonalStart { first: [0.1, -0.2, 0.1, 0.0, 0.1, 0.3, 0.4], subspace, ..PersonalStart::default() };
+    let first = [0.1, -0.2, 0.1, 0.0, 0.1, 0.3, 0.2, -0.4, 0.4];
+    let again = Random(3).vector(SHAPE.hidden, 0.5);
+    model.personal = PersonalStart { first, again, subspace, ..PersonalStart::default() };
     model
 }
 
@@ -66,7 +67,7 @@ fn best(predictor: &mut Predictor, k: usize) -> Vec<Predicted> {
 fn the_gradient_is_that_of_the_events_log_probability() {
     let model = Arc::new(model());
     let mut stream = Stream::new(model.clone(), Cpu::<Simd>::new(model.clone())).unwrap();
-    let mut personal = Personal::new(model);
+    let mut personal = Personal::new(model.clone());
     let (mut compared, step) = (0, 1e-2);
     for event in events(60, 12, 3) {
         if stream.repeats(event.view()) {
@@ -74,6 +75,18 @@ fn the_gradient_is_that_of_the_events_log_probability() {
         }
         if let Some(lesson) = personal.lesson(&mut stream, event.view()).unwrap() {
             let learned = personal.learned().clone();
+            let mut again = |place: usize, by: f32| {
+                let mut other = Model::clone(&model);
+                other.personal.again[place] += by;
+                let mut other = Personal::new(Arc::new(other));
+                other.recall(learned.clone());
+                other.lesson(&mut stream, event.view()).unwrap().unwrap().own
+            };
+            for place in [0, 7] {
+                let found = (again(place, step) - again(place, -step)) / (2.0 * step);
+                let gradient = lesson.again[place];
+                assert!((found - gradient).abs() < 2e-3 + 2e-2 * gradient.abs(), "{gradient}, {found} by difference");
+            }
             let mut own = |change: &dyn Fn(&mut foreclick::engine::personal::Learned, f32)| {
                 let [up, down] = [step, -step].map(|by| {
                     let mut moved = learned.clone();
@@ -140,6 +153,29 @@ fn what_was_learned_is_used_only_while_it_foretells_better() {
 }
 
 #[test]
+fn a_learned_beginning_is_used_from_the_first_event_until_its_credit_is_spent() {
+    let mut model = model();
+    model.personal.credit = 3.0;
+    // What was met comes again, it says; but it does not.
+    model.personal.first = [0.0, 0.0, 0.0, 0.0, 0.0, 2.0, 0.0, 0.0, 0.0];
+    let mut personal = Personal::new(Arc::new(model.clone()));
+    assert!(personal.is_used());
+    let model = Arc::new(model);
+    let mut stream = Stream::new(model.clone(), Cpu::<Simd>::new(model)).unwrap();
+    let mut fickle: Vec<EncodedEvent> = random_events(SHAPE, 100, 5);
+    fickle.iter_mut().zip(0..).for_each(|(event, number)| (event.item, event.group) = (number, number));
+    let mut spent = 0.0;
+    let until = fickle.iter().position(|event| {
+        let lesson = personal.lesson(&mut stream, event.view()).unwrap().unwrap();
+        spent += lesson.base - lesson.own;
+        personal.take(&lesson);
+        stream.observe(event.view()).unwrap();
+        !personal.is_used()
+    });
+    assert!(until.is_some_and(|until| until > 0 && until < 60) && spent < 4.0, "{until:?}, {spent} nats");
+}
+
+#[test]
 fn what_is_kept_is_bounded_and_goes_on_as_if_the_visitor_had_stayed() {
     let model = model();
     let mut learner = predictor(&model);
@@ -192,4 +228,7 @@ fn a_file_keeps_where_visitors_begin_and_one_without_it_has_the_default() {
     let mut wide = model.clone();
     wide.personal.subspace.columns = 8;
     assert!(Model::from_bytes(&wide.to_bytes().unwrap()).is_err(), "directions of another model");
+    let mut short = model.clone();
+    short.personal.again.truncate(8);
+    assert!(Model::from_bytes(&short.to_bytes().unwrap()).is_err(), "a beginning of another model");
 }

@@ -2,7 +2,8 @@
 //!
 //! The score of item i gains
 //! - the own offsets of the gates times its features, of whatever counting knows;
-//! - where the visitor has met it, an offset of having met an item and one of item i itself;
+//! - where the visitor has met it, an offset of having met an item and one of item i itself, a gate times its popularity, and
+//!   `(again + gate query) · row(i)`: whether items like it are taken again, and how much the encoder's word counts for it;
 //! - where not, `shift · row(i)`: the query moves in a few directions, `shift = subspaceᵀ coefficients`.
 //!
 //! Each event is one step of gradient ascent on the logarithm of its probability (online logistic regression), with a step for
@@ -22,6 +23,11 @@ use crate::format::{FEATURES, Model, OWN_GATES, PersonalStart};
 use crate::vocab::ItemId;
 use std::sync::Arc;
 
+/// The gates after the features'.
+const MET: usize = FEATURES;
+const POPULARITY: usize = FEATURES + 1;
+const QUERY: usize = FEATURES + 2;
+
 /// The most items that have an offset of their own.
 pub const MAX_OWN_ITEMS: usize = 512;
 
@@ -29,13 +35,14 @@ pub const MAX_OWN_ITEMS: usize = 512;
 pub const LARGEST: f32 = 8.0;
 
 /// What each event leaves of the advantage before it.
-const KEPT: f32 = 0.97;
+const KEPT: f32 = 0.98;
 
 /// What was learned of one visitor.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Learned {
     /// How much better it foretold the latest events than the base model: the logarithms of the ratios of their probabilities,
-    /// each counting .97 times as much as the one after it, in nats. Then the number of events that it was learned from.
+    /// each counting .98 times as much as the one after it, in nats, and what is left of the credit that it began with. Then the
+    /// number of events that it was learned from.
     pub record: [f32; 2],
     /// Offsets of the features' gates and of having met the item, then coefficients of the directions in which the query moves,
     /// `[OWN_GATES + rank]`.
@@ -56,11 +63,11 @@ pub struct Personal {
 impl Personal {
     /// One of a visitor of whom nothing is known.
     pub fn new(model: Arc<Model>) -> Self {
-        let PersonalStart { first, subspace, .. } = &model.personal;
+        let PersonalStart { first, credit, subspace, .. } = &model.personal;
         let mut numbers = first[..OWN_GATES].to_vec();
         numbers.resize(OWN_GATES + subspace.rows(), 0.0);
         let shift = vec![0.0; subspace.columns];
-        Self { learned: Learned { numbers, ..Learned::default() }, shift, model }
+        Self { learned: Learned { record: [*credit, 0.0], numbers, ..Learned::default() }, shift, model }
     }
 
     /// What was learned.
@@ -89,10 +96,12 @@ impl Personal {
     /// # Errors
     /// None in practice: the stream is on the CPU.
     pub fn apply<L: Lanes>(&self, stream: &mut Stream<Cpu<L>>) -> Result<()> {
+        let moves = self.moves(stream.ops().state().0);
         let term = |adjustment: &Adjustment| Adjustment {
             features: [0.0; FEATURES],
-            // The query moves for items that were not met.
-            constant: self.offset(adjustment) - if is_met(adjustment) { self.along(adjustment.item) } else { 0.0 },
+            // The query moves as for items that were not met.
+            constant: self.offset(adjustment, &moves)
+                - if is_met(adjustment) { self.along(adjustment.item, &self.shift) } else { 0.0 },
             ..*adjustment
         };
         let terms: Vec<Adjustment> = stream.adjustments().iter().map(term).collect();
@@ -103,7 +112,7 @@ impl Personal {
 
     /// Takes one step: what a lesson says, which must be of what was learned so far.
     pub fn take(&mut self, lesson: &Lesson) {
-        let Lesson { base, own, numbers, items, new_item } = lesson;
+        let Lesson { base, own, numbers, items, new_item, .. } = lesson;
         let Self { model, learned, .. } = self;
         let start = &model.personal;
         let step = |value: &mut f32, step: f32, gradient: f32| {
@@ -136,25 +145,37 @@ impl Personal {
         }
     }
 
-    /// What a candidate's score gains.
-    pub fn term(&self, adjustment: &Adjustment) -> f32 {
-        self.offset(adjustment) + if is_met(adjustment) { 0.0 } else { self.along(adjustment.item) }
+    /// How the query moves for items that were met, `[hidden]`.
+    pub fn moves(&self, query: &[f32]) -> Vec<f32> {
+        let again = self.model.personal.again.iter().copied().chain(std::iter::repeat(0.0));
+        query.iter().zip(again).map(|(value, again)| self.learned.numbers[QUERY] * value + again).collect()
     }
 
-    /// What an item's score gains by the query's move.
-    fn along(&self, item: ItemId) -> f32 {
-        let mut row = vec![0.0; self.shift.len()];
+    /// What a candidate's score gains, with what `moves` says of the query.
+    pub fn term(&self, adjustment: &Adjustment, moves: &[f32]) -> f32 {
+        self.offset(adjustment, moves) + if is_met(adjustment) { 0.0 } else { self.along(adjustment.item, &self.shift) }
+    }
+
+    /// The same, but for the query's move for items that were not met.
+    fn offset(&self, adjustment: &Adjustment, moves: &[f32]) -> f32 {
+        let Adjustment { item, features, .. } = adjustment;
+        let gates = &self.learned.numbers[..OWN_GATES];
+        let gated = dot(gates, features);
+        if is_met(adjustment) {
+            let popularity = gates[POPULARITY] * self.model.weights.item_bias[*item as usize];
+            gated + gates[MET] + popularity + self.item_offset(*item) + self.along(*item, moves)
+        } else {
+            gated
+        }
+    }
+
+    /// What an item's score gains by a move of the query.
+    fn along(&self, item: ItemId, shift: &[f32]) -> f32 {
+        let mut row = vec![0.0; shift.len()];
         if !row.is_empty() {
             self.model.weights.items.copy_row(item as usize, &mut row);
         }
-        dot(&row, &self.shift)
-    }
-
-    /// What a candidate's score gains, but for the query's part.
-    fn offset(&self, adjustment: &Adjustment) -> f32 {
-        let gates = &self.learned.numbers[..OWN_GATES];
-        let gated = dot(gates, &adjustment.features);
-        if is_met(adjustment) { gated + gates[FEATURES] + self.item_offset(adjustment.item) } else { gated }
+        dot(&row, shift)
     }
 
     /// An item without an offset of its own has the one that it would begin with.

@@ -177,7 +177,7 @@ impl<G: Ops> Predictor<G> {
             repetition: gated(RECENCY) + gated(TOGETHER) - neighbours + adjustment.constant,
             neighbours: gated(NEIGHBOURS) + gated(NEAREST) + neighbours,
             habit: gated(HABIT),
-            personal: self.personal_in_use().map_or(0.0, |personal| personal.term(adjustment)),
+            personal: self.personal_in_use().map_or(0.0, |personal| personal.term(adjustment, &personal.moves(query))),
         }
     }
 }

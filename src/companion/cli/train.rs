@@ -39,9 +39,9 @@ pub struct Train {
     /// that counts. Noise is not kept, so that a run can't be resumed or repeated [default: the schema file's privacy.dp]
     #[arg(long, conflicts_with_all = ["resume", "seed", "seeds", "epochs"])]
     dp: bool,
-    /// Afterwards learn how fast the models of visitors learn, which do so in the page, and in which directions their queries move,
-    /// from the beginnings of three sequences in four; what ranks the fourth best is picked [default: off, they have default steps and
-    /// no directions]
+    /// Afterwards learn where the models of visitors begin, which learn in the page, how fast they do and in which directions their
+    /// queries move, from the validation events of three sequences in four; what ranks those of the fourth best is picked
+    /// [default: off, they begin as the model does, with default steps and no directions]
     #[arg(long, conflicts_with = "dp")]
     meta: bool,
     /// Also tell what it costs, in NDCG@10, against another run on the same targets [default: none]

@@ -3,7 +3,7 @@
 //! The softmax runs over what counting knows (items met before and neighbours), the event's own item, and of all others every
 //! k-th, which stands for k of them, so that some [`SAMPLED`] are looked at whatever the catalogue's size.
 
-use super::{Personal, dot, is_met};
+use super::{MET, POPULARITY, Personal, QUERY, dot, is_met};
 use crate::engine::cpu::{Cpu, Lanes};
 use crate::engine::ops::Adjustment;
 use crate::engine::stream::Stream;
@@ -24,6 +24,8 @@ pub struct Lesson {
     pub own: f32,
     /// The derivatives of `own` by [`super::Learned::numbers`].
     pub numbers: Vec<f32>,
+    /// Those by [`crate::format::PersonalStart::again`], `[hidden]`.
+    pub again: Vec<f32>,
     /// Those by the offsets of items that the visitor had met and that were candidates.
     pub items: Vec<(ItemId, f32)>,
     /// Its item, if the visitor had not met it.
@@ -41,12 +43,14 @@ impl Personal {
         let mut candidates = stream.adjustments().to_vec();
         let target = self.add_others(&mut candidates, event.item);
         let Candidates { place, exact, stride } = target;
+        let query = stream.ops().state().0;
+        let moves = self.moves(query);
         let (mut base, mut own) = (Vec::new(), Vec::new());
         for (number, candidate) in candidates.iter().enumerate() {
             let weight = if number < exact { 0.0 } else { (stride as f32).ln() };
             let score = stream.ops().score_with(candidate) + weight;
             base.push(score);
-            own.push(score + self.term(candidate));
+            own.push(score + self.term(candidate, &moves));
         }
         if candidates[place].excluded {
             return Ok(None);
@@ -56,28 +60,34 @@ impl Personal {
             base,
             own: own[place] - log_sum,
             numbers: vec![0.0; OWN_GATES],
+            again: vec![0.0; query.len()],
             items: Vec::new(),
             new_item: Some(event.item).filter(|_| !is_met(&candidates[place])),
         };
-        let subspace = &self.model.personal.subspace;
-        let (mut row, mut rows) = (vec![0.0; subspace.columns], vec![0.0; subspace.columns]);
+        let weights = &self.model.weights;
+        let (mut row, mut others) = (vec![0.0; query.len()], vec![0.0; query.len()]);
         for (number, candidate) in candidates.iter().enumerate() {
             let surprise = f32::from(u8::from(number == place)) - (own[number] - log_sum).exp();
             for (sum, feature) in lesson.numbers.iter_mut().zip(candidate.features) {
                 *sum += surprise * feature;
             }
-            if is_met(candidate) {
-                lesson.numbers[FEATURES] += surprise;
+            let rows = if is_met(candidate) {
+                lesson.numbers[MET] += surprise;
+                lesson.numbers[POPULARITY] += surprise * weights.item_bias[candidate.item as usize];
                 lesson.items.push((candidate.item, surprise));
-            } else if !row.is_empty() {
-                self.model.weights.items.copy_row(candidate.item as usize, &mut row);
-                for (sum, value) in rows.iter_mut().zip(&row) {
-                    *sum += surprise * value;
-                }
+                &mut lesson.again
+            } else {
+                &mut others
+            };
+            if !row.is_empty() {
+                weights.items.copy_row(candidate.item as usize, &mut row);
+                rows.iter_mut().zip(&row).for_each(|(sum, value)| *sum += surprise * value);
             }
         }
+        lesson.numbers[QUERY] = dot(query, &lesson.again);
+        let subspace = &self.model.personal.subspace;
         for direction in 0..subspace.rows() {
-            lesson.numbers.push(dot(subspace.row(direction), &rows));
+            lesson.numbers.push(dot(subspace.row(direction), &others));
         }
         Ok(Some(lesson))
     }
