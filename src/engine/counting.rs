@@ -223,23 +223,47 @@ impl History {
     }
 
     fn add_neighbours(&mut self, opens: bool, neighbours: &Neighbours) {
-        match self.rules.counting.context {
-            Context::OpenGroup if opens => return,
-            Context::OpenGroup => {
-                for place in 0..self.open.len() {
-                    self.add_neighbours_of(self.open[place], NEIGHBOURS, 1.0, neighbours);
-                }
-            }
-            Context::LastEvents => {
-                for back in 0..CONTEXT_EVENTS {
-                    let Some(item) = self.habits.latest(back) else { break };
-                    self.add_neighbours_of(item, NEIGHBOURS, 1.0 / (back + 1) as f32, neighbours);
-                }
-            }
+        let mut place = 0;
+        while let Some((item, weight)) = self.context(opens, place) {
+            self.add_neighbours_of(item, NEIGHBOURS, weight, neighbours);
+            place += 1;
         }
-        if let Some(nearest) = self.habits.latest(0) {
+        if let Some(nearest) = self.habits.latest(0).filter(|_| place > 0) {
             self.add_neighbours_of(nearest, NEAREST, 1.0, neighbours);
         }
+    }
+
+    /// An item of the context by its place, and how much its neighbours count; `None` past the last.
+    fn context(&self, opens: bool, place: usize) -> Option<(ItemId, f32)> {
+        match self.rules.counting.context {
+            Context::OpenGroup => self.open.get(place).filter(|_| !opens).map(|&item| (item, 1.0)),
+            Context::LastEvents => {
+                let back = place as u32;
+                let item = self.habits.latest(back).filter(|_| back < CONTEXT_EVENTS);
+                item.map(|item| (item, 1.0 / (back + 1) as f32))
+            }
+        }
+    }
+
+    /// What the context's items, each once, say for an item as their neighbour before an event of group `upcoming_group`: parts
+    /// that sum to 1.
+    pub fn evidence(&self, item: ItemId, upcoming_group: u32, neighbours: &Neighbours) -> Vec<(ItemId, f32)> {
+        let opens = self.opens_group(upcoming_group);
+        let mut found: Vec<(ItemId, f32)> = Vec::new();
+        let (mut place, mut all) = (0, 0.0);
+        while let Some((beside, weight)) = self.context(opens, place) {
+            let found_beside = |&(neighbour, share): &(ItemId, f32)| neighbour == item && share > 0.0;
+            if let Some((_, share)) = neighbours.row(beside as usize).find(found_beside) {
+                all += weight * share;
+                match found.iter_mut().find(|(other, _)| *other == beside) {
+                    Some((_, sum)) => *sum += weight * share,
+                    None => found.push((beside, weight * share)),
+                }
+            }
+            place += 1;
+        }
+        found.iter_mut().for_each(|(_, share)| *share /= all);
+        found
     }
 
     fn add_neighbours_of(&mut self, item: ItemId, feature: usize, weight: f32, neighbours: &Neighbours) {

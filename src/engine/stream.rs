@@ -160,6 +160,12 @@ impl<O: Ops> Stream<O> {
         self.ops.top_k(k.min(self.model.vocab.len())).await
     }
 
+    /// How often an item, which must be known, was met, and what the context says for it: see [`History::evidence`].
+    pub fn evidence(&self, item: ItemId, upcoming: Upcoming) -> (u32, Vec<(ItemId, f32)>) {
+        let evidence = self.history.evidence(item, upcoming.group, &self.model.weights.neighbours);
+        (self.history.times_met(item), evidence)
+    }
+
     /// How many items are scored.
     pub fn items(&self) -> usize {
         self.model.vocab.len()

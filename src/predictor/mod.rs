@@ -15,7 +15,8 @@ pub mod trial;
 mod types;
 
 pub use answers::{Answer, Answers, Class};
-pub use explain::{Effect, ExplainOptions, Explanation, MAX_EVENTS, Terms};
+pub use explain::{Effect, Evidence, ExplainOptions, Explanation, FieldEffect, MAX_EVENTS, TaskExplanation, Terms};
+pub use explain::{Effects, effects, fields_of, without_field};
 pub use many::MAX_COUNTED;
 pub use no_gpu::NoGpu;
 pub use types::{Backend, Diagnostics, PredictOptions, Predicted, Prediction, Preference, SelfCheck};
