@@ -115,11 +115,12 @@ impl WebPredictor {
     pub fn explain(&self, name: &str, is_task: bool, options: JsValue) -> Result<JsValue, JsValue> {
         let options = objects::explain_options(&options).map_err(|what| to_js(Error::Argument(what)))?;
         let mut predictor = self.0.borrow()?;
-        if is_task {
-            Ok(replies::task_explanation(&predictor.explain_task(name, &options).map_err(to_js)?))
+        let reply = if is_task {
+            predictor.explain_task(name, &options).map(|explanation| replies::task_explanation(&explanation))
         } else {
-            Ok(replies::explanation(&predictor.explain(name, &options).map_err(to_js)?))
-        }
+            predictor.explain(name, &options).map(|explanation| replies::explanation(&explanation))
+        };
+        reply.map_err(to_js)
     }
 
     /// Learns from the event that comes next; returns its item's id.

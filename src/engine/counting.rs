@@ -245,24 +245,20 @@ impl History {
         }
     }
 
-    /// What the context's items, each once, say for an item as their neighbour before an event of group `upcoming_group`: parts
-    /// that sum to 1.
+    /// The items of the context before an event of group `upcoming_group` that have an item among their neighbours, and its share
+    /// there.
     pub fn evidence(&self, item: ItemId, upcoming_group: u32, neighbours: &Neighbours) -> Vec<(ItemId, f32)> {
         let opens = self.opens_group(upcoming_group);
-        let mut found: Vec<(ItemId, f32)> = Vec::new();
-        let (mut place, mut all) = (0, 0.0);
-        while let Some((beside, weight)) = self.context(opens, place) {
-            let found_beside = |&(neighbour, share): &(ItemId, f32)| neighbour == item && share > 0.0;
-            if let Some((_, share)) = neighbours.row(beside as usize).find(found_beside) {
-                all += weight * share;
-                match found.iter_mut().find(|(other, _)| *other == beside) {
-                    Some((_, sum)) => *sum += weight * share,
-                    None => found.push((beside, weight * share)),
+        let mut found = Vec::new();
+        let mut place = 0;
+        while let Some((beside, _)) = self.context(opens, place) {
+            for (neighbour, share) in neighbours.row(beside as usize) {
+                if neighbour == item {
+                    found.push((beside, share));
                 }
             }
             place += 1;
         }
-        found.iter_mut().for_each(|(_, share)| *share /= all);
         found
     }
 

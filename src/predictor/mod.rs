@@ -15,8 +15,7 @@ pub mod trial;
 mod types;
 
 pub use answers::{Answer, Answers, Class};
-pub use explain::{Effect, Evidence, ExplainOptions, Explanation, FieldEffect, MAX_EVENTS, TaskExplanation, Terms};
-pub use explain::{Effects, effects, fields_of, without_field};
+pub use explain::{Effect, Effects, ExplainOptions, Explanation, MAX_EVENTS, TaskExplanation, Terms, effects, fields_of};
 pub use many::MAX_COUNTED;
 pub use no_gpu::NoGpu;
 pub use types::{Backend, Diagnostics, PredictOptions, Predicted, Prediction, Preference, SelfCheck};

@@ -3,8 +3,7 @@
 //! By hand and not by serde, as those of the page are read: its way into JavaScript keeps a hash map of names.
 
 use crate::predictor::{
-    Answer, Answers, Class, Diagnostics, Effect, Evidence, Explanation, FieldEffect, Predicted, Prediction, SelfCheck,
-    TaskExplanation, Terms,
+    Answer, Answers, Class, Diagnostics, Effect, Explanation, Predicted, Prediction, SelfCheck, TaskExplanation, Terms,
 };
 use js_sys::{Array, Object};
 use wasm_bindgen::JsCast;
@@ -71,16 +70,15 @@ pub fn explanation(explanation: &Explanation) -> JsValue {
         ("habit", habit.into()),
         ("personal", personal.into()),
     ]);
-    let share = |Evidence { item, share }: &Evidence| pair(["item", "share"], item, *share);
     object(&[
         ("item", item.into()),
         ("score", (*score).into()),
         ("probability", (*probability).into()),
         ("terms", terms),
         ("met", (*met).into()),
-        ("evidence", list(evidence.iter().map(share))),
+        ("evidence", pairs(["item", "share"], evidence)),
         ("events", of_events(events)),
-        ("fields", of_fields(fields)),
+        ("fields", pairs(["field", "effect"], fields)),
     ])
 }
 
@@ -91,18 +89,20 @@ pub fn task_explanation(explanation: &TaskExplanation) -> JsValue {
         ("task", task.into()),
         ("value", (*value).into()),
         ("events", of_events(events)),
-        ("fields", of_fields(fields)),
+        ("fields", pairs(["field", "effect"], fields)),
     ])
 }
 
 fn of_events(events: &[Effect]) -> JsValue {
     list(events.iter().map(|Effect { place, item, effect }| {
-        object(&[("place", (*place).into()), ("item", item.into()), ("effect", (*effect).into())])
+        let event = pair(["item", "effect"], item, *effect);
+        event.unchecked_ref::<Members>().set("place", &(*place).into());
+        event
     }))
 }
 
-fn of_fields(fields: &[FieldEffect]) -> JsValue {
-    list(fields.iter().map(|FieldEffect { field, effect }| pair(["field", "effect"], field, *effect)))
+fn pairs(names: [&str; 2], pairs: &[(String, f32)]) -> JsValue {
+    list(pairs.iter().map(|(what, number)| pair(names, what, *number)))
 }
 
 fn pair(names: [&str; 2], what: &str, number: f32) -> JsValue {

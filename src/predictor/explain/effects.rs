@@ -1,7 +1,7 @@
 //! What events, and what they tell beside their items, do for a number that a session's stream answers.
 
 use crate::error::Result;
-use crate::event::{EncodedEvent, EventView, NO_TIME};
+use crate::event::EventView;
 use crate::predictor::CpuStream;
 use crate::schema::Schema;
 
@@ -30,20 +30,17 @@ pub fn effects(
     let fields = fields_of(schema).count();
     let mut effects = Vec::with_capacity(fields + events.len());
     for left_out in 0..fields + events.len() {
-        let mut without = stream.clone();
-        match left_out.checked_sub(fields) {
-            None => {
-                for &event in events {
-                    without.observe(without_field(schema, event, left_out).view())?;
-                }
-            }
-            Some(place) => {
-                for &later in &events[place + 1..] {
-                    without.observe(later)?;
-                }
-                // It goes on, to be just before the event that is left out next.
-                stream.observe(events[place])?;
-            }
+        let mut without = copy(&stream);
+        let mut next = 0;
+        if let Some(place) = left_out.checked_sub(fields) {
+            // It goes on, to be just before the event that is left out next.
+            stream.observe(events[place])?;
+            next = place + 1;
+        } else {
+            without.leave_out(left_out);
+        }
+        for &event in &events[next..] {
+            without.observe(event)?;
         }
         effects.push(measure(&mut without)?);
     }
@@ -52,24 +49,14 @@ pub fn effects(
     Ok(Effects { stream, with, effects })
 }
 
-/// What events tell beside their items: the schema's fields, then "time" where they have one.
+/// What events tell beside their items: the schema's fields, then "time" where they have one: in the order of
+/// [`crate::engine::Stream::leave_out`].
 pub fn fields_of(schema: &Schema) -> impl Iterator<Item = &str> {
     schema.fields.iter().map(|field| field.name.as_str()).chain(schema.has_time.then_some("time"))
 }
 
-/// An event as it would be without a value of one of [`fields_of`], named by its place: that is missing, as the model has learned it.
-pub fn without_field(schema: &Schema, event: EventView<'_>, field: usize) -> EncodedEvent {
-    let EventView { item, time, group, fields: mut codes } = event;
-    let mut fields = Vec::with_capacity(codes.len());
-    for (place, other) in schema.fields.iter().enumerate() {
-        let encoding = other.kind.encoding();
-        let (own, rest) = codes.split_at(encoding.codes(codes));
-        codes = rest;
-        if place == field {
-            encoding.missing(&mut fields);
-        } else {
-            fields.extend_from_slice(own);
-        }
-    }
-    EncodedEvent { item, time: if field == schema.fields.len() { NO_TIME } else { time }, group, fields }
+/// One piece of code for all who need it: a page's bytes.
+#[inline(never)]
+pub fn copy(stream: &CpuStream) -> CpuStream {
+    stream.clone()
 }

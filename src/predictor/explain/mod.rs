@@ -5,7 +5,9 @@
 
 mod effects;
 
-pub use effects::{Effects, effects, fields_of, without_field};
+pub use effects::{Effects, effects, fields_of};
+
+use effects::copy;
 
 use super::personal::score;
 use super::question::Question;
@@ -54,13 +56,15 @@ pub struct Explanation {
     pub terms: Terms,
     /// How often the visitor met it in this session.
     pub met: u32,
-    /// The items of the context beside which it is found.
-    pub evidence: Vec<Evidence>,
+    /// Items of the context (of the open group or, where there are no groups, of the last ten events) beside which it is found, by
+    /// key, and its share among their neighbours: see [`crate::format::Neighbours`].
+    pub evidence: Vec<(String, f32)>,
     /// The latest events and what each did, oldest first; those that changed nothing are left out. Effects are differences of
     /// the probability's logarithm.
     pub events: Vec<Effect>,
-    /// What these events tell beside their items, and what that did.
-    pub fields: Vec<FieldEffect>,
+    /// What these events tell beside their items, by [`fields_of`], and what that did: the number with all values minus it with none
+    /// of this field.
+    pub fields: Vec<(String, f32)>,
 }
 
 /// Why a task has its answer.
@@ -74,16 +78,7 @@ pub struct TaskExplanation {
     /// As in [`Explanation`].
     pub events: Vec<Effect>,
     /// As in [`Explanation`].
-    pub fields: Vec<FieldEffect>,
-}
-
-/// An item of the context: of the open group or, where there are no groups, of the last ten events.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Evidence {
-    /// Its key.
-    pub item: String,
-    /// Its part in all that the context says for the explained item: these sum to 1.
-    pub share: f32,
+    pub fields: Vec<(String, f32)>,
 }
 
 /// A score's parts, in logits: a difference of 0.69 doubles the odds.
@@ -111,15 +106,6 @@ pub struct Effect {
     /// The event's item.
     pub item: String,
     /// The number with all events minus it without this one: above 0 where the event speaks for it.
-    pub effect: f32,
-}
-
-/// What the values of one field did.
-#[derive(Debug, Clone, PartialEq)]
-pub struct FieldEffect {
-    /// The field's name; "time" for the events' times, which tell how long it is since the event before, the hour and the weekday.
-    pub field: String,
-    /// The number with all values minus it with none of this field in the explained events.
     pub effect: f32,
 }
 
@@ -151,7 +137,7 @@ impl<G: Ops> Predictor<G> {
         let (met, found) = stream.evidence(id, Upcoming { group: question.group });
         let mut evidence = Vec::new();
         for (item, share) in found {
-            evidence.push(Evidence { item: self.model.vocab.key(item).unwrap_or_default(), share });
+            evidence.push((self.model.vocab.key(item).unwrap_or_default(), share));
         }
         let (events, fields) = self.named(&effects);
         Ok(Explanation {
@@ -198,7 +184,7 @@ impl<G: Ops> Predictor<G> {
             follower.restart(&self.session, first)?;
             follower.catch_up(&self.session, behind)?;
         }
-        let mut stream = follower.stream.clone();
+        let mut stream = copy(&follower.stream);
         for between in behind..number {
             self.replay(&mut stream, between)?;
         }
@@ -228,11 +214,11 @@ impl<G: Ops> Predictor<G> {
         effects(before, &self.model.metadata.schema, &events, measure)
     }
 
-    fn named(&self, effects: &Effects) -> (Vec<Effect>, Vec<FieldEffect>) {
+    fn named(&self, effects: &Effects) -> (Vec<Effect>, Vec<(String, f32)>) {
         let mut rest = effects.effects.iter();
         let mut fields = Vec::new();
         for (field, &effect) in fields_of(&self.model.metadata.schema).zip(&mut rest) {
-            fields.push(FieldEffect { field: field.to_owned(), effect });
+            fields.push((field.to_owned(), effect));
         }
         let mut events = Vec::new();
         let first = self.session.len() - rest.len();
