@@ -30,7 +30,7 @@ pub fn effects(
     let fields = fields_of(schema).count();
     let mut effects = Vec::with_capacity(fields + events.len());
     for left_out in 0..fields + events.len() {
-        let mut without = copy(&stream);
+        let mut without = stream.clone();
         let mut next = 0;
         if let Some(place) = left_out.checked_sub(fields) {
             // It goes on, to be just before the event that is left out next.
@@ -53,10 +53,4 @@ pub fn effects(
 /// [`crate::engine::Stream::leave_out`].
 pub fn fields_of(schema: &Schema) -> impl Iterator<Item = &str> {
     schema.fields.iter().map(|field| field.name.as_str()).chain(schema.has_time.then_some("time"))
-}
-
-/// One piece of code for all who need it: a page's bytes.
-#[inline(never)]
-pub fn copy(stream: &CpuStream) -> CpuStream {
-    stream.clone()
 }

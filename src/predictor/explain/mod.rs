@@ -7,8 +7,6 @@ mod effects;
 
 pub use effects::{Effects, effects, fields_of};
 
-use effects::copy;
-
 use super::personal::score;
 use super::question::Question;
 use super::session::Follower;
@@ -184,7 +182,7 @@ impl<G: Ops> Predictor<G> {
             follower.restart(&self.session, first)?;
             follower.catch_up(&self.session, behind)?;
         }
-        let mut stream = copy(&follower.stream);
+        let mut stream = follower.stream.clone();
         for between in behind..number {
             self.replay(&mut stream, between)?;
         }
