@@ -4,7 +4,9 @@ use super::begin::{Begin, RUNS, STOPPED};
 use super::print;
 use crate::companion::config::Config;
 use crate::companion::data::{self, CleaningReport, Dataset, Part};
-use crate::companion::evaluate::{Evaluation, Models, Seeds, change, measure, measure_tasks, share_lost};
+use crate::companion::evaluate::{
+    EXPLAINED, Evaluation, Models, Seeds, change, measure, measure_explanations, measure_tasks, share_lost,
+};
 use crate::companion::report;
 use crate::companion::run::{Gate, RunFolder};
 use crate::companion::train::write_whole;
@@ -169,10 +171,20 @@ fn finish(
     }
     let evaluation = measure(config, dataset, dataset, Part::Test, &models)?;
     folder.keep("result.json", &serde_json::to_string_pretty(&evaluation)?)?;
+    let model = models.exported.first().or(models.f32.first()).context("no model to explain")?;
+    let explanations = measure_explanations(config, dataset, Part::Test, model, EXPLAINED)?;
+    folder.keep("explanations.json", &serde_json::to_string_pretty(&explanations)?)?;
     let journal = std::fs::read_to_string(folder.path().join("metrics.jsonl")).context("can't read metrics.jsonl")?;
     let name = folder.path().file_name().unwrap_or_default().to_string_lossy();
-    let inputs =
-        report::Inputs { name: &name, config, cleaning, evaluation: &evaluation, gate: &gate, journal: &journal };
+    let inputs = report::Inputs {
+        name: &name,
+        config,
+        cleaning,
+        evaluation: &evaluation,
+        explanations: &explanations,
+        gate: &gate,
+        journal: &journal,
+    };
     folder.keep("report.html", &report::render(&inputs)?)?;
     print(evaluation.to_string().trim_end())?;
     let model = if gate.passed() { "model.safetensors, " } else { "" };

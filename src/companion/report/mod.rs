@@ -1,5 +1,6 @@
 //! `report.html`: a run on one page, in one file that fetches nothing and runs no script.
 
+mod explanations;
 mod html;
 mod journal;
 mod plots;
@@ -12,7 +13,7 @@ mod tests;
 
 use crate::companion::config::Config;
 use crate::companion::data::CleaningReport;
-use crate::companion::evaluate::Evaluation;
+use crate::companion::evaluate::{Evaluation, Explanations};
 use crate::companion::run::Gate;
 use anyhow::Result;
 use html::escape;
@@ -33,6 +34,8 @@ pub struct Inputs<'a> {
     pub cleaning: &'a CleaningReport,
     /// What the model reaches, beside the baselines.
     pub evaluation: &'a Evaluation,
+    /// Whether its explanations hold.
+    pub explanations: &'a Explanations,
     /// What the exported file lost on validation.
     pub gate: &'a Gate,
     /// The text of the run's metrics.jsonl.
@@ -44,7 +47,7 @@ pub struct Inputs<'a> {
 /// # Errors
 /// When a plot can't be drawn or the configuration can't be written as TOML.
 pub fn render(inputs: &Inputs<'_>) -> Result<String> {
-    let Inputs { name, config, cleaning, evaluation, gate, journal } = *inputs;
+    let Inputs { name, config, cleaning, evaluation, explanations, gate, journal } = *inputs;
     let sections = [
         results::headline(evaluation),
         results::table(evaluation),
@@ -52,6 +55,7 @@ pub fn render(inputs: &Inputs<'_>) -> Result<String> {
         results::protocol(&evaluation.protocol),
         run::curves(&Curves::read(journal))?,
         results::calibration(evaluation)?,
+        explanations::explanations(explanations)?,
         results::quantization(evaluation, gate),
         run::data(cleaning),
         run::configuration(config)?,

@@ -27,22 +27,30 @@ pub enum Mark {
 pub fn curve(points: &[(f64, f64)], x_name: &str, y_name: &str, mark: Mark) -> Result<String> {
     let x = padded(points.iter().map(|point| point.0), 0.0);
     let y = padded(points.iter().map(|point| point.1), 0.08);
-    draw([x, y], x_name, y_name, None, points, mark)
+    draw([x, y], x_name, y_name, &[], points, mark)
+}
+
+/// A curve before others, the first of which is the darkest; none may be empty.
+pub fn beside(points: &[(f64, f64)], others: &[Vec<(f64, f64)>], x_name: &str, y_name: &str) -> Result<String> {
+    let all = || others.iter().flatten().chain(points);
+    let x = padded(all().map(|point| point.0), 0.0);
+    let y = padded(all().map(|point| point.1), 0.08);
+    draw([x, y], x_name, y_name, others, points, Mark::Dots)
 }
 
 /// Points below or above the diagonal on which a promise comes true.
 pub fn reliability(points: &[(f64, f64)]) -> Result<String> {
     let largest = points.iter().fold(0.0, |largest: f64, point| largest.max(point.0).max(point.1));
     let axis = 0.0..(largest * 1.05).max(1e-3);
-    let diagonal = [(0.0, 0.0), (axis.end, axis.end)];
-    draw([axis.clone(), axis], "promised probability", "share that came true", Some(diagonal), points, Mark::Dots)
+    let diagonal = vec![(0.0, 0.0), (axis.end, axis.end)];
+    draw([axis.clone(), axis], "promised probability", "share that came true", &[diagonal], points, Mark::Dots)
 }
 
 fn draw(
     [x, y]: [Range<f64>; 2],
     x_name: &str,
     y_name: &str,
-    guide: Option<[(f64, f64); 2]>,
+    guides: &[Vec<(f64, f64)>],
     points: &[(f64, f64)],
     mark: Mark,
 ) -> Result<String> {
@@ -73,8 +81,9 @@ fn draw(
             .y_desc(y_name)
             .draw()
             .map_err(|error| wrong(&error))?;
-        if let Some(guide) = guide {
-            chart.draw_series(LineSeries::new(guide, INK.mix(0.4))).map_err(|error| wrong(&error))?;
+        for (number, guide) in guides.iter().enumerate() {
+            let ink = INK.mix(0.4 / (number + 1) as f64);
+            chart.draw_series(LineSeries::new(guide.iter().copied(), ink)).map_err(|error| wrong(&error))?;
         }
         let line = LineSeries::new(points.iter().copied(), ACCENT.stroke_width(2));
         chart.draw_series(line).map_err(|error| wrong(&error))?;
