@@ -107,6 +107,14 @@ pub struct Effect {
     pub effect: f32,
 }
 
+/// [`Effects`] under the page's names.
+struct Explained {
+    stream: CpuStream,
+    with: f32,
+    events: Vec<Effect>,
+    fields: Vec<(String, f32)>,
+}
+
 impl<G: Ops> Predictor<G> {
     /// Explains the item's score as the next event's item.
     ///
@@ -123,26 +131,24 @@ impl<G: Ops> Predictor<G> {
             Error::Argument(format!("the model does not know item \"{item}\"; explain one that was predicted"))
         })?;
         let question = self.question(self.model.vocab.len(), exclude, group.as_deref());
-        let latest = self.latest(*events)?;
-        let measure = |stream: &mut CpuStream| log_probability(stream, &question, self.personal_in_use(), id);
-        let effects = self.effects(latest, &measure)?;
-        if effects.with == f32::NEG_INFINITY {
+        let explained =
+            self.explained(*events, &|this, stream| log_probability(stream, &question, this.personal_in_use(), id))?;
+        let Explained { stream, with, events, fields } = explained;
+        if with == f32::NEG_INFINITY {
             return Err(Error::Argument(format!(
                 "item \"{item}\" is no candidate now: it was excluded, or the visitor has it already"
             )));
         }
-        let stream = &effects.stream;
         let (met, found) = stream.evidence(id, Upcoming { group: question.group });
         let mut evidence = Vec::new();
         for (item, share) in found {
             evidence.push((self.model.vocab.key(item).unwrap_or_default(), share));
         }
-        let (events, fields) = self.named(&effects);
         Ok(Explanation {
             item: item.to_owned(),
             score: stream.ops().score_of(id),
-            probability: effects.with.exp(),
-            terms: self.terms(stream, id),
+            probability: with.exp(),
+            terms: self.terms(&stream, id),
             met,
             evidence,
             events,
@@ -155,15 +161,15 @@ impl<G: Ops> Predictor<G> {
     /// # Errors
     /// [`Error::Argument`] for an unknown task, or too many events.
     pub fn explain_task(&mut self, task: &str, options: &ExplainOptions) -> Result<TaskExplanation> {
-        let latest = self.latest(options.events)?;
-        let heads = &self.model.metadata.schema.heads;
+        let model = self.model.clone();
+        let heads = &model.metadata.schema.heads;
         let place = heads.iter().position(|head| head.name == task);
         let place = place.ok_or_else(|| Error::Argument("the model has no task of that name".into()))?;
         let class = likeliest(&self.cpu.ops().head(place));
-        let measure = |stream: &mut CpuStream| Ok(in_own_unit(&heads[place], &stream.ops().head(place), class));
-        let effects = self.effects(latest, &measure)?;
-        let (events, fields) = self.named(&effects);
-        Ok(TaskExplanation { task: task.to_owned(), value: effects.with, events, fields })
+        let measure = |stream: &CpuStream| in_own_unit(&heads[place], &stream.ops().head(place), class);
+        let explained = self.explained(options.events, &|_, stream| Ok(measure(stream)))?;
+        let Explained { stream: _, with, events, fields } = explained;
+        Ok(TaskExplanation { task: task.to_owned(), value: with, events, fields })
     }
 
     /// A stream that has taken the events before one.
@@ -193,40 +199,36 @@ impl<G: Ops> Predictor<G> {
         self.session.event(number).map_or(Ok(()), |(_, event)| stream.observe(event.view()))
     }
 
-    /// So many of the latest events, by the number of the first, and a stream that has taken those before.
-    fn latest(&mut self, events: usize) -> Result<(usize, CpuStream)> {
+    /// What so many of the latest events, and their fields, do for a number.
+    fn explained(
+        &mut self,
+        events: usize,
+        measure: &dyn Fn(&Self, &mut CpuStream) -> Result<f32>,
+    ) -> Result<Explained> {
         if events > MAX_EVENTS {
             return Err(Error::Argument(format!("{events} events, expected at most {MAX_EVENTS}")));
         }
-        let first = self.session.len().saturating_sub(events).max(self.session.first_kept());
-        Ok((first, self.stream_before(first)?))
-    }
-
-    fn effects(
-        &self,
-        (first, before): (usize, CpuStream),
-        measure: &dyn Fn(&mut CpuStream) -> Result<f32>,
-    ) -> Result<Effects> {
-        let numbers = first..self.session.len();
-        let events: Vec<_> = numbers.filter_map(|number| Some(self.session.event(number)?.1.view())).collect();
-        effects(before, &self.model.metadata.schema, &events, measure)
-    }
-
-    fn named(&self, effects: &Effects) -> (Vec<Effect>, Vec<(String, f32)>) {
-        let mut rest = effects.effects.iter();
-        let mut fields = Vec::new();
-        for (field, &effect) in fields_of(&self.model.metadata.schema).zip(&mut rest) {
-            fields.push((field.to_owned(), effect));
+        let end = self.session.len();
+        let first = end.saturating_sub(events).max(self.session.first_kept());
+        let before = self.stream_before(first)?;
+        let schema = &self.model.metadata.schema;
+        let mut latest = Vec::new();
+        for number in first..end {
+            latest.extend(self.session.event(number).map(|(_, event)| event.view()));
         }
-        let mut events = Vec::new();
-        let first = self.session.len() - rest.len();
-        for (number, &effect) in rest.enumerate() {
-            if let Some((place, event)) = self.session.event(first + number) {
+        let Effects { stream, with, effects } = effects(before, schema, &latest, &|stream| measure(self, stream))?;
+        let mut explained = Explained { stream, with, events: Vec::new(), fields: Vec::new() };
+        let mut effects = effects.into_iter();
+        for (field, effect) in fields_of(schema).zip(&mut effects) {
+            explained.fields.push((field.to_owned(), effect));
+        }
+        for (number, effect) in (first..end).zip(effects) {
+            if let Some((place, event)) = self.session.event(number) {
                 let item = self.model.vocab.key(event.item).unwrap_or_default();
-                events.push(Effect { place, item, effect });
+                explained.events.push(Effect { place, item, effect });
             }
         }
-        (events, fields)
+        Ok(explained)
     }
 
     fn terms(&self, stream: &CpuStream, item: ItemId) -> Terms {
