@@ -10,7 +10,9 @@ mod page;
 use common::{ModelShape, random_events, random_model, unquantized_model, unquantized_model_of};
 use foreclick::event::{Event, Value};
 use foreclick::format::{EncoderKind, Model, differences};
-use foreclick::predictor::{Effect, ExplainOptions, Explanation, PredictOptions, Predictor, Started, TaskExplanation, Terms};
+use foreclick::predictor::{
+    Effect, ExplainOptions, Explanation, PredictOptions, Predictor, Started, TaskExplanation, Terms,
+};
 use foreclick::schema::FilterSeen;
 use further::learned_further;
 use page::page_events;

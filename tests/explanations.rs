@@ -23,9 +23,14 @@ fn explanations_find_the_cause_that_lies_far_back() {
     let folder = tempfile::tempdir().unwrap();
     let at = folder.path();
     let mut log = String::from("visit,page,step\n");
-    for visit in 0..600_u32 {
-        let noise = |step: u32| format!("between{}", (visit.wrapping_mul(2_654_435_761).wrapping_add(step * 40_503) >> 7) % 9);
-        let pages = [format!("first{}", visit % 7), noise(1), noise(2), noise(3), noise(4), format!("last{}", visit % 7)];
+    let mut draw = 1_u32;
+    let mut between = || {
+        draw = draw.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        format!("between{}", (draw >> 16) % 9)
+    };
+    for visit in 0..1000_u32 {
+        let cause = visit * 5 / 3 % 7;
+        let pages = [format!("first{cause}"), between(), between(), between(), between(), format!("last{cause}")];
         for (step, page) in pages.iter().enumerate() {
             writeln!(log, "v{visit:03},{page},{step}").unwrap();
         }
@@ -36,14 +41,18 @@ fn explanations_find_the_cause_that_lies_far_back() {
         sequence = { key = "visit" }
         item = { column = "page" }
         split = { kind = "sequence" }
+        evaluate = { min_history = 5 }
         train = { hidden = 16, heads = 2, blocks = 1, epochs = 8, learning_rate = 0.01, batch_events = 128, threads = 1 }
     "#;
     std::fs::write(at.join("foreclick.toml"), config).unwrap();
     foreclick(at).args(["train", "--name", "far"]).assert().success();
 
-    let explanations = explained(at, &["runs/far", "--explain=200"]);
+    let explanations = explained(at, &["runs/far", "--explain=60"]);
     let fidelity = &explanations["fidelity"];
-    assert_eq!(fidelity["predictions"], 200);
+    assert_eq!(
+        (&fidelity["predictions"], &fidelity["sequences"], &fidelity["events"]),
+        (&60.into(), &60.into(), &5.0.into())
+    );
     let orders = fidelity["orders"].as_array().unwrap();
     let names: Vec<_> = orders.iter().map(|order| order["order"].as_str().unwrap()).collect();
     assert_eq!(names, ["explanation", "latest first", "random"]);
@@ -60,7 +69,10 @@ fn explanations_find_the_cause_that_lies_far_back() {
     assert!(latest["deletion"]["better"]["low"].as_f64().unwrap() > 0.0, "{latest}");
     assert!(latest["insertion"]["better"]["low"].as_f64().unwrap() > 0.0, "{latest}");
     assert!(orders[0]["deletion"]["area"].as_f64() < orders[2]["deletion"]["area"].as_f64(), "{fidelity}");
-    assert_eq!(explained(at, &["runs/far/model.safetensors", "--config", "foreclick.toml", "--explain=200"]), explanations);
+    assert_eq!(
+        explained(at, &["runs/far/model.safetensors", "--config", "foreclick.toml", "--explain=60"]),
+        explanations
+    );
 
     let text = output(foreclick(at).args(["evaluate", "runs/far", "--explain"]));
     assert!(text.contains("deletion") && text.contains("explanations name what the model goes by"), "{text}");

@@ -31,9 +31,7 @@ fn number(answer: &Answer, named: &str) -> f64 {
     let odds = |p: f32| (f64::from(p) / (1.0 - f64::from(p))).ln();
     match answer {
         Answer::Binary { probability, .. } => odds(*probability),
-        Answer::Classes { classes, .. } => {
-            odds(classes.iter().find(|class| class.class == named).unwrap().probability)
-        }
+        Answer::Classes { classes, .. } => odds(classes.iter().find(|class| class.class == named).unwrap().probability),
         Answer::Number { value } => f64::from(*value),
     }
 }

@@ -65,7 +65,11 @@ impl Evaluate {
         let dataset = other.as_ref().unwrap_or(&learned);
         if let Some(count) = self.explain {
             let explanations = explain(&config, &learned, dataset, part, &models, count)?;
-            if self.json { print_json(&explanations)? } else { print(explanations.to_string().trim_end())? }
+            if self.json {
+                print_json(&explanations)?
+            } else {
+                print(explanations.to_string().trim_end())?
+            }
             return Ok(ExitCode::SUCCESS);
         }
         let has_tasks = !learned.schema.heads.is_empty();
@@ -132,7 +136,10 @@ fn explain(
     count: usize,
 ) -> Result<Explanations> {
     let model = models.exported.first().or(models.f32.first()).context("no model to explain")?;
-    ensure!(models.exported.len().max(models.f32.len()) == 1, "an ensemble has no explanations; name one run or model file");
+    ensure!(
+        models.exported.len().max(models.f32.len()) == 1,
+        "an ensemble has no explanations; name one run or model file"
+    );
     check_fit(learned, model)?;
     measure_explanations(config, dataset, part, model, count)
 }

@@ -14,7 +14,7 @@ pub fn explanations(explanations: &Explanations) -> Result<String> {
     let Explanations { part, seed, fidelity, fields } = explanations;
     let mut html = String::new();
     if let Some(fidelity) = fidelity {
-        let Fidelity { predictions, sequences, events, orders } = fidelity;
+        let Fidelity { predictions, sequences, least: _, events, orders } = fidelity;
         let _ = writeln!(html, "<p class=\"verdict\">{}.</p>", escape(&fidelity.verdict()));
         let deletion = plot(orders, |order| &order.deletion, "share of events taken away")?;
         let insertion = plot(orders, |order| &order.insertion, "share of events added")?;

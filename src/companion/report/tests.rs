@@ -5,8 +5,8 @@ use crate::companion::config::{SplitConfig, SplitKind};
 use crate::companion::data::Rule;
 use crate::companion::evaluate::baselines::MixWeights;
 use crate::companion::evaluate::{
-    AtTen, Curves as Areas, Difference, Explanations, Fidelity, Importance, Order, Protocol, Quantization, SHARES, Slice,
-    Slices, change, share_lost,
+    AtTen, Curves as Areas, Difference, Explanations, Fidelity, Importance, Order, Protocol, Quantization, SHARES,
+    Slice, Slices, change, share_lost,
 };
 use crate::metrics::{Calibration, RankingMetrics};
 use crate::schema::FilterSeen;
@@ -133,17 +133,14 @@ fn explanations(gain: f64) -> Explanations {
         let (deletion, insertion) = (areas(1.0 - scale, better), areas(scale, better));
         Order { order, deletion, insertion }
     };
-    let orders = vec![
-        order("explanation", 0.9, None),
-        order("latest first", 0.5, better),
-        order("random", 0.4, better),
-    ];
+    let orders =
+        vec![order("explanation", 0.9, None), order("latest first", 0.5, better), order("random", 0.4, better)];
     let lost = Difference { difference: 0.0123, low: 0.01, high: 0.02 };
     let (field, measure) = ("<kind>".to_owned(), "ndcg@10".to_owned());
     Explanations {
         part: "test",
         seed: 1,
-        fidelity: Some(Fidelity { predictions: 300, sequences: 280, events: 21.5, orders }),
+        fidelity: Some(Fidelity { predictions: 300, sequences: 280, least: 2, events: 21.5, orders }),
         fields: vec![Importance { field, measure, events: 2000, with: 0.1, without: 0.0877, lost }],
     }
 }

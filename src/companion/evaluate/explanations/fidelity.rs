@@ -2,6 +2,7 @@
 //! falls fast where the events that speak for it are taken away first, and rises fast where they come first.
 
 use super::interval;
+use crate::companion::config::Config;
 use crate::companion::data::{Dataset, Part};
 use crate::companion::evaluate::bootstrap::{Difference, resampled};
 use crate::companion::evaluate::stream::{places, sample, sequence_at};
@@ -39,6 +40,8 @@ pub struct Fidelity {
     pub predictions: usize,
     /// Sequences that they are of.
     pub sequences: usize,
+    /// How many events each has before it, at least.
+    pub least: usize,
     /// The mean number of events that an explanation names.
     pub events: f64,
     /// By effect, then what needs no explanation.
@@ -81,11 +84,18 @@ struct Case {
 ///
 /// # Errors
 /// What the engine says.
-pub fn measure(dataset: &Dataset, part: Part, model: &Arc<Model>, count: usize, seed: u64) -> Result<Option<Fidelity>> {
+pub fn measure(
+    config: &Config,
+    dataset: &Dataset,
+    part: Part,
+    model: &Arc<Model>,
+    count: usize,
+) -> Result<Option<Fidelity>> {
+    let (seed, least) = (config.split.seed, config.evaluate.min_history.max(LEAST_EVENTS));
     if !dataset.schema.predicts_items() {
         return Ok(None);
     }
-    let targets = sample(&places(dataset, part, LEAST_EVENTS), count, seed);
+    let targets = sample(&places(dataset, part, least), count, seed);
     let explained = targets.par_iter().map(|&target| Session::before(dataset, model, target)?.explained(seed));
     let cases: Vec<Case> = explained.collect::<Result<Vec<_>>>()?.into_iter().flatten().collect();
     if cases.is_empty() {
@@ -108,6 +118,7 @@ pub fn measure(dataset: &Dataset, part: Part, model: &Arc<Model>, count: usize, 
     Ok(Some(Fidelity {
         predictions: cases.len(),
         sequences: by_sequence(&cases, |_| 0.0).len(),
+        least,
         events: cases.iter().map(|case| case.events as f64).sum::<f64>() / cases.len() as f64,
         orders: ORDERS.iter().enumerate().map(order).collect(),
     }))
@@ -141,8 +152,7 @@ impl<'a> Session<'a> {
         let sequences = &dataset.sequences;
         let sequence = sequence_at(sequences, target);
         let range = sequences.range(sequence).start..target;
-        let mut earlier: Vec<_> =
-            range.map(|place| sequences.event(place)).filter(|event| event.is_known()).collect();
+        let mut earlier: Vec<_> = range.map(|place| sequences.event(place)).filter(|event| event.is_known()).collect();
         let events = earlier.split_off(earlier.len().saturating_sub(MAX_EVENTS));
         let mut before = Stream::new(model.clone(), Cpu::new(model.clone()))?;
         for (place, &event) in earlier.iter().enumerate() {
@@ -228,7 +238,10 @@ impl Fidelity {
         if !worse.is_empty() {
             format!("explanations are worse than {}: do not show them as reasons", worse.join(", "))
         } else if !unproven.is_empty() {
-            format!("explanations can't be told apart from {}: explain more predictions, or show no reasons", unproven.join(", "))
+            format!(
+                "explanations can't be told apart from {}: explain more predictions, or show no reasons",
+                unproven.join(", ")
+            )
         } else {
             "explanations name what the model goes by: better than the latest events and than random ones".into()
         }
@@ -237,11 +250,11 @@ impl Fidelity {
 
 impl fmt::Display for Fidelity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { predictions, sequences, events, orders } = self;
+        let Self { predictions, sequences, least, events, orders } = self;
         writeln!(
             f,
-            "the best item explained before {predictions} events of {sequences} sequences, of those with {LEAST_EVENTS} events \
-             before them; an explanation names the latest {MAX_EVENTS} at most, {events:.1} on average. The area under the item's \
+            "the best item explained before {predictions} events of {sequences} sequences, of those with {least} events before \
+             them; an explanation names the latest {MAX_EVENTS} at most, {events:.1} on average. The area under the item's \
              probability over the share of these that is taken away (deletion) or added to none (insertion), earlier events \
              staying; intervals by a paired bootstrap over sequences\n"
         )?;

@@ -114,8 +114,7 @@ fn of_tasks(
                 .zip(without.iter().zip(with))
                 .map(|(&place, (without, with))| (sequence_at(&dataset.sequences, place), without - with))
                 .collect();
-            let of_sequence =
-                |rows: &[(usize, f64)]| (rows.iter().map(|&(_, lost)| lost).sum(), rows.len() as f64);
+            let of_sequence = |rows: &[(usize, f64)]| (rows.iter().map(|&(_, lost)| lost).sum(), rows.len() as f64);
             let sums: Vec<(f64, f64)> = rows.chunk_by(|a, b| a.0 == b.0).map(of_sequence).collect();
             if !sums.is_empty() {
                 all.push(Importance {

@@ -43,11 +43,10 @@ pub fn measure_explanations(
     model: &Arc<Model>,
     count: usize,
 ) -> Result<Explanations> {
-    let seed = config.split.seed;
     Ok(Explanations {
         part: if part == Part::Test { "test" } else { "validation" },
-        seed,
-        fidelity: fidelity::measure(dataset, part, model, count, seed)?,
+        seed: config.split.seed,
+        fidelity: fidelity::measure(config, dataset, part, model, count)?,
         fields: fields::measure(config, dataset, part, model)?,
     })
 }
@@ -65,7 +64,11 @@ impl fmt::Display for Explanations {
                  only from logs that lack some, or by [train] field_dropout"
             )?;
             let events = |importance: &Importance| importance.events.to_string();
-            writeln!(f, "{:<20} {:<24} {:>8} {:>10} {:>10}  lost [95% interval]", "field", "of", "events", "with", "without")?;
+            writeln!(
+                f,
+                "{:<20} {:<24} {:>8} {:>10} {:>10}  lost [95% interval]",
+                "field", "of", "events", "with", "without"
+            )?;
             for importance in fields {
                 let Importance { field, measure, with, without, lost, .. } = importance;
                 writeln!(
