@@ -86,7 +86,7 @@ fn learned() -> Json {
     json!({ "events": events.iter().map(page_event).collect::<Vec<_>>(), "learned": predictor.learned() })
 }
 
-/// Why the native CPU predicts what it does: of sessions their best item and each task, by the model of the other tests.
+/// Why the native CPU predicts what it does: of sessions an item and each task, by the model of the other tests.
 fn explanations() -> Vec<Json> {
     let model = random_model(SHAPE, 1);
     let mut predictor: Predictor = Predictor::from_bytes(&model.to_bytes().unwrap(), "native").unwrap();
@@ -98,7 +98,12 @@ fn explanations() -> Vec<Json> {
             panic!("there is no GPU here")
         };
         let options = ExplainOptions::default();
-        let item = page_explanation(&predictor.explain(&prediction.items[0].item, &options).unwrap());
+        // The best, or in every other session one that the neighbours speak for, where that is a candidate.
+        let latest = events.iter().rev().find_map(|event| model.vocab.id(&event.item)).filter(|_| seed % 2 == 1);
+        let beside = latest.and_then(|item| model.weights.neighbours.row(item as usize).next());
+        let beside = beside.and_then(|(item, _)| predictor.explain(&model.vocab.key(item)?, &options).ok());
+        let best = &prediction.items[0].item;
+        let item = page_explanation(&beside.unwrap_or_else(|| predictor.explain(best, &options).unwrap()));
         let explain_task = |(task, _): &(String, _)| page_task(&predictor.explain_task(task, &options).unwrap());
         let tasks: Vec<Json> = prediction.tasks.0.iter().map(explain_task).collect();
         json!({ "events": events.iter().map(page_event).collect::<Vec<_>>(), "item": item, "tasks": tasks })
