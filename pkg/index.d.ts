@@ -96,9 +96,9 @@ export class Predictor implements Disposable {
   predictMany(sessions: readonly (readonly VisitorEvent[])[], options?: PredictManyOptions): Promise<Prediction[]>;
 
   /**
-   * Tells why an item is predicted: what its score is made of, and what each of the latest events did for it. Each
-   * event is left out in turn and the session replayed without it, on the CPU: exact, and some dozens of milliseconds
-   * of work.
+   * Tells why an item is predicted: what its score is made of, what each of the latest events did for it, and what the values of
+   * each field. Each event, and each field, is left out in turn and the session replayed without it, on the CPU: exact, and some
+   * dozens of milliseconds of work. `foreclick evaluate RUN --explain` measures whether a model's explanations hold.
    *
    * @param item The key of an item that the model knows and that is a candidate now.
    * @throws {ForeclickError} `argument` for any other item and for wrong options; `freed`; `wasm` after a crash.
@@ -107,6 +107,18 @@ export class Predictor implements Disposable {
    * const times = (event) => Math.exp(event.effect); // how many times as likely it is because of the event
    */
   explain(item: string, options?: ExplainOptions): Promise<Explanation>;
+
+  /**
+   * Tells why a task has its answer after the latest event: what each of the latest events did for it, and what the values of
+   * each field; by models without items too. `exclude` and `group` of the options change nothing.
+   *
+   * @param task The name of a task, as in {@link Prediction.tasks}.
+   * @throws {ForeclickError} `argument` for an unknown task and for wrong options; `freed`; `wasm` after a crash.
+   * @example
+   * const { events } = await predictor.explainTask("buy");
+   * const odds = (event) => Math.exp(event.effect); // how many times as high the odds are because of the event
+   */
+  explainTask(task: string, options?: ExplainOptions): Promise<TaskExplanation>;
 
   /**
    * Learns from the event that the visitor makes next; give it to `observe` afterwards. What is learned is a model of the visitor's
@@ -326,17 +338,61 @@ export interface Explanation {
     /** What was learned of this visitor, while it is used; 0 elsewhere. */
     personal: number;
   };
+  /** How often the visitor met it in this session. */
+  met: number;
+  /**
+   * Items of the context (the open group or, where there are no groups, the last ten events) that have it among their neighbours, in
+   * the order of the open group, or the latest first and again where it was met again.
+   */
+  evidence: {
+    /** The neighbour's key. */
+    item: string;
+    /**
+     * How often the explained item is met beside it: the share of this item's groups or, where there are none, of its occurrences,
+     * after which nearer ones count more. A share as such only where training picked neighbours without lift; with it, popular
+     * items count less, and shares are to be compared with each other alone.
+     */
+    share: number;
+  }[];
   /** The latest events, oldest first, without those that changed nothing. */
   events: EventEffect[];
+  /** What these events tell beside their items. */
+  fields: FieldEffect[];
 }
 
-/** What one event did for the item. */
+/** Why a task has its answer. */
+export interface TaskExplanation {
+  /** Its name. */
+  task: string;
+  /** The answer as the number that effects are differences of: the log odds of yes or of the likeliest class, or the number. */
+  value: number;
+  /** The latest events, oldest first, without those that changed nothing. */
+  events: EventEffect[];
+  /** What these events tell beside their items. */
+  fields: FieldEffect[];
+}
+
+/** What the values of one field did in the explained events. */
+export interface FieldEffect {
+  /** Its name; `time` for the events' times, which tell how long it is since the event before, the hour and the weekday. */
+  field: string;
+  /**
+   * As {@link EventEffect.effect}, against all these events without a value of the field. A model knows what a missing value is only
+   * from logs that lack some, or by `[train] field_dropout`.
+   */
+  effect: number;
+}
+
+/** What one event did. */
 export interface EventEffect {
   /** Which `observe` of the session it was, counted from 0 since the load or the reset. */
   place: number;
-  /** The event's item. */
+  /** The event's item; empty where the model has none. */
   item: string;
-  /** `ln(probability / probability without this event)`: above 0 where the event speaks for the item. */
+  /**
+   * Of an item `ln(probability / probability without this event)`, of a task its `value` minus that without this event: above 0 where
+   * the event speaks for it.
+   */
   effect: number;
 }
 

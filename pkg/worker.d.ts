@@ -8,6 +8,7 @@ import type {
   Prediction,
   PredictManyOptions,
   PredictOptions,
+  TaskExplanation,
   VisitorEvent,
 } from "./index.js";
 
@@ -53,6 +54,9 @@ export class Predictor implements Disposable {
 
   /** As in `foreclick`. */
   explain(item: string, options?: ExplainOptions): Promise<Explanation>;
+
+  /** As in `foreclick`. */
+  explainTask(task: string, options?: ExplainOptions): Promise<TaskExplanation>;
 
   /** As in `foreclick`, but promised. */
   learn(event: VisitorEvent): Promise<number>;

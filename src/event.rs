@@ -137,36 +137,34 @@ impl Event {
 
 /// Appends the codes of a field's value to `out`.
 fn encode_field(name: &str, kind: &FieldKind, value: Option<&Value>, out: &mut Vec<f32>) -> Result<()> {
-    let value = value.filter(|value| **value != Value::Missing);
+    let Some(value) = value.filter(|value| **value != Value::Missing) else {
+        kind.encoding().missing(out);
+        return Ok(());
+    };
     let code = match (kind, value) {
-        (FieldKind::Category { values }, Some(Value::Text(text))) => Ok(FieldKind::category_code(values, text)),
-        (FieldKind::Category { values }, Some(Value::Number(number))) if number.is_finite() => {
+        (FieldKind::Category { values }, Value::Text(text)) => Ok(FieldKind::category_code(values, text)),
+        (FieldKind::Category { values }, Value::Number(number)) if number.is_finite() => {
             Ok(FieldKind::category_code(values, &whole(name, *number)?))
         }
-        (FieldKind::Category { values }, Some(Value::Flag(flag))) => {
+        (FieldKind::Category { values }, Value::Flag(flag)) => {
             Ok(FieldKind::category_code(values, if *flag { "true" } else { "false" }))
         }
-        (FieldKind::Category { .. }, Some(Value::Vector(_))) => Err("a string, a number or null"),
-        (FieldKind::Category { .. }, _) | (FieldKind::Text { .. }, None) => Ok(0.0),
-        (FieldKind::Number(kind), Some(Value::Number(number))) => Ok(kind.code(*number as f32)),
+        (FieldKind::Category { .. }, Value::Vector(_)) => Err("a string, a number or null"),
+        (FieldKind::Category { .. }, _) => Ok(0.0),
+        (FieldKind::Number(kind), Value::Number(number)) => Ok(kind.code(*number as f32)),
         // As a log's flags are read where a column is numbers.
-        (FieldKind::Number(kind), Some(Value::Flag(flag))) => Ok(kind.code(f32::from(u8::from(*flag)))),
-        (FieldKind::Number(_), None) => Ok(f32::NAN),
-        (FieldKind::Number(_), Some(_)) => Err("a number or null"),
-        (FieldKind::Text { buckets }, Some(Value::Text(text))) => {
+        (FieldKind::Number(kind), Value::Flag(flag)) => Ok(kind.code(f32::from(u8::from(*flag)))),
+        (FieldKind::Number(_), _) => Err("a number or null"),
+        (FieldKind::Text { buckets }, Value::Text(text)) => {
             text::codes(text, *buckets, out);
             return Ok(());
         }
-        (FieldKind::Text { .. }, Some(_)) => Err("a string or null"),
-        (FieldKind::Vector(vector), Some(Value::Vector(values))) => {
+        (FieldKind::Text { .. }, _) => Err("a string or null"),
+        (FieldKind::Vector(vector), Value::Vector(values)) => {
             let size = |size| Error::Event(format!("field \"{name}\": expected {size} numbers"));
             return vector.codes(Some(values), out).map_err(size);
         }
-        (FieldKind::Vector(vector), None) => {
-            out.resize(out.len() + vector.mean.len(), f32::NAN);
-            return Ok(());
-        }
-        (FieldKind::Vector(_), Some(_)) => Err("an array of numbers or null"),
+        (FieldKind::Vector(_), _) => Err("an array of numbers or null"),
     };
     out.push(code.map_err(|expected| Error::Event(format!("field \"{name}\": expected {expected}")))?);
     Ok(())

@@ -111,10 +111,16 @@ impl WebPredictor {
         }
     }
 
-    /// Why an item is predicted.
-    pub fn explain(&self, item: &str, options: JsValue) -> Result<JsValue, JsValue> {
+    /// Why an item is predicted, or a task answered so.
+    pub fn explain(&self, name: &str, is_task: bool, options: JsValue) -> Result<JsValue, JsValue> {
         let options = objects::explain_options(&options).map_err(|what| to_js(Error::Argument(what)))?;
-        Ok(replies::explanation(&self.0.borrow()?.explain(item, &options).map_err(to_js)?))
+        let mut predictor = self.0.borrow()?;
+        let reply = if is_task {
+            predictor.explain_task(name, &options).map(|explanation| replies::task_explanation(&explanation))
+        } else {
+            predictor.explain(name, &options).map(|explanation| replies::explanation(&explanation))
+        };
+        reply.map_err(to_js)
     }
 
     /// Learns from the event that comes next; returns its item's id.

@@ -10,7 +10,9 @@ mod page;
 use common::{ModelShape, random_events, random_model, unquantized_model, unquantized_model_of};
 use foreclick::event::{Event, Value};
 use foreclick::format::{EncoderKind, Model, differences};
-use foreclick::predictor::{PredictOptions, Predictor, Started};
+use foreclick::predictor::{
+    Effect, ExplainOptions, Explanation, PredictOptions, Predictor, Started, TaskExplanation, Terms,
+};
 use foreclick::schema::FilterSeen;
 use further::learned_further;
 use page::page_events;
@@ -21,6 +23,8 @@ use std::sync::Arc;
 const SESSIONS: u64 = 1000;
 /// Of each kind of encoder; some are longer than what attention looks back.
 const ENCODER_SESSIONS: u64 = 48;
+/// That are explained.
+const EXPLAINED_SESSIONS: u64 = 24;
 
 const SHAPE: ModelShape = ModelShape {
     hidden: 32,
@@ -45,6 +49,7 @@ fn the_browser_tests_have_their_files() {
     std::fs::write(folder.join("personal.json"), serde_json::to_vec(&learned()).unwrap()).unwrap();
     let of_model = write("model", &random_model(SHAPE, 1), SESSIONS);
     std::fs::write(folder.join("sessions.json"), serde_json::to_vec(&of_model).unwrap()).unwrap();
+    std::fs::write(folder.join("explanations.json"), serde_json::to_vec(&explanations()).unwrap()).unwrap();
     let of_encoders = EncoderKind::ALL.map(|encoder| {
         let model = unquantized_model_of(encoder, SHAPE, 1).quantized(8);
         (encoder.name().to_owned(), Json::from(write(encoder.name(), &model, ENCODER_SESSIONS)))
@@ -79,6 +84,60 @@ fn learned() -> Json {
         predictor.observe(event.clone()).unwrap();
     }
     json!({ "events": events.iter().map(page_event).collect::<Vec<_>>(), "learned": predictor.learned() })
+}
+
+/// Why the native CPU predicts what it does: of sessions an item and each task, by the model of the other tests.
+fn explanations() -> Vec<Json> {
+    let model = random_model(SHAPE, 1);
+    let mut predictor: Predictor = Predictor::from_bytes(&model.to_bytes().unwrap(), "native").unwrap();
+    let session = |seed: u64| {
+        let events = page_events(&model, &random_events(SHAPE, 1 + 2 * seed as usize, 1000 + seed));
+        predictor.reset().unwrap();
+        events.iter().for_each(|event| predictor.observe(event.clone()).unwrap());
+        let Started::Done(prediction) = predictor.start(&PredictOptions::default()).unwrap() else {
+            panic!("there is no GPU here")
+        };
+        let options = ExplainOptions::default();
+        // The best, or in every other session one that the neighbours speak for, where that is a candidate.
+        let latest = events.iter().rev().find_map(|event| model.vocab.id(&event.item)).filter(|_| seed % 2 == 1);
+        let beside = latest.and_then(|item| model.weights.neighbours.row(item as usize).next());
+        let beside = beside.and_then(|(item, _)| predictor.explain(&model.vocab.key(item)?, &options).ok());
+        let best = &prediction.items[0].item;
+        let item = page_explanation(&beside.unwrap_or_else(|| predictor.explain(best, &options).unwrap()));
+        let explain_task = |(task, _): &(String, _)| page_task(&predictor.explain_task(task, &options).unwrap());
+        let tasks: Vec<Json> = prediction.tasks.0.iter().map(explain_task).collect();
+        json!({ "events": events.iter().map(page_event).collect::<Vec<_>>(), "item": item, "tasks": tasks })
+    };
+    (0..EXPLAINED_SESSIONS).map(session).collect()
+}
+
+/// As the page is given it.
+fn page_explanation(explanation: &Explanation) -> Json {
+    let Explanation { item, score, probability, terms, met, evidence, events, fields } = explanation;
+    let Terms { taste, popularity, repetition, neighbours, habit, personal } = terms;
+    let evidence: Vec<Json> = evidence.iter().map(|(item, share)| json!({ "item": item, "share": share })).collect();
+    json!({
+        "item": item, "score": score, "probability": probability, "met": met, "evidence": evidence,
+        "terms": {
+            "taste": taste, "popularity": popularity, "repetition": repetition, "neighbours": neighbours, "habit": habit,
+            "personal": personal,
+        },
+        "events": page_effects(events), "fields": page_fields(fields),
+    })
+}
+
+fn page_task(explanation: &TaskExplanation) -> Json {
+    let TaskExplanation { task, value, events, fields } = explanation;
+    json!({ "task": task, "value": value, "events": page_effects(events), "fields": page_fields(fields) })
+}
+
+fn page_effects(events: &[Effect]) -> Vec<Json> {
+    let effect = |Effect { place, item, effect }: &Effect| json!({ "place": place, "item": item, "effect": effect });
+    events.iter().map(effect).collect()
+}
+
+fn page_fields(fields: &[(String, f32)]) -> Vec<Json> {
+    fields.iter().map(|(field, effect)| json!({ "field": field, "effect": effect })).collect()
 }
 
 /// Sessions of a model and what the native CPU predicts for them.

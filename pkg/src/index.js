@@ -140,10 +140,18 @@ export class Predictor {
     }
   }
 
-  async explain(item, options = {}) {
-    if (typeof item !== "string") throw failure("argument", "the item to explain must be a string");
+  async explain(item, options) {
+    return this.#explain(item, false, options);
+  }
+
+  async explainTask(task, options) {
+    return this.#explain(task, true, options);
+  }
+
+  #explain(name, isTask, options = {}) {
+    if (typeof name !== "string") throw failure("argument", "what is to be explained must be named by a string");
     const copied = copy(options);
-    return this.#call((inner) => inner.explain(item, copied));
+    return this.#call((inner) => inner.explain(name, isTask, copied));
   }
 
   learn(event) {

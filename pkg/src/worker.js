@@ -84,6 +84,10 @@ export class Predictor {
     return this.#ask("explain", [item, copy(options)]);
   }
 
+  async explainTask(task, options) {
+    return this.#ask("explainTask", [task, copy(options)]);
+  }
+
   async learn(event) {
     return this.#ask("learn", [copy(event)]);
   }

@@ -223,23 +223,43 @@ impl History {
     }
 
     fn add_neighbours(&mut self, opens: bool, neighbours: &Neighbours) {
-        match self.rules.counting.context {
-            Context::OpenGroup if opens => return,
-            Context::OpenGroup => {
-                for place in 0..self.open.len() {
-                    self.add_neighbours_of(self.open[place], NEIGHBOURS, 1.0, neighbours);
-                }
-            }
-            Context::LastEvents => {
-                for back in 0..CONTEXT_EVENTS {
-                    let Some(item) = self.habits.latest(back) else { break };
-                    self.add_neighbours_of(item, NEIGHBOURS, 1.0 / (back + 1) as f32, neighbours);
-                }
-            }
+        let mut place = 0;
+        while let Some((item, weight)) = self.context(opens, place) {
+            self.add_neighbours_of(item, NEIGHBOURS, weight, neighbours);
+            place += 1;
         }
-        if let Some(nearest) = self.habits.latest(0) {
+        if let Some(nearest) = self.habits.latest(0).filter(|_| place > 0) {
             self.add_neighbours_of(nearest, NEAREST, 1.0, neighbours);
         }
+    }
+
+    /// An item of the context by its place, and how much its neighbours count; `None` past the last.
+    fn context(&self, opens: bool, place: usize) -> Option<(ItemId, f32)> {
+        match self.rules.counting.context {
+            Context::OpenGroup => self.open.get(place).filter(|_| !opens).map(|&item| (item, 1.0)),
+            Context::LastEvents => {
+                let back = place as u32;
+                let item = self.habits.latest(back).filter(|_| back < CONTEXT_EVENTS);
+                item.map(|item| (item, 1.0 / (back + 1) as f32))
+            }
+        }
+    }
+
+    /// The items of the context before an event of group `upcoming_group` that have an item among their neighbours, and its share
+    /// there.
+    pub fn evidence(&self, item: ItemId, upcoming_group: u32, neighbours: &Neighbours) -> Vec<(ItemId, f32)> {
+        let opens = self.opens_group(upcoming_group);
+        let mut found = Vec::new();
+        let mut place = 0;
+        while let Some((beside, _)) = self.context(opens, place) {
+            for (neighbour, share) in neighbours.row(beside as usize) {
+                if neighbour == item {
+                    found.push((beside, share));
+                }
+            }
+            place += 1;
+        }
+        found
     }
 
     fn add_neighbours_of(&mut self, item: ItemId, feature: usize, weight: f32, neighbours: &Neighbours) {

@@ -12,6 +12,8 @@ pub struct Before {
     pub previous: Option<Previous>,
     /// How often the event's item was met.
     pub met: u32,
+    /// The field, by its place in the schema, whose value counts as missing.
+    pub left_out: Option<usize>,
 }
 
 /// What the input needs to know of the event before.
@@ -131,22 +133,28 @@ pub fn rows(weights: &Weights, event: EventView<'_>, before: Before, take: &mut 
     if !weights.repeat_counts.values.is_empty() {
         take(Table::RepeatCounts, repeat_bucket(before.met), 1.0);
     }
-    rows_of_fields(&weights.fields, event.fields, take);
+    rows_of_fields(&weights.fields, event.fields, before.left_out, take);
 }
 
-fn rows_of_fields(fields: &[FieldWeights], mut codes: &[f32], take: &mut dyn FnMut(Table, usize, f32)) {
+fn rows_of_fields(
+    fields: &[FieldWeights],
+    mut codes: &[f32],
+    left_out: Option<usize>,
+    take: &mut dyn FnMut(Table, usize, f32),
+) {
     for (place, field) in fields.iter().enumerate() {
         let (own, others) = codes.split_at(field.encoding.codes(codes).min(codes.len()));
         codes = others;
-        field_rows(field, own, &mut |row, factor| take(Table::Field(place), row, factor));
+        let is_left_out = left_out == Some(place);
+        field_rows(field, own, is_left_out, &mut |row, factor| take(Table::Field(place), row, factor));
     }
 }
 
 /// The codes are those of one field alone.
-fn field_rows(field: &FieldWeights, codes: &[f32], take: &mut dyn FnMut(usize, f32)) {
+fn field_rows(field: &FieldWeights, codes: &[f32], is_left_out: bool, take: &mut dyn FnMut(usize, f32)) {
     // There are none where the encoder only counts.
     let (Some(last), Some(&code)) = (field.rows.rows().checked_sub(1), codes.first()) else { return };
-    if field.encoding.is_missing(codes) {
+    if is_left_out || field.encoding.is_missing(codes) {
         return take(field.missing_row(), 1.0);
     }
     match field.encoding {
@@ -258,7 +266,7 @@ mod tests {
     fn taken_of(encoding: Encoding, table: usize, codes: &[f32]) -> Vec<(usize, f32)> {
         let field = FieldWeights { encoding, rows: Matrix::zeros(table, 2) };
         let mut rows = Vec::new();
-        field_rows(&field, codes, &mut |row, factor| rows.push((row, factor)));
+        field_rows(&field, codes, false, &mut |row, factor| rows.push((row, factor)));
         rows
     }
 
@@ -288,17 +296,19 @@ mod tests {
     fn fields_of_any_width_stand_side_by_side() {
         let fields = [(Encoding::Text, 9), (Encoding::Category, 3), (Encoding::Vector(2), 3), (Encoding::Text, 9)];
         let fields = fields.map(|(encoding, rows)| FieldWeights { encoding, rows: Matrix::zeros(rows, 2) });
-        let taken = |codes: &[f32]| {
+        let taken = |codes: &[f32], left_out| {
             let mut taken = Vec::new();
-            rows_of_fields(&fields, codes, &mut |table, row, _| taken.push((table, row)));
+            rows_of_fields(&fields, codes, left_out, &mut |table, row, _| taken.push((table, row)));
             taken
         };
         let expected = |places: &[(usize, usize)]| -> Vec<(Table, usize)> {
             places.iter().map(|&(place, row)| (Table::Field(place), row)).collect()
         };
         let whole = expected(&[(0, 7), (0, 8), (1, 1), (2, 0), (2, 1), (3, 4)]);
-        assert_eq!(taken(&[2.0, 7.0, 8.0, 1.0, 0.5, 0.5, 1.0, 4.0]), whole);
-        assert_eq!(taken(&[0.0, 0.0, f32::NAN, f32::NAN, 0.0]), expected(&[(0, 8), (1, 0), (2, 2), (3, 8)]));
+        let codes = [2.0, 7.0, 8.0, 1.0, 0.5, 0.5, 1.0, 4.0];
+        assert_eq!(taken(&codes, None), whole);
+        assert_eq!(taken(&[0.0, 0.0, f32::NAN, f32::NAN, 0.0], None), expected(&[(0, 8), (1, 0), (2, 2), (3, 8)]));
+        assert_eq!(taken(&codes, Some(2)), expected(&[(0, 7), (0, 8), (1, 1), (2, 2), (3, 4)]));
     }
 
     #[test]

@@ -25,6 +25,8 @@ pub struct Stream<O: Ops> {
     times: Vec<i64>,
     buckets: Vec<u32>,
     adjustments: Vec<Adjustment>,
+    /// See [`Stream::leave_out`].
+    left_out: Option<usize>,
 }
 
 impl<O: Ops> Stream<O> {
@@ -45,6 +47,7 @@ impl<O: Ops> Stream<O> {
             times: vec![NO_TIME; timed],
             buckets: vec![0; timed],
             adjustments: Vec::new(),
+            left_out: None,
             ops,
             model,
         };
@@ -74,9 +77,10 @@ impl<O: Ops> Stream<O> {
             return Ok(());
         }
         self.check(event)?;
+        let event = EventView { time: self.time(event), ..event };
         let same_group = !self.history.opens_group(event.group);
         let previous = self.previous_time.map(|time| Previous { time, same_group });
-        let before = Before { previous, met: self.history.times_met(event.item) };
+        let before = Before { previous, met: self.history.times_met(event.item), left_out: self.left_out };
         input::write(&self.model.weights, event, before, &mut self.input);
         self.encode(event.time)?;
         self.count(event);
@@ -119,6 +123,16 @@ impl<O: Ops> Stream<O> {
         self.previous_time = Some(event.time);
     }
 
+    /// From now on events count as without a value of this field, by its place in the schema; the place after the last field leaves
+    /// out their times.
+    pub fn leave_out(&mut self, field: usize) {
+        self.left_out = Some(field);
+    }
+
+    fn time(&self, event: EventView<'_>) -> i64 {
+        if self.left_out == Some(self.model.metadata.schema.fields.len()) { NO_TIME } else { event.time }
+    }
+
     /// Scores all items for the event to come; `exclude` leaves the candidates, unknown and repeated ids are allowed.
     ///
     /// # Errors
@@ -158,6 +172,12 @@ impl<O: Ops> Stream<O> {
     pub async fn predict(&mut self, upcoming: Upcoming, k: usize, exclude: &[ItemId]) -> Result<TopK> {
         self.score(upcoming, exclude)?;
         self.ops.top_k(k.min(self.model.vocab.len())).await
+    }
+
+    /// How often an item, which must be known, was met, and beside what of the context it is found: see [`History::evidence`].
+    pub fn evidence(&self, item: ItemId, upcoming: Upcoming) -> (u32, Vec<(ItemId, f32)>) {
+        let evidence = self.history.evidence(item, upcoming.group, &self.model.weights.neighbours);
+        (self.history.times_met(item), evidence)
     }
 
     /// How many items are scored.

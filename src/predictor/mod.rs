@@ -15,7 +15,9 @@ pub mod trial;
 mod types;
 
 pub use answers::{Answer, Answers, Class};
-pub use explain::{Effect, ExplainOptions, Explanation, MAX_EVENTS, Terms};
+pub use explain::{
+    Effect, Effects, ExplainOptions, Explanation, MAX_EVENTS, TaskExplanation, Terms, effects, fields_of,
+};
 pub use many::MAX_COUNTED;
 pub use no_gpu::NoGpu;
 pub use types::{Backend, Diagnostics, PredictOptions, Predicted, Prediction, Preference, SelfCheck};

@@ -162,6 +162,15 @@ impl Encoding {
             Self::Number(_) | Self::Vector(_) => codes[0].is_nan(),
         }
     }
+
+    /// Appends the codes that say that there is no value.
+    pub fn missing(self, out: &mut Vec<f32>) {
+        match self {
+            Self::Category | Self::Text => out.push(0.0),
+            Self::Number(_) => out.push(f32::NAN),
+            Self::Vector(size) => out.resize(out.len() + size, f32::NAN),
+        }
+    }
 }
 
 impl FieldKind {

@@ -3,7 +3,7 @@
 //! By hand and not by serde, as those of the page are read: its way into JavaScript keeps a hash map of names.
 
 use crate::predictor::{
-    Answer, Answers, Class, Diagnostics, Effect, Explanation, Predicted, Prediction, SelfCheck, Terms,
+    Answer, Answers, Class, Diagnostics, Effect, Explanation, Predicted, Prediction, SelfCheck, TaskExplanation, Terms,
 };
 use js_sys::{Array, Object};
 use wasm_bindgen::JsCast;
@@ -58,9 +58,9 @@ fn answer(answer: &Answer) -> JsValue {
     }
 }
 
-/// `{ item, score, probability, terms, events }`
+/// `{ item, score, probability, terms, met, evidence, events, fields }`
 pub fn explanation(explanation: &Explanation) -> JsValue {
-    let Explanation { item, score, probability, terms, events } = explanation;
+    let Explanation { item, score, probability, terms, met, evidence, events, fields } = explanation;
     let Terms { taste, popularity, repetition, neighbours, habit, personal } = *terms;
     let terms = object(&[
         ("taste", taste.into()),
@@ -70,16 +70,43 @@ pub fn explanation(explanation: &Explanation) -> JsValue {
         ("habit", habit.into()),
         ("personal", personal.into()),
     ]);
-    let event = |Effect { place, item, effect }: &Effect| {
-        object(&[("place", (*place).into()), ("item", item.into()), ("effect", (*effect).into())])
-    };
     object(&[
         ("item", item.into()),
         ("score", (*score).into()),
         ("probability", (*probability).into()),
         ("terms", terms),
-        ("events", list(events.iter().map(event))),
+        ("met", (*met).into()),
+        ("evidence", pairs(["item", "share"], evidence)),
+        ("events", of_events(events)),
+        ("fields", pairs(["field", "effect"], fields)),
     ])
+}
+
+/// `{ task, value, events, fields }`
+pub fn task_explanation(explanation: &TaskExplanation) -> JsValue {
+    let TaskExplanation { task, value, events, fields } = explanation;
+    object(&[
+        ("task", task.into()),
+        ("value", (*value).into()),
+        ("events", of_events(events)),
+        ("fields", pairs(["field", "effect"], fields)),
+    ])
+}
+
+fn of_events(events: &[Effect]) -> JsValue {
+    list(events.iter().map(|Effect { place, item, effect }| {
+        let event = pair(["item", "effect"], item, *effect);
+        event.unchecked_ref::<Members>().set("place", &(*place).into());
+        event
+    }))
+}
+
+fn pairs(names: [&str; 2], pairs: &[(String, f32)]) -> JsValue {
+    list(pairs.iter().map(|(what, number)| pair(names, what, *number)))
+}
+
+fn pair(names: [&str; 2], what: &str, number: f32) -> JsValue {
+    object(&[(names[0], what.into()), (names[1], number.into())])
 }
 
 /// What `Predictor.diagnostics` tells, but for what pkg/src/index.js adds.

@@ -3,6 +3,7 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+mod explain;
 mod gpu;
 #[path = "../common/page.rs"]
 mod page;

@@ -2,8 +2,8 @@
 
 use super::{print, print_json};
 use crate::companion::config::Config;
-use crate::companion::data::{self, Part};
-use crate::companion::evaluate::{Models, measure, measure_tasks};
+use crate::companion::data::{self, Dataset, Part};
+use crate::companion::evaluate::{Explanations, Models, check_fit, measure, measure_explanations, measure_tasks};
 use crate::companion::run::{RunFolder, read_model};
 use anyhow::{Context, Result, ensure};
 use clap::{Args, ValueEnum};
@@ -33,6 +33,11 @@ pub struct Evaluate {
     /// Which events to predict
     #[arg(long, value_enum, default_value_t = PartChoice::Test)]
     part: PartChoice,
+    /// Measure explanations instead, of the best item before so many events: whether its probability falls as fast as they say
+    /// where events are taken away (beside random events, and the latest first), and what is lost without each field
+    /// [default: off; 300 where no number is given]
+    #[arg(long, value_name = "COUNT", num_args = 0..=1, require_equals = true, default_missing_value = "300")]
+    explain: Option<usize>,
     /// Print one JSON object [default: a table]
     #[arg(long)]
     json: bool,
@@ -58,6 +63,15 @@ impl Evaluate {
             }
         };
         let dataset = other.as_ref().unwrap_or(&learned);
+        if let Some(count) = self.explain {
+            let explanations = explain(&config, &learned, dataset, part, &models, count)?;
+            if self.json {
+                print_json(&explanations)?
+            } else {
+                print(explanations.to_string().trim_end())?
+            }
+            return Ok(ExitCode::SUCCESS);
+        }
         let has_tasks = !learned.schema.heads.is_empty();
         let tasks = has_tasks.then(|| measure_tasks(&config, &learned, dataset, part, &models)).transpose()?;
         let predicts_items = learned.schema.predicts_items();
@@ -111,4 +125,21 @@ impl Evaluate {
         );
         Ok((config, models))
     }
+}
+
+fn explain(
+    config: &Config,
+    learned: &Dataset,
+    dataset: &Dataset,
+    part: Part,
+    models: &Models,
+    count: usize,
+) -> Result<Explanations> {
+    let model = models.exported.first().or(models.f32.first()).context("no model to explain")?;
+    ensure!(
+        models.exported.len().max(models.f32.len()) == 1,
+        "an ensemble has no explanations; name one run or model file"
+    );
+    check_fit(learned, model)?;
+    measure_explanations(config, dataset, part, model, count)
 }

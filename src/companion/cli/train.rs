@@ -4,7 +4,9 @@ use super::begin::{Begin, RUNS, STOPPED, listen_for_stop};
 use super::{label_curve, print};
 use crate::companion::config::Config;
 use crate::companion::data::{self, CleaningReport, Dataset, Part};
-use crate::companion::evaluate::{Evaluation, Models, Seeds, TaskResults, change, measure, measure_tasks, share_lost};
+use crate::companion::evaluate::{
+    EXPLAINED, Evaluation, Models, Seeds, TaskResults, change, measure, measure_explanations, measure_tasks, share_lost,
+};
 use crate::companion::report;
 use crate::companion::run::{Gate, RunFolder};
 use crate::companion::train::write_whole;
@@ -172,7 +174,7 @@ pub fn finish(config: &Config, dataset: &Dataset, cleaning: &CleaningReport, fol
     let passed = gate.passed();
     let exported = if passed { folder.exported()? } else { None };
     let models = Models { f32: vec![folder.best()?], exported: exported.into_iter().collect() };
-    let (mut evaluation, mut tasks) = (None, None);
+    let (mut evaluation, mut explanations, mut tasks) = (None, None, None);
     if !dataset.schema.heads.is_empty() {
         let measured = measure_tasks(config, dataset, dataset, Part::Test, &models)?;
         folder.keep("tasks.json", &serde_json::to_string_pretty(&measured)?)?;
@@ -184,6 +186,10 @@ pub fn finish(config: &Config, dataset: &Dataset, cleaning: &CleaningReport, fol
         folder.keep("result.json", &serde_json::to_string_pretty(&measured)?)?;
         print(measured.to_string().trim_end())?;
         evaluation = Some(measured);
+        let model = models.exported.first().or(models.f32.first()).context("no model to explain")?;
+        let measured = measure_explanations(config, dataset, Part::Test, model, EXPLAINED)?;
+        folder.keep("explanations.json", &serde_json::to_string_pretty(&measured)?)?;
+        explanations = Some(measured);
     }
     let journal = std::fs::read_to_string(folder.path().join("metrics.jsonl")).context("can't read metrics.jsonl")?;
     let name = folder.path().file_name().unwrap_or_default().to_string_lossy();
@@ -192,6 +198,7 @@ pub fn finish(config: &Config, dataset: &Dataset, cleaning: &CleaningReport, fol
         config,
         cleaning,
         evaluation: evaluation.as_ref(),
+        explanations: explanations.as_ref(),
         tasks: tasks.as_ref(),
         gate: &gate,
         journal: &journal,

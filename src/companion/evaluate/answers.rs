@@ -48,9 +48,23 @@ pub fn labelled(dataset: &Dataset, part: Part, config: &EvaluateConfig, seed: u6
 /// # Errors
 /// When an answer is no finite number.
 pub fn answer(dataset: &Dataset, places: &[usize], model: &Arc<Model>) -> Result<Vec<Answered>> {
+    answer_without(dataset, places, model, None)
+}
+
+/// The same where all events lack a field: see [`Stream::leave_out`].
+///
+/// # Errors
+/// When an answer is no finite number.
+pub fn answer_without(
+    dataset: &Dataset,
+    places: &[usize],
+    model: &Arc<Model>,
+    left_out: Option<usize>,
+) -> Result<Vec<Answered>> {
     let work = by_sequence(dataset, places);
     let chunk = |work: &[(usize, &[usize])]| -> Result<Vec<Answered>> {
         let mut stream = Stream::new(model.clone(), Cpu::<Simd>::new(model.clone()))?;
+        left_out.into_iter().for_each(|field| stream.leave_out(field));
         let mut answered = vec![Answered::default(); dataset.schema.heads.len()];
         for &(sequence, places) in work {
             stream.reset()?;

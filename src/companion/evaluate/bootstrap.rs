@@ -11,7 +11,7 @@ const RESAMPLES: usize = 1000;
 /// Metric depth.
 const K: usize = 10;
 
-/// A difference of NDCG@10 and its 95% interval.
+/// A difference, of NDCG@10 where nothing else is said, and its 95% interval.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Difference {
     /// Ours minus theirs.
@@ -25,7 +25,11 @@ pub struct Difference {
 /// Compares two outcomes of the same targets. Whole sequences are resampled, since the targets of one visitor are
 /// not independent (Efron and Tibshirani 1993, chapter 8).
 pub fn paired(ours: &Outcome, theirs: &Outcome, seed: u64) -> Difference {
-    let sums = by_sequence(ours, theirs);
+    resampled(&by_sequence(ours, theirs), seed)
+}
+
+/// The mean of differences and its interval, given for each sequence their sum and how many they are.
+pub(super) fn resampled(sums: &[(f64, f64)], seed: u64) -> Difference {
     let mean = |picked: &mut dyn Iterator<Item = (f64, f64)>| {
         let (gain, targets) = picked.fold((0.0, 0.0), |(gain, targets), (a, b)| (gain + a, targets + b));
         gain / f64::max(targets, 1.0)

@@ -22,7 +22,16 @@ impl EngineScorer {
     /// # Errors
     /// None on the CPU; the type is the engine's.
     pub fn new(model: &Arc<Model>) -> Result<Self> {
-        let stream = Stream::new(model.clone(), Cpu::new(model.clone()))?;
+        Self::without(model, None)
+    }
+
+    /// A scorer that leaves a field out of all events: see [`Stream::leave_out`].
+    ///
+    /// # Errors
+    /// None on the CPU; the type is the engine's.
+    pub fn without(model: &Arc<Model>, left_out: Option<usize>) -> Result<Self> {
+        let mut stream = Stream::new(model.clone(), Cpu::new(model.clone()))?;
+        left_out.into_iter().for_each(|field| stream.leave_out(field));
         Ok(Self { stream, waiting: Vec::new() })
     }
 }

@@ -1,5 +1,6 @@
 //! `report.html`: a run on one page, in one file that fetches nothing and runs no script.
 
+mod explanations;
 mod html;
 mod journal;
 mod label_curve;
@@ -14,7 +15,7 @@ mod tests;
 
 use crate::companion::config::Config;
 use crate::companion::data::CleaningReport;
-use crate::companion::evaluate::{Evaluation, TaskResults};
+use crate::companion::evaluate::{Evaluation, Explanations, TaskResults};
 use crate::companion::run::Gate;
 use anyhow::Result;
 use html::escape;
@@ -36,6 +37,8 @@ pub struct Inputs<'a> {
     pub cleaning: &'a CleaningReport,
     /// How well the model ranks, beside the baselines; `None` where the next item is not predicted.
     pub evaluation: Option<&'a Evaluation>,
+    /// Whether its explanations hold; `None` where the next item is not predicted.
+    pub explanations: Option<&'a Explanations>,
     /// How well it answers tasks; `None` without tasks.
     pub tasks: Option<&'a TaskResults>,
     /// What the exported file lost on validation.
@@ -49,7 +52,7 @@ pub struct Inputs<'a> {
 /// # Errors
 /// When a plot can't be drawn or the configuration can't be written as TOML.
 pub fn render(inputs: &Inputs<'_>) -> Result<String> {
-    let Inputs { name, config, cleaning, evaluation, tasks, gate, journal } = *inputs;
+    let Inputs { name, config, cleaning, evaluation, explanations, tasks, gate, journal } = *inputs;
     let mut sections = String::new();
     if let Some(evaluation) = evaluation {
         sections += &results::headline(evaluation);
@@ -63,6 +66,9 @@ pub fn render(inputs: &Inputs<'_>) -> Result<String> {
     sections += &run::curves(&Curves::read(journal))?;
     if let Some(evaluation) = evaluation {
         sections += &results::calibration(evaluation)?;
+    }
+    if let Some(explanations) = explanations {
+        sections += &explanations::explanations(explanations)?;
     }
     sections += &results::quantization(evaluation, gate);
     sections += &run::data(cleaning);

@@ -27,7 +27,7 @@ pub enum Mark {
 pub fn curve(points: &[(f64, f64)], x_name: &str, y_name: &str, mark: Mark) -> Result<String> {
     let x = padded(points.iter().map(|point| point.0), 0.0);
     let y = padded(points.iter().map(|point| point.1), 0.08);
-    draw([x, y], [x_name, y_name], &|x| short(x, 3), None, &[(points, mark)])
+    draw([x, y], [x_name, y_name], &|x| short(x, 3), &[], &[(points, mark)])
 }
 
 /// Curves over shares of a whole, which stand at equal steps of their logarithm; the last one is the accented one. `guide` is what
@@ -38,25 +38,33 @@ pub fn by_share(curves: &[&[(f64, f64)]], x_name: &str, y_name: &str, guide: f64
     let points = || logarithms.iter().flatten();
     let x = padded(points().map(|point| point.0), 0.05);
     let y = padded(points().map(|point| point.1).chain([guide]), 0.08);
-    let level = [(x.start, guide), (x.end, guide)];
+    let level = vec![(x.start, guide), (x.end, guide)];
     let curves: Vec<(&[(f64, f64)], Mark)> = logarithms.iter().map(|points| (points.as_slice(), Mark::Dots)).collect();
-    draw([x, y], [x_name, y_name], &|x| format!("{}%", short(100.0 * 10f64.powf(x), 2)), Some(level), &curves)
+    draw([x, y], [x_name, y_name], &|x| format!("{}%", short(100.0 * 10f64.powf(x), 2)), &[level], &curves)
+}
+
+/// A curve before others, the first of which is the darkest; none may be empty.
+pub fn beside(points: &[(f64, f64)], others: &[Vec<(f64, f64)>], x_name: &str, y_name: &str) -> Result<String> {
+    let all = || others.iter().flatten().chain(points);
+    let x = padded(all().map(|point| point.0), 0.0);
+    let y = padded(all().map(|point| point.1), 0.08);
+    draw([x, y], [x_name, y_name], &|x| short(x, 3), others, &[(points, Mark::Dots)])
 }
 
 /// Points below or above the diagonal on which a promise comes true.
 pub fn reliability(points: &[(f64, f64)]) -> Result<String> {
     let largest = points.iter().fold(0.0, |largest: f64, point| largest.max(point.0).max(point.1));
     let axis = 0.0..(largest * 1.05).max(1e-3);
-    let diagonal = [(0.0, 0.0), (axis.end, axis.end)];
+    let diagonal = vec![(0.0, 0.0), (axis.end, axis.end)];
     let names = ["promised probability", "share that came true"];
-    draw([axis.clone(), axis], names, &|x| short(x, 3), Some(diagonal), &[(points, Mark::Dots)])
+    draw([axis.clone(), axis], names, &|x| short(x, 3), &[diagonal], &[(points, Mark::Dots)])
 }
 
 fn draw(
     [x, y]: [Range<f64>; 2],
     [x_name, y_name]: [&str; 2],
     x_label: &dyn Fn(f64) -> String,
-    guide: Option<[(f64, f64); 2]>,
+    guides: &[Vec<(f64, f64)>],
     curves: &[(&[(f64, f64)], Mark)],
 ) -> Result<String> {
     let mut svg = String::new();
@@ -86,8 +94,9 @@ fn draw(
             .y_desc(y_name)
             .draw()
             .map_err(|error| wrong(&error))?;
-        if let Some(guide) = guide {
-            chart.draw_series(LineSeries::new(guide, INK.mix(0.4))).map_err(|error| wrong(&error))?;
+        for (number, guide) in guides.iter().enumerate() {
+            let ink = INK.mix(0.4 / (number + 1) as f64);
+            chart.draw_series(LineSeries::new(guide.iter().copied(), ink)).map_err(|error| wrong(&error))?;
         }
         for (place, (points, mark)) in curves.iter().enumerate() {
             let colour = if place + 1 == curves.len() { ACCENT.to_rgba() } else { INK.mix(0.55) };

@@ -4,7 +4,10 @@ use super::*;
 use crate::companion::config::{SplitConfig, SplitKind};
 use crate::companion::data::Rule;
 use crate::companion::evaluate::baselines::MixWeights;
-use crate::companion::evaluate::{AtTen, Difference, Protocol, Quantization, Slice, Slices, change, share_lost};
+use crate::companion::evaluate::{
+    AtTen, Curves as Areas, Difference, Explanations, Fidelity, Importance, Order, Protocol, Quantization, SHARES,
+    Slice, Slices, change, share_lost,
+};
 use crate::metrics::{Calibration, RankingMetrics};
 use crate::schema::FilterSeen;
 use std::collections::BTreeMap;
@@ -119,6 +122,39 @@ fn journal() -> String {
     steps.chain(epochs).collect()
 }
 
+/// Explanations whose order is better by so much, give or take a hundredth.
+fn explanations(gain: f64) -> Explanations {
+    let better = Some(Difference { difference: gain, low: gain - 0.01, high: gain + 0.01 });
+    let areas = |scale: f64, better| {
+        let curve: Vec<f64> = (0..SHARES).map(|place| scale / (1 + place) as f64).collect();
+        Areas { area: curve.iter().sum::<f64>() / SHARES as f64, curve, better }
+    };
+    let order = |order, scale, better| {
+        let (deletion, insertion) = (areas(1.0 - scale, better), areas(scale, better));
+        Order { order, deletion, insertion }
+    };
+    let orders =
+        vec![order("explanation", 0.9, None), order("latest first", 0.5, better), order("random", 0.4, better)];
+    let lost = Difference { difference: 0.0123, low: 0.01, high: 0.02 };
+    let (field, measure) = ("<kind>".to_owned(), "ndcg@10".to_owned());
+    Explanations {
+        part: "test",
+        seed: 1,
+        fidelity: Some(Fidelity { predictions: 300, sequences: 280, least: 2, events: 21.5, orders }),
+        fields: vec![Importance { field, measure, events: 2000, with: 0.1, without: 0.0877, lost }],
+    }
+}
+
+#[test]
+fn explanations_are_judged_by_their_intervals() {
+    let verdict = |gain| explanations(gain).fidelity.unwrap().verdict();
+    assert!(verdict(0.02).contains("name what the model goes by"));
+    assert!(verdict(0.005).contains("can't be told apart from deletion of latest first, insertion of latest first"));
+    assert!(verdict(-0.02).contains("worse than deletion of latest first"));
+    let text = explanations(0.02).to_string();
+    assert!(text.contains("+0.02000 [+0.01000, +0.03000]") && text.contains("<kind>"), "{text}");
+}
+
 fn page(evaluation: &Evaluation, journal: &str) -> String {
     let config = Config::parse("log = { path = \"<log>.csv\" }\nitem = { column = \"sku\" }", Path::new("")).unwrap();
     let gate = Gate {
@@ -133,16 +169,10 @@ fn page(evaluation: &Evaluation, journal: &str) -> String {
         is_private: false,
     };
     let cleaning = &cleaning();
-    render(&Inputs {
-        name: "shop <1>",
-        config: &config,
-        cleaning,
-        evaluation: Some(evaluation),
-        tasks: None,
-        gate: &gate,
-        journal,
-    })
-    .unwrap()
+    let (name, explanations) = ("shop <1>", Some(&explanations(0.02)));
+    let evaluation = Some(evaluation);
+    render(&Inputs { name, config: &config, cleaning, evaluation, explanations, tasks: None, gate: &gate, journal })
+        .unwrap()
 }
 
 #[test]
@@ -178,10 +208,13 @@ fn the_page_tells_everything_and_fetches_nothing() {
         "45.67% of the catalogue",
         "<dt>encoder</dt><dd>transformer</dd>",
         "by time",
+        "explanations name what the model goes by",
+        "&lt;kind&gt;",
+        "+0.0123",
     ] {
         assert!(page.contains(wanted), "{wanted:?} is missing");
     }
-    assert_eq!(page.matches("<svg").count(), 5, "four curves and the calibration");
+    assert_eq!(page.matches("<svg").count(), 7, "four curves, the calibration, deletion and insertion");
     for forbidden in ["http:", "https:", "<script", "<link", "url(", "@import", "src=", "#010101", "#020202", "#030303"]
     {
         assert!(!page.contains(forbidden), "{forbidden:?} is in the page");
@@ -222,7 +255,7 @@ fn the_sentence_follows_the_interval() {
 fn what_is_not_there_is_left_out() {
     let page = page(&Evaluation { quantization: None, ..evaluation() }, "");
     assert!(!page.contains("in common") && !page.contains("<h2>Training"));
-    assert_eq!(page.matches("<svg").count(), 1);
+    assert_eq!(page.matches("<svg").count(), 3);
 }
 
 #[test]
@@ -239,5 +272,5 @@ fn a_resumed_run_overwrites_and_half_lines_are_counted() {
 #[test]
 fn flat_and_single_points_can_be_drawn() {
     let text = "{\"step\":1,\"epoch\":1,\"loss\":3.0,\"lr\":0.0,\"grad_norm\":1.0,\"validation\":{\"ndcg@10\":0.0}}";
-    assert_eq!(page(&evaluation(), text).matches("<svg").count(), 5);
+    assert_eq!(page(&evaluation(), text).matches("<svg").count(), 7);
 }

@@ -111,7 +111,7 @@ mod tests {
     const NOTHING: Augment = Augment { crop: 0.0, drop: 0.0, mask: 0.0, reorder: 0.0, substitute: 0.0 };
 
     fn inputs() -> Vec<Input> {
-        let before = Before { previous: None, met: 0 };
+        let before = Before { previous: None, met: 0, left_out: None };
         let event = |place: usize| Input::Event { place, item: place as u32, time: place as i64, before };
         std::iter::once(Input::Start).chain((0..10).map(event)).collect()
     }

@@ -92,7 +92,7 @@ impl Input {
         });
         // The history has counted the event itself.
         let met = if item == UNKNOWN_ITEM { 0 } else { history.times_met(item) - 1 };
-        Self::Event { place, item, time: sequences.times[place], before: Before { previous, met } }
+        Self::Event { place, item, time: sequences.times[place], before: Before { previous, met, left_out: None } }
     }
 }
 

@@ -130,7 +130,12 @@ impl<L: Lanes> Cpu<L> {
 
     /// What each of the schema's heads says after the last event, `[heads][outputs]`: see [`crate::schema::Head::outputs`].
     pub fn heads(&self) -> impl Iterator<Item = Vec<f32>> {
-        self.model.weights.heads.iter().map(|head| encode::head::<L>(head, &self.scratch))
+        (0..self.model.weights.heads.len()).map(|place| self.head(place))
+    }
+
+    /// What one of them says, by its place, which must be one: `[outputs]`.
+    pub fn head(&self, place: usize) -> Vec<f32> {
+        encode::head::<L>(&self.model.weights.heads[place], &self.scratch)
     }
 
     /// The query that the last `encode` left, `[hidden]`, and the gates of the last `score`, `[TERMS]`.

@@ -34,6 +34,10 @@ export async function use(model: Response): Promise<[Prediction, Explanation, Di
   const explanation = await predictor.explain(best.item, { events: 3, exclude: [], group: "basket" });
   const effects: number[] = explanation.events.map(({ effect, place }) => effect + place);
   console.log(effects, explanation.terms.taste, best.probability, best.score);
+  const { value, events, fields } = await predictor.explainTask("buy", { events: 3 });
+  const parts: [string, number][] = [...fields, ...explanation.fields].map(({ field, effect }) => [field, effect]);
+  const beside: string[] = explanation.evidence.map(({ item, share }) => `${item}: ${share}`);
+  console.log(value + events.length + explanation.met, parts, beside);
   predictor.reset();
   return [prediction, explanation, predictor.diagnostics()];
 }
@@ -53,6 +57,8 @@ export async function inWorker(worker: Worker): Promise<Diagnostics> {
   await predictor.rank(outOfStock);
   await predictor.predictMany([[event]]);
   await predictor.explain("soap", { events: 3 });
+  const { task, value }: { task: string; value: number } = await predictor.explainTask("buy");
+  console.log(task, value);
   predictor.reset();
   await predictor.settled;
   return predictor.diagnostics();

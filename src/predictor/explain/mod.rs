@@ -1,7 +1,11 @@
-//! Why an item is predicted: what each event did for it, and what its score is made of.
+//! Why an item is predicted, or a task answered so: what each event did for it, and what an item's score is made of.
 //!
 //! Each event is left out in turn and the session replayed without it: exact, and a counterfactual that can be said
 //! in words ("without the shoes, socks would be half as likely").
+
+mod effects;
+
+pub use effects::{Effects, effects, fields_of};
 
 use super::personal::score;
 use super::question::Question;
@@ -12,7 +16,9 @@ use crate::engine::cpu::Cpu;
 use crate::engine::personal::Personal;
 use crate::engine::{Adjustment, Ops, Stream};
 use crate::error::{Error, Result};
+use crate::event::Upcoming;
 use crate::format::FEATURES;
+use crate::schema::{Head, HeadKind};
 use crate::vocab::ItemId;
 
 /// The most events that are left out in turn.
@@ -46,8 +52,31 @@ pub struct Explanation {
     pub probability: f32,
     /// What the score is made of.
     pub terms: Terms,
-    /// The latest events and what each did, oldest first; those that changed nothing are left out.
+    /// How often the visitor met it in this session.
+    pub met: u32,
+    /// Items of the context (of the open group or, where there are no groups, of the last ten events) beside which it is found, by
+    /// key, and its share among their neighbours: see [`crate::format::Neighbours`].
+    pub evidence: Vec<(String, f32)>,
+    /// The latest events and what each did, oldest first; those that changed nothing are left out. Effects are differences of
+    /// the probability's logarithm.
     pub events: Vec<Effect>,
+    /// What these events tell beside their items, by [`fields_of`], and what that did: the number with all values minus it with none
+    /// of this field.
+    pub fields: Vec<(String, f32)>,
+}
+
+/// Why a task has its answer.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TaskExplanation {
+    /// The task's name.
+    pub task: String,
+    /// Its answer as the number that effects are differences of: of yes or of the likeliest class the logarithm of its odds, of a
+    /// number itself, in the log's own unit.
+    pub value: f32,
+    /// As in [`Explanation`].
+    pub events: Vec<Effect>,
+    /// As in [`Explanation`].
+    pub fields: Vec<(String, f32)>,
 }
 
 /// A score's parts, in logits: a difference of 0.69 doubles the odds.
@@ -67,15 +96,23 @@ pub struct Terms {
     pub personal: f32,
 }
 
-/// What one event did for the item.
+/// What one event did.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Effect {
     /// Which of the events that were observed in this session it is; the first is 0.
     pub place: usize,
     /// The event's item.
     pub item: String,
-    /// `ln(probability) - ln(probability without this event)`: above 0 where the event speaks for the item.
+    /// The number with all events minus it without this one: above 0 where the event speaks for it.
     pub effect: f32,
+}
+
+/// [`Effects`] under the page's names.
+struct Explained {
+    stream: CpuStream,
+    with: f32,
+    events: Vec<Effect>,
+    fields: Vec<(String, f32)>,
 }
 
 impl<G: Ops> Predictor<G> {
@@ -87,9 +124,6 @@ impl<G: Ops> Predictor<G> {
     /// [`Error::Argument`] for an unknown item, one that is no candidate now, or too many events.
     pub fn explain(&mut self, item: &str, options: &ExplainOptions) -> Result<Explanation> {
         let ExplainOptions { events, exclude, group } = options;
-        if *events > MAX_EVENTS {
-            return Err(Error::Argument(format!("{events} events, expected at most {MAX_EVENTS}")));
-        }
         if !self.model.metadata.schema.predicts_items() {
             return Err(Error::Argument("the model predicts no items that could be explained".into()));
         }
@@ -97,34 +131,45 @@ impl<G: Ops> Predictor<G> {
             Error::Argument(format!("the model does not know item \"{item}\"; explain one that was predicted"))
         })?;
         let question = self.question(self.model.vocab.len(), exclude, group.as_deref());
-
-        let end = self.session.len();
-        let first = end.saturating_sub(*events).max(self.session.first_kept());
-        // Runs through the session, always just before the event that is to be left out.
-        let mut prefix = self.stream_before(first)?;
-        let mut without = Vec::with_capacity(end - first);
-        for number in first..end {
-            let mut stream = prefix.clone();
-            for later in number + 1..end {
-                self.replay(&mut stream, later)?;
-            }
-            without.push((number, log_probability(&mut stream, &question, self.personal_in_use(), id)?));
-            self.replay(&mut prefix, number)?;
-        }
-
-        let with = log_probability(&mut prefix, &question, self.personal_in_use(), id)?;
+        let explained =
+            self.explained(*events, &|this, stream| log_probability(stream, &question, this.personal_in_use(), id))?;
+        let Explained { stream, with, events, fields } = explained;
         if with == f32::NEG_INFINITY {
             return Err(Error::Argument(format!(
                 "item \"{item}\" is no candidate now: it was excluded, or the visitor has it already"
             )));
         }
+        let (met, found) = stream.evidence(id, Upcoming { group: question.group });
+        let mut evidence = Vec::new();
+        for (item, share) in found {
+            evidence.push((self.model.vocab.key(item).unwrap_or_default(), share));
+        }
         Ok(Explanation {
             item: item.to_owned(),
-            score: prefix.ops().score_of(id),
+            score: stream.ops().score_of(id),
             probability: with.exp(),
-            terms: self.terms(&prefix, id),
-            events: without.into_iter().filter_map(|(number, without)| self.effect(number, with - without)).collect(),
+            terms: self.terms(&stream, id),
+            met,
+            evidence,
+            events,
+            fields,
         })
+    }
+
+    /// Explains the answer to a task, after the latest event. `exclude` and `group` of the options change nothing.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] for an unknown task, or too many events.
+    pub fn explain_task(&mut self, task: &str, options: &ExplainOptions) -> Result<TaskExplanation> {
+        let model = self.model.clone();
+        let heads = &model.metadata.schema.heads;
+        let place = heads.iter().position(|head| head.name == task);
+        let place = place.ok_or_else(|| Error::Argument("the model has no task of that name".into()))?;
+        let class = likeliest(&self.cpu.ops().head(place));
+        let measure = |stream: &CpuStream| in_own_unit(&heads[place], &stream.ops().head(place), class);
+        let explained = self.explained(options.events, &|_, stream| Ok(measure(stream)))?;
+        let Explained { stream: _, with, events, fields } = explained;
+        Ok(TaskExplanation { task: task.to_owned(), value: with, events, fields })
     }
 
     /// A stream that has taken the events before one.
@@ -154,10 +199,36 @@ impl<G: Ops> Predictor<G> {
         self.session.event(number).map_or(Ok(()), |(_, event)| stream.observe(event.view()))
     }
 
-    fn effect(&self, number: usize, effect: f32) -> Option<Effect> {
-        let (place, event) = self.session.event(number)?;
-        let item = self.model.vocab.key(event.item)?;
-        Some(Effect { place, item, effect })
+    /// What so many of the latest events, and their fields, do for a number.
+    fn explained(
+        &mut self,
+        events: usize,
+        measure: &dyn Fn(&Self, &mut CpuStream) -> Result<f32>,
+    ) -> Result<Explained> {
+        if events > MAX_EVENTS {
+            return Err(Error::Argument(format!("{events} events, expected at most {MAX_EVENTS}")));
+        }
+        let end = self.session.len();
+        let first = end.saturating_sub(events).max(self.session.first_kept());
+        let before = self.stream_before(first)?;
+        let schema = &self.model.metadata.schema;
+        let mut latest = Vec::new();
+        for number in first..end {
+            latest.extend(self.session.event(number).map(|(_, event)| event.view()));
+        }
+        let Effects { stream, with, effects } = effects(before, schema, &latest, &|stream| measure(self, stream))?;
+        let mut explained = Explained { stream, with, events: Vec::new(), fields: Vec::new() };
+        let mut effects = effects.into_iter();
+        for (field, effect) in fields_of(schema).zip(&mut effects) {
+            explained.fields.push((field.to_owned(), effect));
+        }
+        for (number, effect) in (first..end).zip(effects) {
+            if let Some((place, event)) = self.session.event(number) {
+                let item = self.model.vocab.key(event.item).unwrap_or_default();
+                explained.events.push(Effect { place, item, effect });
+            }
+        }
+        Ok(explained)
     }
 
     fn terms(&self, stream: &CpuStream, item: ItemId) -> Terms {
@@ -191,4 +262,31 @@ fn log_probability(
     score(stream, question, personal)?;
     let scores = stream.ops_mut();
     Ok(scores.score_of(item) - scores.rank(0, None).log_sum_exp)
+}
+
+fn likeliest(outputs: &[f32]) -> usize {
+    let mut best = 0;
+    for (place, &output) in outputs.iter().enumerate() {
+        if output > outputs[best] {
+            best = place;
+        }
+    }
+    best
+}
+
+/// A head's outputs, `[outputs]`, as one number: the log odds of yes or of the class, or the number in the log's own unit.
+fn in_own_unit(head: &Head, outputs: &[f32], class: usize) -> f32 {
+    match head.kind {
+        HeadKind::Binary { .. } => outputs[0],
+        HeadKind::Number { mean, std } => mean + std * outputs[0],
+        HeadKind::Classes { .. } => {
+            let mut others = 0.0;
+            for (place, &output) in outputs.iter().enumerate() {
+                if place != class {
+                    others += (output - outputs[class]).exp();
+                }
+            }
+            -f32::max(others, f32::MIN_POSITIVE).ln()
+        }
+    }
 }
