@@ -7,7 +7,7 @@ SOCIAL_SHA256=5d97c37f3ef6e24eef331122e055dbedafeb6a56abfce0608b326701116ea49a
 SOCIAL_ARCHIVE="$CACHE/social/vaderSentiment-0.5.zip"
 SOCIAL_FOLDER=build/social
 SOCIAL_DEMO=build/demo/social
-SOCIAL_SOURCES=(examples/social/prepare.py examples/social/tweets.toml src Cargo.lock "$SOCIAL_ARCHIVE")
+SOCIAL_SOURCES=(examples/social/prepare.py examples/social/tweets.toml examples/social/distilled.toml src Cargo.lock "$SOCIAL_ARCHIVE")
 
 # need_social_logs: afterwards build/social/ holds the logs and what the page replays.
 need_social_logs() {
@@ -23,7 +23,8 @@ social_model() {
   fi
   need_social_logs
   say "social model: training into runs/social"
-  "$FORECLICK" train examples/social/tweets.toml --name social --replace
+  "$FORECLICK" train examples/social/tweets.toml --name social --seeds 5 --replace
+  "$FORECLICK" train examples/social/distilled.toml --name social --replace
   mkdir -p "$SOCIAL_DEMO"
   cp runs/social/model.safetensors "$SOCIAL_FOLDER/posts.json" "$SOCIAL_DEMO/"
   mark_made social-model "${SOCIAL_SOURCES[@]}"

@@ -23,6 +23,8 @@ HERE = os.path.dirname(os.path.realpath(__file__))
 ROOT = os.path.realpath(os.path.join(HERE, "../.."))
 MOODS = ["negative", "neutral", "positive"]
 SEEDS = range(1, 6)
+# Models that another one learns from, of other seeds than any other's.
+TEACHERS = 5
 RAISED = [0, 0.25, 0.5, 0.75, 1]
 
 
@@ -91,6 +93,12 @@ class Foreclick:
         self.run("train", os.path.join(HERE, config), "--name", name, "--replace", "--seed", str(seed), "--threads", "1", *options)
         return name
 
+    def distilled(self, name, seed):
+        """Trains a model of what several others answer, and those before it; also tells the first one's name."""
+        teachers = [self.train("tweets.toml", f"{name}-teacher-{n}", seed * 100 + n) for n in range(1, TEACHERS + 1)]
+        named = ",".join(f"runs/{teacher}" for teacher in teachers)
+        return self.train("distilled.toml", name, seed, "--teachers", named), teachers[0]
+
     def probabilities(self, name, rows):
         """`[rows, moods]`"""
         sessions = os.path.join(self.folder, "sessions.jsonl")
@@ -126,8 +134,9 @@ def main(program, folder):
     print(f"tweets: {counts(tweets)}; macro-F1 of three moods, %; foreclick: mean and deviation of {len(SEEDS)} seeds")
     for name, reached in linear(tweets).items():
         tell(name, *reached)
-    runs = [(foreclick.train("tweets.toml", f"bench-tweets-{seed}", seed), tweets) for seed in SEEDS]
-    tell("foreclick", *foreclick.scores(runs))
+    taught = [foreclick.distilled(f"bench-tweets-{seed}", seed) for seed in SEEDS]
+    tell(f"foreclick, learned from {TEACHERS}", *foreclick.scores([(one, tweets) for one, _ in taught]))
+    tell("foreclick, one of these", *foreclick.scores([(one, tweets) for _, one in taught]))
 
     print(f"reviews: 300 to learn from, another 300 for each seed; {counts(reviews)} there are")
     logs = {seed: few(reviews, seed) for seed in SEEDS}

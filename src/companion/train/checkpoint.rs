@@ -144,9 +144,9 @@ pub fn save(path: &Path, progress: &Progress, numbers: Numbers<'_>) -> Result<()
         parts.iter().for_each(|(name, values)| tensors.put(name, Dtype::F32, values));
         tensors.put("features.step", Dtype::U32, steps);
     }
-    let (parts, steps) = optimizer.texts.parts_mut();
+    let (square, steps) = optimizer.texts.parts_mut();
     if !steps.is_empty() {
-        parts.iter().for_each(|(name, values)| tensors.put(name, Dtype::F32, values));
+        tensors.put("texts.square", Dtype::F32, square);
         tensors.put("texts.step", Dtype::U32, steps);
     }
     if let Some(budget) = budget {
@@ -235,9 +235,9 @@ pub fn load(path: &Path, fingerprint: &str, numbers: Numbers<'_>) -> Result<Prog
         parts.into_iter().try_for_each(|(name, values)| opened.take(name, Dtype::F32, values))?;
         opened.take("features.step", Dtype::U32, steps)?;
     }
-    let (parts, steps) = optimizer.texts.parts_mut();
+    let (square, steps) = optimizer.texts.parts_mut();
     if !steps.is_empty() {
-        parts.into_iter().try_for_each(|(name, values)| opened.take(name, Dtype::F32, values))?;
+        opened.take("texts.square", Dtype::F32, square)?;
         opened.take("texts.step", Dtype::U32, steps)?;
     }
     if let Some(budget) = budget {

@@ -18,7 +18,8 @@ const BETA_1: f32 = 0.9;
 const BETA_2: f32 = 0.999;
 /// How much of both moments stays from step to step.
 pub const BETAS: [f32; 2] = [BETA_1, BETA_2];
-const EPSILON: f32 = 1e-8;
+/// Keeps a step finite where there was no gradient.
+pub const EPSILON: f32 = 1e-8;
 
 /// How many times the learning rate item vectors move at: of unit length and each met rarely, they would hardly turn.
 /// Beauty's encoder alone reached a validation NDCG@10 of .009 after four epochs at one, of .039 at five.

@@ -32,6 +32,10 @@ pub const FIRST_OWN_POPULARITY: f32 = -0.5;
 /// what counting knows already.
 pub const FIRST_SCALE: f32 = 1.0;
 
+/// The standard deviation of the heads' weights at first where there are no items. All events begin alike there, so that heads
+/// without weights would all be turned the same way, and let the inputs learn in one direction alone.
+const FIRST_HEAD: f32 = 0.5;
+
 /// First weights. `counts` is how often each item occurs in training, `[items]`.
 pub fn initial(
     architecture: &Architecture,
@@ -48,6 +52,7 @@ pub fn initial(
     let (item_bias, item_repeat) = popularity(counts, counts.iter());
     // What else the encoder is told of an event says nothing at first.
     let table = |is_there, rows| if is_there { Matrix::zeros(rows, hidden) } else { Matrix::default() };
+    let first_head = if schema.predicts_items() { 0.0 } else { FIRST_HEAD };
     Weights {
         items: ItemTable::F32(items),
         item_bias,
@@ -65,15 +70,16 @@ pub fn initial(
         gate_open: Matrix::zeros(OPEN_BUCKETS, TERMS),
         log_scale: FIRST_SCALE.ln(),
         repeat: Matrix { columns: REPEAT_COUNTS, values: vec![FIRST_REPEAT; REPEAT_LASTS * REPEAT_COUNTS] },
-        heads: schema.heads.iter().map(|head| initial_head(head.outputs(), hidden)).collect(),
+        heads: schema.heads.iter().map(|head| initial_head(&mut rng, head.outputs(), hidden, first_head)).collect(),
         neighbours,
         low_rank: Vec::new(),
     }
 }
 
-/// A head that says nothing.
-fn initial_head(outputs: usize, hidden: usize) -> HeadWeights {
-    HeadWeights { weight: Matrix::zeros(outputs, hidden), bias: vec![0.0; outputs], log_variance: 0.0 }
+/// A head that says little, or nothing.
+fn initial_head(rng: &mut impl Rng, outputs: usize, hidden: usize, std: f32) -> HeadWeights {
+    let weight = normal_matrix(rng, outputs, hidden, std);
+    HeadWeights { weight, bias: vec![0.0; outputs], log_variance: 0.0 }
 }
 
 /// The logarithm of each item's popularity over the mean of `others`, and what an item met before loses by it.

@@ -1,15 +1,21 @@
 //! The tables of text fields while they are learned.
 //!
 //! They have as many rows as a catalogue, of which a batch reads few: like item rows they are updated where a batch touched
-//! them, with moments that decay for the steps between as if zeros had come, and so is their running mean. The tables of all
-//! text fields count as one, whose rows are numbered through.
+//! them, and so is their running mean. The tables of all text fields count as one, whose rows are numbered through.
+//!
+//! A row moves as far as its gradient is long, in units of the root mean square of all of them (RMSprop, Tieleman and Hinton 2012, with one
+//! mean for the whole table). AdamW would divide each row's gradient by its own: a word that was read once would move as far
+//! as one that a hundred texts agree on, and be learned by heart.
 
 use super::average::{Fading, mix};
-use super::optimizer::{BETAS, RowUpdate, adam};
+use super::optimizer::{BETAS, EPSILON, RowUpdate};
 use super::row_gradients::RowGradients;
 use super::vector::add_scaled;
 use crate::format::{FieldWeights, Weights};
 use crate::schema::Encoding;
+
+/// How many times the learning rate a row of a usual gradient moves at.
+const ROW_RATE: f32 = 10.0;
 
 /// Gradients of the rows that a shard touched.
 pub struct TextGradients {
@@ -18,12 +24,10 @@ pub struct TextGradients {
     rows: RowGradients,
 }
 
-/// Moments of the rows.
+/// What is kept of the rows from step to step.
 pub struct Texts {
-    /// `[rows, hidden]`
-    first: Vec<f32>,
-    /// `[rows, hidden]`
-    second: Vec<f32>,
+    /// The running mean of the touched rows' squared gradients, of all numbers alike: `[1]`.
+    square: Vec<f32>,
     /// The step in which each row was last updated: `[rows]`.
     last_step: Vec<u32>,
 }
@@ -120,11 +124,10 @@ impl TextGradients {
 
 impl Texts {
     pub fn new(weights: &Weights) -> Self {
-        let (rows, hidden) = (count(weights), weights.final_norm.len());
-        Self { first: vec![0.0; rows * hidden], second: vec![0.0; rows * hidden], last_step: vec![0; rows] }
+        Self { square: vec![0.0], last_step: vec![0; count(weights)] }
     }
 
-    /// The step of AdamW of the rows that the batch touched, and what `mean` holds of them before and after it: as
+    /// The step of the rows that the batch touched, and what `mean` holds of them before and after it: as
     /// [`super::average::Average`] does of item rows.
     pub fn update(
         &mut self,
@@ -135,16 +138,16 @@ impl Texts {
     ) {
         let &RowUpdate { step, features: _, factor, bias, rate, fading } = update;
         let hidden = weights.final_norm.len();
+        let touched = gradients.rows.rows().count().max(1);
+        let square = f64::from(factor).powi(2) * gradients.squared_norm() / (touched * hidden) as f64;
+        self.square[0] += (1.0 - BETAS[1]) * (square as f32 - self.square[0]);
+        let length = ROW_RATE * rate * factor / ((self.square[0] / bias[1]).sqrt() + EPSILON);
         for (row, sums) in gradients.rows.rows() {
             let row = row as usize;
             let (now, mean) = (row_of_mut(weights, row), row_of_mut(mean, row));
             let last = std::mem::replace(&mut self.last_step[row], step);
             mix(mean, now, fading.left(last, step - 1));
-            let mut steps: Vec<f32> = sums[..hidden].iter().map(|sum| factor * sum).collect();
-            let moments = row * hidden..(row + 1) * hidden;
-            let decays = BETAS.map(|beta| beta.powi((step - last) as i32));
-            adam(&mut self.first[moments.clone()], &mut self.second[moments], &mut steps, decays, bias);
-            add_scaled(now, &steps, -rate);
+            add_scaled(now, &sums[..hidden], -length);
             mix(mean, now, fading.left(step - 1, step));
         }
     }
@@ -157,8 +160,7 @@ impl Texts {
     }
 
     /// What a checkpoint keeps beside the tables.
-    pub fn parts_mut(&mut self) -> ([(&'static str, &mut Vec<f32>); 2], &mut Vec<u32>) {
-        let Self { first, second, last_step } = self;
-        ([("texts.first", first), ("texts.second", second)], last_step)
+    pub fn parts_mut(&mut self) -> (&mut Vec<f32>, &mut Vec<u32>) {
+        (&mut self.square, &mut self.last_step)
     }
 }

@@ -79,3 +79,29 @@ fn rows_of_texts_are_averaged_as_if_every_step_had_been_looked_at() {
     let moved = found.iter().zip(&weights.fields[TEXT].rows.values).filter(|(mean, now)| (*mean - *now).abs() > 0.05);
     assert!(moved.count() > hidden, "the mean does not lag");
 }
+
+/// Of a table's rows, one that ten texts agree on moves ten times as far as one that was read once; of an element's own mean square
+/// both would move alike. The common length of the gradients does not matter.
+#[test]
+fn rows_of_texts_move_as_far_as_their_gradients_are_long() {
+    let dataset = dataset(true, FilterSeen::Group);
+    let before = weights(&dataset, &config(0));
+    let hidden = before.final_norm.len();
+    let moved = |factor: f32| {
+        let mut weights = before.clone();
+        let (mut average, mut texts) = (Average::new(&weights, 4), Texts::new(&weights));
+        let mut gradients = TextGradients::new(&weights);
+        gradients.take(TEXT, 0, &vec![1.0; hidden], 10.0);
+        gradients.take(TEXT, 1, &vec![-1.0; hidden], 1.0);
+        let fading = average.fading();
+        let update = RowUpdate { step: 1, features: None, factor, bias: [0.1, 0.001], rate: 0.001, fading };
+        texts.update(&mut weights, &gradients, &mut average.weights, &update);
+        [0, 1, 2].map(|row| weights.fields[TEXT].rows.row(row)[0] - before.fields[TEXT].rows.row(row)[0])
+    };
+    let [often, once, never] = moved(1.0);
+    // Ten times the learning rate, over the root of (10² + 1²) / 2.
+    assert!((often + 0.1 / 50.5f32.sqrt()).abs() < 1e-5, "{often}");
+    assert!((once - 0.01 / 50.5f32.sqrt()).abs() < 1e-5, "{once}");
+    assert_eq!(never, 0.0);
+    assert!((moved(0.01)[0] - often).abs() < 1e-5);
+}

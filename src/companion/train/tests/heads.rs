@@ -84,3 +84,19 @@ fn the_tasks_loss_is_what_the_engine_ships() {
         assert!((shipped - trained).abs() < 1e-4 * shipped, "{encoder:?}: engine {shipped}, training {trained}");
     }
 }
+
+/// Where every event begins alike, heads must not; where items differ, they say nothing at first.
+#[test]
+fn heads_begin_apart_where_there_are_no_items() {
+    for next_item in [false, true] {
+        let dataset = with_tasks(next_item);
+        let config = config(0);
+        let architecture = config.architecture(&dataset.schema);
+        let weights = initial(&architecture, &dataset.schema, &[1; ITEMS], Default::default(), 1);
+        let sizes: Vec<f32> =
+            weights.heads.iter().flat_map(|head| &head.weight.values).map(|value| value.abs()).collect();
+        let apart = sizes.iter().filter(|&&size| size > 0.01).count();
+        assert_eq!(apart > sizes.len() / 2, !next_item, "{sizes:?}");
+        assert_eq!(sizes.iter().all(|&size| size == 0.0), next_item, "{sizes:?}");
+    }
+}
