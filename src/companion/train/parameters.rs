@@ -32,8 +32,8 @@ pub const FIRST_OWN_POPULARITY: f32 = -0.5;
 /// what counting knows already.
 pub const FIRST_SCALE: f32 = 1.0;
 
-/// The standard deviation of the heads' weights at first where texts are all that tells events apart: their rows begin at zero. All
-/// states begin alike then, so that heads without weights would all be turned the same way, and let the rows learn in one
+/// The standard deviation of the heads' weights at first where there are no items and events have texts, whose rows begin at
+/// zero. States begin alike then, so that heads without weights would all be turned the same way, and let the rows learn in one
 /// direction alone.
 const FIRST_HEAD: f32 = 0.5;
 
