@@ -15,7 +15,7 @@ need_social_logs() {
   python3 examples/social/prepare.py "$SOCIAL_ARCHIVE" "$SOCIAL_FOLDER"
 }
 
-# social_model: a minute on one core, so that the tests need no quicker one.
+# social_model: five small models and what they teach, minutes at most, so that the tests need no quicker one.
 social_model() {
   if [ -f "$SOCIAL_DEMO/posts.json" ] && made social-model "$SOCIAL_DEMO/model.safetensors" "${SOCIAL_SOURCES[@]}"; then
     say "social model: up to date"

@@ -85,9 +85,9 @@ fn the_tasks_loss_is_what_the_engine_ships() {
     }
 }
 
-/// Where every event begins alike, heads must not; where items differ, they say nothing at first.
+/// Where texts alone tell events apart, all states begin alike, and heads must not; where items differ, they say nothing at first.
 #[test]
-fn heads_begin_apart_where_there_are_no_items() {
+fn heads_begin_apart_where_texts_are_all_there_is() {
     for next_item in [false, true] {
         let dataset = with_tasks(next_item);
         let config = config(0);
