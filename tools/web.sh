@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # The browser package: Rust to WebAssembly, its JavaScript, and the size budget.
 
-WEB_BUDGET=98800 # bytes of wasm and JavaScript together, gzip -9
+WEB_BUDGET=98400 # bytes of wasm and JavaScript together, gzip -9
 WEB_FILES=(pkg/wasm/foreclick_bg.wasm pkg/index.js)
 WEB_GLUE=pkg/wasm/foreclick.js # wasm-bindgen's, which goes into pkg/index.js
 # Loaded only by pages that import foreclick/cache and so on.
@@ -40,7 +40,7 @@ compile_web() {
   "$TOOLS/bin/wasm-bindgen" --target web --no-typescript --omit-default-module-path \
     --out-dir pkg/wasm --out-name foreclick "$CARGO_TARGET_DIR/$WASM/web/foreclick.wasm"
   node tools/quiet_panics.js "$wasm"
-  "$DEV/node_modules/.bin/wasm-opt" -Os --converge --low-memory-unused --reorder-functions-by-name --strip-debug --strip-producers --strip-target-features \
+  "$DEV/node_modules/.bin/wasm-opt" -Os --converge --one-caller-inline-max-function-size 35 --low-memory-unused --reorder-functions-by-name --strip-debug --strip-producers --strip-target-features \
     --enable-simd --enable-bulk-memory --enable-nontrapping-float-to-int --enable-sign-ext \
     --enable-mutable-globals --enable-reference-types --enable-multivalue \
     "$wasm" -o "$wasm.opt"
