@@ -294,6 +294,9 @@ impl State {
         let Optimizer { row_step, texts, step, .. } = &self.optimizer;
         let mut mean = self.average.weights(&self.weights, row_step, *step, self.features.as_ref());
         texts.settle(&mut mean, &self.weights, self.average.fading(), *step);
+        if let Some(pretraining) = &self.pretraining {
+            pretraining.end(&mut mean);
+        }
         FineTuning::merged(mean)
     }
 

@@ -22,6 +22,7 @@ use crate::format::{HeadWeights, Matrix, Weights};
 const FIRST_SCALE: f32 = 4.0;
 
 /// What the ordinary epochs begin with and pretraining must not change.
+#[derive(Clone)]
 pub struct Pretraining {
     gates: Matrix,
     gate_bias: Vec<f32>,
@@ -56,9 +57,9 @@ impl Pretraining {
         aside
     }
 
-    /// Gives the weights back what was put aside.
-    pub fn end(self, weights: &mut Weights) {
-        let Self { gates, gate_bias, gate_open, log_scale, repeat, item_bias, item_repeat, heads, gaps } = self;
+    /// Gives weights what was put aside, and takes from them what pretraining asked with.
+    pub fn end(&self, weights: &mut Weights) {
+        let Self { gates, gate_bias, gate_open, log_scale, repeat, item_bias, item_repeat, heads, gaps } = self.clone();
         weights.gap.values.truncate(gaps * weights.gap.columns);
         (weights.gates, weights.gate_bias, weights.gate_open) = (gates, gate_bias, gate_open);
         (weights.log_scale, weights.repeat, weights.heads) = (log_scale, repeat, heads);
