@@ -74,3 +74,52 @@ pub fn tell_apart(
     }
     loss
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::companion::train::random::{Purpose, stream};
+
+    const HIDDEN: usize = 6;
+
+    /// Views of sequences 0, 0, 1, 1 and so on; the states of some other rows lie between theirs.
+    fn loss(sequences: &[usize], states: &[f32], gradient: &mut [f32]) -> f64 {
+        let views: Vec<Window> = sequences.iter().map(|&sequence| Window { sequence, inputs: 0..3 }).collect();
+        let rows: Vec<usize> = (0..views.len()).map(|view| 2 * view + 1).collect();
+        tell_apart(&views, &rows, 0.5, (states, HIDDEN), gradient)
+    }
+
+    #[test]
+    fn the_gradient_equals_finite_differences() {
+        let sequences = [0, 0, 1, 1, 2, 2, 1, 1, 4, 4];
+        let mut rng = stream(1, Purpose::Views, 5, 5);
+        let mut states: Vec<f32> = (0..2 * sequences.len() * HIDDEN).map(|_| rng.random::<f32>() - 0.5).collect();
+        let mut gradient = vec![0.0; states.len()];
+        loss(&sequences, &states, &mut gradient);
+        for (place, &expected) in gradient.iter().enumerate() {
+            // Rows without a view have none.
+            assert_eq!(expected != 0.0, place / HIDDEN % 2 == 1, "{place}");
+            let before = states[place];
+            let mut at = |value: f32| {
+                states[place] = value;
+                loss(&sequences, &states, &mut [0.0; 20 * HIDDEN])
+            };
+            let measured = (at(before + 1e-2) - at(before - 1e-2)) / 2e-2;
+            at(before);
+            assert!(
+                (measured - f64::from(expected)).abs() < 0.01 * measured.abs() + 0.02,
+                "{place}: {measured}, {expected}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_same_sequences_other_windows_are_not_told_apart() {
+        // Windows 0 and 1 are of one sequence: all four views alike, so that one of the two is as near as the other.
+        let alike = [1.0; 8 * HIDDEN];
+        let together = loss(&[0, 0, 0, 0], &alike, &mut [0.0; 8 * HIDDEN]);
+        assert!(together.abs() < 1e-5, "{together}");
+        let apart = loss(&[0, 0, 1, 1], &alike, &mut [0.0; 8 * HIDDEN]);
+        assert!((apart - 4.0 * 3f64.ln()).abs() < 1e-4, "{apart}");
+    }
+}

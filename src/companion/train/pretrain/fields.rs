@@ -3,6 +3,9 @@
 //! What a head must tell are the rows that its field's value takes of its table, as `engine::input::rows` says: of a category its
 //! row and of a number in buckets the shares of the two beside it, by cross-entropy; of other numbers and vectors the numbers by
 //! which rows are multiplied, by half the squared error. Texts and missing values are not asked for.
+//!
+//! What fills a missing value (`[[field]] missing = "last"` or `"interpolate"`) stems from events beside it, hidden ones too: such a
+//! field is the easier to tell.
 
 use crate::companion::data::Dataset;
 use crate::companion::train::heads::LabelAt;
