@@ -172,7 +172,7 @@ fn run_in(folder: &Path, dataset: &Dataset, config: &TrainConfig, resume: bool, 
 fn a_resumed_run_with_pretraining_is_equal_to_the_bit() {
     let mut described = dataset(true, FilterSeen::Group);
     described.item_features = ItemFeatures {
-        offsets: (0..=ITEMS as u32).map(Into::into).collect(),
+        offsets: (0..=ITEMS as u32).collect(),
         ids: (0..ITEMS as u32).map(|item| item % 5).collect(),
         weights: vec![1.0; ITEMS],
         count: 5,
