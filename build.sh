@@ -34,6 +34,7 @@ usage: ./build.sh COMMAND
                  PART ensemble [SET]: three seeds of beauty (or sample), their ensemble, and one file that learned from it.
                  PART labels: a task from 1, 10 and 100% of its labels, from scratch and pretrained, where PYTHON has
                  pandas and pyarrow.
+                 PART pretrain: the next item, and a task from few labels, after epochs that learn from the log alone.
                  PART tasks: purchases of UCI's Online Shoppers, beside scikit-learn where PYTHON has it.
                  PART social: moods of tweets and reviews, beside scikit-learn where PYTHON has it.
                  Tables on stdout; JSON and SVG in build/

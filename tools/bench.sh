@@ -9,7 +9,7 @@ PREFETCH="benches/prefetch" # package.json and lock file of ForesightJS
 
 # run_bench [engine|peers]: one part, or both. run_bench accuracy [SET...]: all sets, or these. run_bench training.
 # run_bench large [EVENTS]. run_bench prefetch. run_bench privacy. run_bench tasks. run_bench shop. run_bench labels.
-# run_bench ensemble [SET]. run_bench personal. run_bench social.
+# run_bench pretrain. run_bench ensemble [SET]. run_bench personal. run_bench social.
 run_bench() {
   local part=${1:-}
   case "$part" in
@@ -64,6 +64,15 @@ run_bench() {
       bench_labels
       return
       ;;
+    pretrain)
+      need_companion
+      need_sample
+      has_shop_log || python_has pandas pyarrow || return 0
+      need_shop_log
+      say "bench: pretraining (twenty-one trainings with SEEDS=1, the default)"
+      node benches/pretrain/run.js "$FORECLICK"
+      return
+      ;;
     social)
       need_companion
       bench_social
@@ -77,7 +86,7 @@ run_bench() {
       bench_personal
       return
       ;;
-    *) die "bench: unknown part '$part', expected engine, peers, accuracy, training, large, prefetch, privacy, tasks, shop, labels, ensemble, personal, social or nothing" ;;
+    *) die "bench: unknown part '$part', expected engine, peers, accuracy, training, large, prefetch, privacy, tasks, shop, labels, pretrain, ensemble, personal, social or nothing" ;;
   esac
   need_web_tools
   build_web >&2
@@ -179,14 +188,19 @@ bench_shop() {
   node benches/shop/run.js "$FORECLICK" "${PYTHON:-python3}"
 }
 
+has_shop_log() { [ -f build/shop/events.parquet ]; }
+
+# need_shop_log: afterwards the log of examples/shop is there; PYTHON makes it.
+need_shop_log() {
+  has_shop_log && return
+  mkdir -p build/shop
+  "${PYTHON:-python3}" examples/shop/prepare.py build/sample/transactions.parquet build/shop/events.parquet
+}
+
 # A task from few labels, from scratch and from a model of the next product (PYTHON names a Python that has pandas and pyarrow).
 bench_labels() {
-  local log=build/shop/events.parquet
-  if [ ! -f "$log" ]; then
-    python_has pandas pyarrow || return 0
-    mkdir -p build/shop
-    "${PYTHON:-python3}" examples/shop/prepare.py build/sample/transactions.parquet "$log"
-  fi
+  has_shop_log || python_has pandas pyarrow || return 0
+  need_shop_log
   say "bench: few labels (seven trainings with SEEDS=1, the default, and a curve in runs/)"
   node benches/labels/run.js "$FORECLICK"
 }

@@ -71,6 +71,11 @@ impl Config {
         train.validate()?;
         fine_tune.validate(train.encoder)?;
         ensure!(
+            fine_tune.from.is_none() || train.pretrain.epochs == 0,
+            "[train.pretrain] comes before the first ordinary epoch, and [fine_tune] from goes on from a model that had its own; \
+             pretrain that one, or remove one of them"
+        );
+        ensure!(
             item.features.is_empty() || fine_tune.method == Method::Full,
             "[fine_tune] method = \"full\" is the only one that learns [item] features; take it, or remove them"
         );
@@ -344,6 +349,11 @@ max_loss = 0.02
             ("[export]", "[tune.space]\ndropout = { linear = [0.5, 0.1] }\n[export]", "[0.5, 0.1] is no range"),
             ("[export]", "[tune.space]\ndropout = { log = [0, 0.1] }\n[export]", "log begins at 0, expected above 0"),
             ("[export]", "[tune.space]\ndropout = { even = [0, 0.1] }\n[export]", "unknown variant `even`"),
+            (
+                "[export]",
+                "[train.pretrain]\nepochs = 2\n[fine_tune]\nfrom = \"runs/base\"\n[export]",
+                "goes on from a model that had its own",
+            ),
             ("hidden = 32", "popularity_power = -1", "train.popularity_power is -1, expected 0 to 1"),
         ] {
             assert!(WHOLE.contains(old), "{old}");

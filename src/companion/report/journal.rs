@@ -7,6 +7,10 @@ use serde::Deserialize;
 pub struct Curves {
     /// (step, training loss)
     pub loss: Vec<(f64, f64)>,
+    /// (step of pretraining, loss of hidden events)
+    pub masked: Vec<(f64, f64)>,
+    /// (step of pretraining, loss of views)
+    pub contrastive: Vec<(f64, f64)>,
     /// (step, learning rate)
     pub learning_rate: Vec<(f64, f64)>,
     /// (step, the gradient's norm)
@@ -26,6 +30,14 @@ struct Line {
     lr: Option<f64>,
     grad_norm: Option<f64>,
     validation: Option<Validation>,
+    #[serde(default)]
+    pretraining: Pretraining,
+}
+
+#[derive(Deserialize, Default)]
+struct Pretraining {
+    masked: Option<f64>,
+    contrastive: Option<f64>,
 }
 
 #[derive(Deserialize)]
@@ -39,11 +51,14 @@ impl Curves {
     pub fn read(text: &str) -> Self {
         let mut curves = Self::default();
         for line in text.lines() {
-            let Ok(Line { step, epoch, loss, lr, grad_norm, validation }) = serde_json::from_str(line) else {
+            let Ok(Line { step, epoch, loss, lr, grad_norm, validation, pretraining }) = serde_json::from_str(line)
+            else {
                 curves.unreadable += 1;
                 continue;
             };
             push(&mut curves.loss, step, loss);
+            push(&mut curves.masked, step, pretraining.masked);
+            push(&mut curves.contrastive, step, pretraining.contrastive);
             push(&mut curves.learning_rate, step, lr);
             push(&mut curves.gradient_norm, step, grad_norm);
             if let Some(epoch) = epoch {

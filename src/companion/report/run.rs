@@ -10,10 +10,12 @@ use std::fmt::Write;
 
 /// The training curves; nothing without a point.
 pub fn curves(curves: &Curves) -> Result<String> {
-    let Curves { loss, learning_rate, gradient_norm, validation, unreadable } = curves;
+    let Curves { loss, masked, contrastive, learning_rate, gradient_norm, validation, unreadable } = curves;
     let plots = [
         (validation, "epoch", "validation NDCG@10", Mark::Dots, "After each epoch, on the validation part."),
         (loss, "step", "training loss", Mark::Line, "The mean over the steps since the point before."),
+        (masked, "step of pretraining", "loss of hidden events", Mark::Line, "Before the ordinary epochs."),
+        (contrastive, "step of pretraining", "loss of views", Mark::Line, "Before the ordinary epochs."),
         (learning_rate, "step", "learning rate", Mark::Line, "Warm-up, then a cosine."),
         (gradient_norm, "step", "gradient norm", Mark::Line, "Before clipping."),
     ];

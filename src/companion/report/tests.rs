@@ -274,3 +274,13 @@ fn flat_and_single_points_can_be_drawn() {
     let text = "{\"step\":1,\"epoch\":1,\"loss\":3.0,\"lr\":0.0,\"grad_norm\":1.0,\"validation\":{\"ndcg@10\":0.0}}";
     assert_eq!(page(&evaluation(), text).matches("<svg").count(), 7);
 }
+
+#[test]
+fn pretraining_has_curves_of_its_own() {
+    let text = "{\"step\":20,\"pretraining\":{\"masked\":4.0,\"lr\":0.1}}\n{\"step\":40,\"pretraining\":{\"contrastive\":3.0}}\n\
+                {\"step\":20,\"loss\":2.0,\"lr\":0.2}\n";
+    let curves = Curves::read(text);
+    assert_eq!((curves.masked, curves.contrastive), (vec![(20.0, 4.0)], vec![(40.0, 3.0)]));
+    assert_eq!((curves.loss, curves.learning_rate), (vec![(20.0, 2.0)], vec![(20.0, 0.2)]));
+    assert!(page(&evaluation(), text).contains("loss of hidden events"));
+}

@@ -32,15 +32,17 @@ pub struct Augment {
 pub const SPAN: usize = 4;
 
 impl Augment {
+    /// Checks the shares of a section of this name.
+    ///
     /// # Errors
     /// [`Error::Argument`] names the key, its value and its limits.
-    pub fn validate(&self) -> Result<()> {
+    pub fn validate(&self, section: &str) -> Result<()> {
         let Self { crop, drop, mask, reorder, substitute } = *self;
         let shares = [("crop", crop), ("drop", drop), ("mask", mask), ("reorder", reorder), ("substitute", substitute)];
         for (name, share) in shares {
             let most = if name == "drop" || name == "mask" { 0.9 } else { 1.0 };
             if !(0.0..=most).contains(&share) {
-                return Err(Error::Argument(format!("train.augment.{name} is {share}, expected 0 to {most}")));
+                return Err(Error::Argument(format!("{section}.{name} is {share}, expected 0 to {most}")));
             }
         }
         Ok(())
@@ -98,7 +100,7 @@ fn reorder(inputs: &mut [Input], rng: &mut impl Rng) {
 }
 
 /// A share of 0 draws nothing, so that a run without it stays as it was.
-fn chance(share: f32, rng: &mut impl Rng) -> bool {
+pub fn chance(share: f32, rng: &mut impl Rng) -> bool {
     share > 0.0 && rng.random::<f32>() < share
 }
 
@@ -185,11 +187,11 @@ mod tests {
 
     #[test]
     fn shares_are_checked() {
-        assert!(NOTHING.validate().is_ok());
+        assert!(NOTHING.validate("train.augment").is_ok());
         for wrong in
             [Augment { crop: 1.5, ..NOTHING }, Augment { drop: 1.0, ..NOTHING }, Augment { mask: f32::NAN, ..NOTHING }]
         {
-            assert!(wrong.validate().unwrap_err().to_string().contains("train.augment."));
+            assert!(wrong.validate("train.augment").unwrap_err().to_string().contains("train.augment."));
         }
     }
 }

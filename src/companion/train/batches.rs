@@ -29,12 +29,19 @@ impl Batches {
     /// Batches of about `batch_events` events, of windows of about equal length, in random order.
     ///
     /// Each sequence is cut at a random offset, so that an event stands at another place in each epoch. Where only tasks are
-    /// learned, windows without a label are left out.
-    pub fn of_epoch(dataset: &Dataset, len: usize, batch_events: usize, seed: u64, epoch: u64) -> Self {
-        let mut rng = stream(seed, Purpose::Windows, epoch, 0);
+    /// learned, windows without a label are left out; `pretrains` takes all.
+    pub fn of_epoch(
+        dataset: &Dataset,
+        len: usize,
+        batch_events: usize,
+        seed: u64,
+        (epoch, pretrains): (u64, bool),
+    ) -> Self {
+        let mut rng = stream(seed, Purpose::Windows, epoch, pretrains.into());
         let mut windows = Vec::new();
-        // Tasks are answered after the last event too.
-        let after = usize::from(!dataset.schema.heads.is_empty());
+        // Tasks are answered after the last event too, and pretraining learns from every event itself.
+        let after = usize::from(pretrains || !dataset.schema.heads.is_empty());
+        let takes_all = pretrains || dataset.schema.predicts_items();
         for sequence in 0..dataset.sequences.len() {
             let range = dataset.sequences.range(sequence);
             let trained = dataset.sequences.parts[range].iter().rposition(|&part| part == Part::Train);
@@ -43,7 +50,7 @@ impl Batches {
             let mut start = 0;
             while start < inputs {
                 let end = if start == 0 && offset > 0 { offset } else { start + len }.min(inputs);
-                if dataset.schema.predicts_items() || has_label(dataset, sequence, start..end) {
+                if takes_all || has_label(dataset, sequence, start..end) {
                     windows.push(Small { sequence: sequence as u32, start: start as u32, end: end as u32 });
                 }
                 start = end;

@@ -60,8 +60,16 @@ impl<'a> Calibration<'a> {
         shipped: &'a HeldOut,
         worker: &'a mut Worker,
     ) -> Self {
-        let plan =
-            Plan { dataset, config, dropout: 0.0, popularity, held_out: shipped, part: Part::Validation, tasks: &[] };
+        let plan = Plan {
+            dataset,
+            config,
+            dropout: 0.0,
+            popularity,
+            held_out: shipped,
+            part: Part::Validation,
+            tasks: &[],
+            pretext: None,
+        };
         Self { plan, worker }
     }
 
@@ -94,7 +102,7 @@ impl<'a> Calibration<'a> {
 
     fn step(&mut self, weights: &Weights, windows: Vec<Window>) -> Step {
         self.worker.gather(&self.plan, &windows, 0, 0);
-        Step { states: self.worker.states(&self.plan, weights, &windows), windows }
+        Step { states: self.worker.states(&self.plan, weights), windows }
     }
 
     /// Steps of windows that hold the validation events of some of the sequences, those whose place among all that have any

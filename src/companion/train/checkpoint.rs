@@ -18,6 +18,8 @@ use std::path::{Path, PathBuf};
 /// Where a run stands.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Progress {
+    /// Whether epochs, batches, steps and updates are those of pretraining, which comes first.
+    pub pretrains: bool,
     /// The epoch that goes on, from 0.
     pub epoch: u64,
     /// Batches of it that are done.
@@ -175,9 +177,15 @@ pub fn begun(folder: &Path) -> PathBuf {
 /// # Errors
 /// When it has saved nothing yet, or the file is damaged or of another run.
 pub fn check_resume(folder: &Path, fingerprint: &str) -> Result<()> {
-    let path = last(folder);
-    let bytes = read(&path)?;
-    open(&path, &bytes, fingerprint).map(drop)
+    progress(&last(folder), fingerprint).map(drop)
+}
+
+/// Where a run stands that can go on from what it saved.
+///
+/// # Errors
+/// Those of [`check_resume`].
+pub fn progress(path: &Path, fingerprint: &str) -> Result<Progress> {
+    Ok(open(path, &read(path)?, fingerprint)?.saved.progress)
 }
 
 fn read(path: &Path) -> Result<Vec<u8>> {

@@ -2,6 +2,7 @@
 
 use super::augment::Augment;
 use super::fine_tune::{FineTuneConfig, Method};
+use super::pretrain::PretrainConfig;
 use crate::error::{Error, Result};
 use crate::format::{Architecture, Context, Counting, EncoderKind};
 use crate::schema::{FilterSeen, Schema};
@@ -85,6 +86,8 @@ pub struct TrainConfig {
     pub task_weights: TaskWeights,
     /// What changes in the windows that are learned from. Default: nothing.
     pub augment: Augment,
+    /// What is learned before the ordinary epochs, from the log alone. Default: nothing.
+    pub pretrain: PretrainConfig,
 }
 
 /// What training makes small; `head/` says how.
@@ -158,6 +161,7 @@ impl Default for TrainConfig {
             seed: 1,
             task_weights: TaskWeights::Fixed,
             augment: Augment::default(),
+            pretrain: PretrainConfig::default(),
         }
     }
 }
@@ -228,7 +232,8 @@ impl TrainConfig {
             Error::Schema(text) => Error::Argument(format!("train.{}", text.trim_start_matches("counting."))),
             other => other,
         })?;
-        self.augment.validate()?;
+        self.augment.validate("train.augment")?;
+        self.pretrain.validate(self.encoder)?;
         share("dropout", self.dropout.unwrap_or_default())?;
         share("field_dropout", self.field_dropout)?;
         share("warmup", self.warmup)?;

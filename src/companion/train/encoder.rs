@@ -33,6 +33,9 @@ pub struct Inputs<'a> {
     pub times: &'a [i64],
     pub windows: usize,
     pub len: usize,
+    /// Where attention looks both ways: how many inputs each window has, `[windows]`, since what pads them would be seen too.
+    /// Only a transformer can; `None` for back alone.
+    pub both_ways: Option<&'a [usize]>,
 }
 
 /// A forward pass that waits for its backward pass.
@@ -144,20 +147,34 @@ mod tests {
         for part in dense_mut(&mut weights) {
             part.values.iter_mut().for_each(|value| *value += 0.2 * (rng.random::<f32>() - 0.5));
         }
-        for (windows, len) in [(4, 13), (1, 1), (3, 9)] {
+        let lengths = [13, 4, 1, 12];
+        for (windows, len, both_ways) in
+            [(4, 13, None), (1, 1, None), (3, 9, None), (4, 13, Some(&lengths[..])), (1, 13, Some(&lengths[..1]))]
+        {
             let mut numbers = |count| (0..count).map(|_| rng.random::<f32>() - 0.5).collect::<Vec<f32>>();
             let (values, outer) = (numbers(windows * len * 24), numbers(windows * len * 24));
             let times = vec![0; windows * len];
+            // Nothing is asked of what pads a window.
+            let is_padding = |row: usize| both_ways.is_some_and(|lengths| row % len >= lengths[row / len]);
+            let asked = |values: &[f32]| -> Vec<f32> {
+                let rows = values.chunks_exact(24).enumerate().filter(|(row, _)| !is_padding(*row));
+                rows.flat_map(|(_, values)| values).copied().collect()
+            };
+            let outer: Vec<f32> = outer
+                .iter()
+                .enumerate()
+                .map(|(place, value)| if is_padding(place / 24) { 0.0 } else { *value })
+                .collect();
             let run = |on_cpu: bool| {
                 let encoder = Encoder { on_cpu, ..Encoder::new(Device::flex(), architecture.clone()) };
                 let mut masks = stream(3, Purpose::Step, 0, 0);
-                let inputs = Inputs { values: Buffer::copy_of(&values), times: &times, windows, len };
+                let inputs = Inputs { values: Buffer::copy_of(&values), times: &times, windows, len, both_ways };
                 let pass = encoder.forward(&weights, inputs, Some((0.3, &mut masks)));
                 assert_eq!(matches!(pass, Pass::Transformer(_)), on_cpu);
                 let states = pass.states().into_owned();
                 let mut gradient = zeros_like(&weights);
                 let input = pass.backward(&weights, &outer, &mut gradient).to_vec();
-                let mut all = vec![states, input];
+                let mut all = vec![asked(&states), asked(&input)];
                 all.extend(dense_mut(&mut gradient).iter().map(|part| part.values.to_vec()));
                 all
             };

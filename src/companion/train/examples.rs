@@ -4,6 +4,7 @@ use super::augment::Augment;
 use super::buffer::Buffer;
 use super::head::Position;
 use super::heads::LabelAt;
+use super::pretrain::masked_rows;
 use super::row_gradients::RowGradients;
 use super::texts::TextGradients;
 use super::vector::add_scaled;
@@ -44,6 +45,13 @@ pub enum Input {
         /// What came before it.
         before: Before,
     },
+    /// An event of which only its time is given: pretraining asks for the rest.
+    Masked {
+        /// Its time.
+        time: i64,
+        /// The event before it.
+        previous: Option<Previous>,
+    },
 }
 
 /// One shard's windows, ready for encoder and head.
@@ -51,8 +59,10 @@ pub enum Input {
 pub struct Shard {
     /// Inputs of the longest window; shorter ones are padded with zeros at their end, which causality hides.
     pub len: usize,
+    /// Each window's inputs, `[windows]`.
+    pub lengths: Vec<usize>,
     /// What the windows' inputs are made of, `[windows, len]`.
-    inputs: Vec<Input>,
+    pub inputs: Vec<Input>,
     /// `[windows, len, hidden]`
     pub input: Buffer,
     /// When each input's event was, `[windows, len]`.
@@ -97,17 +107,25 @@ impl Input {
 }
 
 impl Shard {
-    /// Gathers a shard's examples; the events of the plan's part are to be predicted.
-    pub fn gather(&mut self, plan: &Plan<'_>, windows: &[Window], history: &mut History, rng: &mut impl Rng) {
-        let Plan { dataset, config, held_out, part, .. } = *plan;
-        // What is calibrated on is given as it is.
-        let augment = if part == Part::Train { config.augment } else { Augment::default() };
+    /// Gathers a shard's examples, the encoder's inputs changed by `augment`; the events of the plan's part are to be predicted,
+    /// if not in pretraining.
+    pub fn gather(
+        &mut self,
+        plan: &Plan<'_>,
+        windows: &[Window],
+        augment: Augment,
+        history: &mut History,
+        rng: &mut impl Rng,
+    ) {
+        let Plan { dataset, config, held_out, part, pretext, .. } = *plan;
         self.len = windows.iter().map(|window| window.inputs.len()).max().unwrap_or(0);
+        self.lengths.clear();
         self.inputs.clear();
         self.positions.clear();
         self.candidates.clear();
         self.labels.clear();
-        let predicts_items = dataset.schema.predicts_items();
+        let predicts_items = dataset.schema.predicts_items() && pretext.is_none();
+        let answers_tasks = pretext.is_none();
         // What the history has counted: windows that follow each other in a sequence go on from there.
         let mut counted = 0..0;
         for (number, window) in windows.iter().enumerate() {
@@ -127,7 +145,7 @@ impl Shard {
                 if input == begin || !augment.drops(rng) {
                     self.inputs.push(Input::of(dataset, history, first_event, input));
                 }
-                if input > 0 && dataset.sequences.parts[place - 1] == part {
+                if answers_tasks && input > 0 && dataset.sequences.parts[place - 1] == part {
                     self.label(dataset, place - 1);
                 }
                 if place == end {
@@ -142,6 +160,7 @@ impl Shard {
             let begun = (first_event + begin).min(end - 1);
             let neighbours = held_out.table(window.sequence, dataset.sequences.times[begun]);
             augment.change(&mut self.inputs[first_row..], neighbours, rng);
+            self.lengths.push(self.inputs.len() - first_row);
             self.inputs.resize(first_row + self.len, Input::Padding);
         }
         let share = if part == Part::Train { config.field_dropout } else { 0.0 };
@@ -206,6 +225,12 @@ impl Shard {
                         add_scaled(out, table.of(weights).row(row), factor);
                     });
                 }
+                Input::Masked { time, previous } => {
+                    self.times[row] = time;
+                    masked_rows(weights, time, previous, &mut |table, row, factor| {
+                        add_scaled(out, table.of(weights).row(row), factor);
+                    });
+                }
             }
         }
         self.input = written;
@@ -235,6 +260,11 @@ impl Shard {
                         if !is_text {
                             add_scaled(table.of_mut(gradient).row_mut(row), part, factor);
                         }
+                    });
+                }
+                Input::Masked { time, previous } => {
+                    masked_rows(weights, time, previous, &mut |table, row, factor| {
+                        add_scaled(table.of_mut(gradient).row_mut(row), part, factor);
                     });
                 }
             }

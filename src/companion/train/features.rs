@@ -218,6 +218,15 @@ impl Features {
         self.fold_with(&mean, own);
     }
 
+    /// Forgets the steps that were taken, not what came of them.
+    pub fn begin_anew(&mut self) {
+        let Self { vectors, mean, first, second, last_step, table: _, step, gradients: _ } = self;
+        mean.clone_from(vectors);
+        [first, second].into_iter().for_each(|moments| moments.fill(0.0));
+        last_step.fill(0);
+        step.folded.fill(0);
+    }
+
     /// What a checkpoint keeps.
     pub fn parts_mut(&mut self) -> ([(&'static str, &mut Vec<f32>); 4], &mut Vec<u32>) {
         let Self { vectors, mean, first, second, last_step, table: _, step: _, gradients: _ } = self;

@@ -1,10 +1,12 @@
 //! The training loop: steps, validation after each epoch, early stopping, checkpoints.
 
 mod finish;
+mod pretrain;
 
 use super::average::Average;
 use super::batches::{Batches, shards};
 use super::checkpoint::{self, Numbers, Progress};
+use super::config::TrainConfig;
 use super::encoder::Encoder;
 use super::examples::Window;
 use super::features::Features;
@@ -19,6 +21,7 @@ use super::neighbours::{self, Counted, FOLDS};
 use super::optimizer::{Gradients, Optimizer, Update, learning_rate};
 use super::parameters::{assemble, dense_mut, initial};
 use super::pick::{Effort, Start, pick_start};
+use super::pretrain::{Pretext, Pretraining};
 use super::run::{Diverged, Outcome, Run};
 use super::worker::{Plan, Worker, in_parallel};
 use crate::companion::data::Part;
@@ -35,6 +38,8 @@ const LARGEST: f32 = 1e12;
 /// Steps between two lines in the journal.
 const JOURNAL_STEPS: u64 = 20;
 
+const STOPPED: &str = "stopped and saved; go on with --resume";
+
 /// Trains until early stopping, the last epoch or Ctrl-C. `validate` gives a model's NDCG@10 on the validation part.
 /// The best model lies in `checkpoints/best.safetensors` (f32), the state to go on from in `checkpoints/last.safetensors`.
 ///
@@ -45,7 +50,7 @@ pub fn train(run: &Run<'_>, mut validate: impl FnMut(&Arc<Model>, Effort) -> Res
     let mut journal = Journal::open(run.folder)?;
     let start = pick_start(run, &mut journal, &mut validate)?;
     let mut state = State::new(run, start)?;
-    let mut meter = Meter::new(run.config.epochs as u64 * state.steps_per_epoch, state.progress.step);
+    let mut meter = state.meter(run);
     let schema = &run.dataset.schema;
     if let Some(fine_tuning) = &state.fine_tuning {
         let learned = fine_tuning.frozen.count(&mut state.weights);
@@ -59,10 +64,17 @@ pub fn train(run: &Run<'_>, mut validate: impl FnMut(&Arc<Model>, Effort) -> Res
         // From little there may be nothing to learn that ranks better than what it begins with.
         state.measure(run, &mut journal, &mut meter, &mut validate)?;
     }
+    if state.progress.pretrains {
+        if !state.pretrain(run, &mut journal, &mut meter)? {
+            meter.finish(STOPPED);
+            return Ok(state.outcome(true));
+        }
+        meter = state.meter(run);
+    }
     while state.progress.epoch < run.config.epochs as u64 && state.progress.waited < run.config.patience as u64 {
         if !state.epoch(run, &mut journal, &mut meter)? {
             state.save(run)?;
-            meter.finish("stopped and saved; go on with --resume");
+            meter.finish(STOPPED);
             return Ok(state.outcome(true));
         }
         state.measure(run, &mut journal, &mut meter, &mut validate)?;
@@ -80,6 +92,7 @@ struct State {
     average: Average,
     features: Option<Features>,
     fine_tuning: Option<FineTuning>,
+    pretraining: Option<Pretraining>,
     workers: Vec<Worker>,
     held_out: HeldOut,
     popularity: Popularity,
@@ -115,16 +128,22 @@ impl State {
         if taken.as_ref().is_none_or(|taken| !taken.gates) {
             start.apply(&mut weights);
         }
-        let steps_per_epoch =
-            Batches::of_epoch(dataset, config.max_len, config.batch_events, config.seed, 0).len() as u64;
+        let path = checkpoint::last(run.folder);
+        let pretrains = match run.resume {
+            true => checkpoint::progress(&path, &run.fingerprint)?.pretrains,
+            false => config.pretrain.epochs > 0,
+        };
+        let steps_per_epoch = steps_per_epoch(run, pretrains);
         let steps = config.epochs as u64 * steps_per_epoch;
         let mut fine_tuning = run
             .base
             .zip(taken)
             .map(|(base, taken)| FineTuning::new(base.config, taken, &mut weights, config.seed, steps));
+        let pretraining = pretrains.then(|| Pretraining::begin(&mut weights, config.seed));
         let mut optimizer = Optimizer::new(&weights);
         let mut average = Average::new(&weights, steps_per_epoch);
         let mut progress = Progress {
+            pretrains,
             epoch: 0,
             batch: 0,
             step: 0,
@@ -137,7 +156,6 @@ impl State {
             fingerprint: run.fingerprint.clone(),
         };
         if run.resume {
-            let path = checkpoint::last(run.folder);
             let numbers = Numbers {
                 weights: &mut weights,
                 optimizer: &mut optimizer,
@@ -148,11 +166,7 @@ impl State {
             progress = checkpoint::load(&path, &run.fingerprint, numbers)?;
         }
         std::fs::create_dir_all(run.folder.join("checkpoints"))?;
-        let rules = Rules::new(&architecture, &dataset.schema, dataset.vocab.len());
-        let encoder = Encoder::new(run.device.clone(), architecture.clone());
-        let teachers = || run.distill.as_ref().map(|distill| Teachers::new(distill, &run.device));
-        let worker = |_| Worker::new(encoder.clone(), rules.clone(), &weights).taught_by(teachers());
-        let workers = (0..config.thread_count()).map(worker).collect();
+        let workers = workers(run, &architecture, &weights, pretrains);
         let trained: f64 = counts.iter().copied().map(f64::from).sum();
         let dropout = config.dropout_for(trained / dataset.sequences.len() as f64);
         Ok(Self {
@@ -162,6 +176,7 @@ impl State {
             average,
             features,
             fine_tuning,
+            pretraining,
             workers,
             held_out,
             popularity: Popularity::of(dataset, config),
@@ -174,12 +189,11 @@ impl State {
 
     /// Goes through the rest of an epoch; false when it was stopped before its end.
     fn epoch(&mut self, run: &Run<'_>, journal: &mut Journal, meter: &mut Meter) -> Result<bool> {
-        let Run { dataset, config, .. } = *run;
         let epoch = self.progress.epoch;
         if let Some(fine_tuning) = &mut self.fine_tuning {
             fine_tuning.begin_epoch(&mut self.weights, epoch);
         }
-        let batches = Batches::of_epoch(dataset, config.max_len, config.batch_events, config.seed, epoch);
+        let batches = batches(run, (epoch, false));
         let (mut loss, mut examples, mut steps, mut since) = (0.0, 0, 0, Instant::now());
         for batch in batches.iter().skip(self.progress.batch as usize) {
             if (run.stop)() {
@@ -207,6 +221,9 @@ impl State {
     }
 
     fn step(&mut self, run: &Run<'_>, batch: &[Window]) -> Result<Step> {
+        let step = self.progress.step;
+        let steps = self.steps(run);
+        let pretext = self.pretraining.as_ref().map(|_| run.config.pretrain.pretext(step));
         let plan = Plan {
             dataset: run.dataset,
             config: run.config,
@@ -215,11 +232,11 @@ impl State {
             held_out: &self.held_out,
             part: Part::Train,
             tasks: &self.tasks,
+            pretext,
         };
         if let Some(fine_tuning) = &mut self.fine_tuning {
             fine_tuning.lend(&mut self.weights);
         }
-        let step = self.progress.step;
         let shards = shards(batch, self.workers.len());
         let workers = &mut self.workers[..shards.len()];
         let (weights, needs_folding) = (&self.weights, self.features.is_some());
@@ -241,12 +258,7 @@ impl State {
         if let Some(features) = &mut self.features {
             features.backward(&mut self.weights, &mut total.rows);
         }
-        let rate = learning_rate(
-            run.config.learning_rate,
-            run.config.warmup,
-            step,
-            run.config.epochs as u64 * self.steps_per_epoch,
-        );
+        let rate = learning_rate(run.config.learning_rate, run.config.warmup, step, steps);
         let (mut norm, examples) = (0.0, total.examples());
         if let Some(fine_tuning) = &mut self.fine_tuning {
             let Worker { gradient, rows, texts, .. } = total;
@@ -274,7 +286,7 @@ impl State {
             let what = format!("the loss is {} and the gradients' norm {norm}", total.loss);
             return Err(Diverged { what, step }.into());
         }
-        Ok(Step { loss: total.loss, examples, learning_rate: rate, norm })
+        Ok(Step { loss: total.loss, examples, learning_rate: rate, norm, pretext })
     }
 
     /// The weights to validate and keep.
@@ -282,6 +294,9 @@ impl State {
         let Optimizer { row_step, texts, step, .. } = &self.optimizer;
         let mut mean = self.average.weights(&self.weights, row_step, *step, self.features.as_ref());
         texts.settle(&mut mean, &self.weights, self.average.fading(), *step);
+        if let Some(pretraining) = &self.pretraining {
+            pretraining.end(&mut mean);
+        }
         FineTuning::merged(mean)
     }
 
@@ -333,6 +348,17 @@ impl State {
         checkpoint::save(&checkpoint::last(run.folder), progress, numbers)
     }
 
+    /// The most steps of what goes on: pretraining or what follows.
+    fn steps(&self, run: &Run<'_>) -> u64 {
+        let epochs = if self.progress.pretrains { run.config.pretrain.epochs } else { run.config.epochs };
+        epochs as u64 * self.steps_per_epoch
+    }
+
+    fn meter(&self, run: &Run<'_>) -> Meter {
+        let epoch = if self.progress.pretrains { "pretraining epoch" } else { "epoch" };
+        Meter::new(epoch, self.steps(run), self.progress.step)
+    }
+
     fn outcome(&self, interrupted: bool) -> Outcome {
         Outcome { best: self.progress.best, best_epoch: self.progress.best_epoch, interrupted }
     }
@@ -343,4 +369,26 @@ struct Step {
     examples: usize,
     learning_rate: f32,
     norm: f32,
+    /// What was learned, in pretraining.
+    pretext: Option<Pretext>,
+}
+
+/// An epoch's batches; of pretraining or of what follows.
+fn batches(run: &Run<'_>, epoch: (u64, bool)) -> Batches {
+    let TrainConfig { max_len, batch_events, seed, .. } = *run.config;
+    Batches::of_epoch(run.dataset, max_len, batch_events, seed, epoch)
+}
+
+fn steps_per_epoch(run: &Run<'_>, pretrains: bool) -> u64 {
+    batches(run, (0, pretrains)).len() as u64
+}
+
+/// One a thread. Teachers answer what pretraining does not ask.
+fn workers(run: &Run<'_>, architecture: &Architecture, weights: &Weights, pretrains: bool) -> Vec<Worker> {
+    let Run { dataset, config, distill, device, .. } = run;
+    let rules = Rules::new(architecture, &dataset.schema, dataset.vocab.len());
+    let encoder = Encoder::new(device.clone(), architecture.clone());
+    let teachers = || distill.as_ref().filter(|_| !pretrains).map(|distill| Teachers::new(distill, device));
+    let worker = |_| Worker::new(encoder.clone(), rules.clone(), weights).taught_by(teachers());
+    (0..config.thread_count()).map(worker).collect()
 }

@@ -12,6 +12,8 @@ const MESSAGE: Duration = Duration::from_secs(1);
 pub struct Meter {
     /// Hidden where stderr is no terminal.
     bar: ProgressBar,
+    /// What an epoch is called.
+    epoch: &'static str,
     /// How often `step` tells.
     every: Duration,
     /// The most steps that the run takes.
@@ -25,15 +27,15 @@ pub struct Meter {
 }
 
 impl Meter {
-    /// A run of at most `steps`, of which `done` are done.
-    pub fn new(steps: u64, done: u64) -> Self {
+    /// A run of at most `steps`, of which `done` are done; `epoch` is what an epoch of it is called.
+    pub fn new(epoch: &'static str, steps: u64, done: u64) -> Self {
         let bar = ProgressBar::new(steps).with_position(done);
         if let Ok(style) = ProgressStyle::with_template("{bar:30} {pos}/{len} steps  {msg}") {
             bar.set_style(style);
         }
         let every = if bar.is_hidden() { LINE } else { MESSAGE };
         let now = Instant::now();
-        Self { bar, every, steps, started: (now, done), told: now, loss: 0.0, examples: 0 }
+        Self { bar, epoch, every, steps, started: (now, done), told: now, loss: 0.0, examples: 0 }
     }
 
     /// A line that stays.
@@ -52,9 +54,9 @@ impl Meter {
         self.examples += examples;
         let Some(state) = self.tell(step, Instant::now()) else { return };
         if self.bar.is_hidden() {
-            eprintln!("epoch {epoch}, step {step} of at most {}: {state}", self.steps);
+            eprintln!("{} {epoch}, step {step} of at most {}: {state}", self.epoch, self.steps);
         } else {
-            self.bar.set_message(format!("epoch {epoch}, {state}"));
+            self.bar.set_message(format!("{} {epoch}, {state}", self.epoch));
         }
     }
 
@@ -98,7 +100,7 @@ mod tests {
 
     #[test]
     fn plain_lines_come_every_thirty_seconds_with_loss_speed_and_time_left() {
-        let mut meter = Meter::new(1000, 400);
+        let mut meter = Meter::new("epoch", 1000, 400);
         meter.every = LINE;
         let (began, _) = meter.started;
         let after = |seconds| began + Duration::from_secs(seconds);

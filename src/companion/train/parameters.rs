@@ -270,7 +270,7 @@ pub fn normalise(row: &mut [f32]) {
 }
 
 /// Normal numbers by Box and Muller 1958.
-fn normal_matrix(rng: &mut impl Rng, rows: usize, columns: usize, spread: f32) -> Matrix {
+pub fn normal_matrix(rng: &mut impl Rng, rows: usize, columns: usize, spread: f32) -> Matrix {
     let normal = |_| {
         let (radius, angle): (f32, f32) = (1.0 - rng.random::<f32>(), rng.random());
         spread * (-2.0 * radius.ln()).sqrt() * (std::f32::consts::TAU * angle).cos()

@@ -123,6 +123,7 @@ fn learn(
         held_out: &HeldOut::same(weights.neighbours.clone()),
         part: Part::Train,
         tasks: &[],
+        pretext: None,
     };
     let rules = Rules::new(architecture, &run.dataset.schema, run.dataset.vocab.len());
     let encoder = Encoder::new(run.device.clone(), architecture.clone());
@@ -132,7 +133,7 @@ fn learn(
     let mut values = learned(&mut weights);
     let count = values.len();
     let (mut first, mut second, mut mean) = (vec![0.0; count], vec![0.0; count], vec![0.0; count]);
-    let mut meter = Meter::new(steps as u64, 0);
+    let mut meter = Meter::new("epoch", steps as u64, 0);
     for step in 0..steps {
         if (run.stop)() {
             return None;
@@ -312,6 +313,7 @@ mod tests {
             held_out: &HeldOut::same(weights.neighbours.clone()),
             part: Part::Train,
             tasks: &[],
+            pretext: None,
         };
         let rules = Rules::new(&architecture, &dataset.schema, ITEMS as usize);
         let encoder = Encoder::new(Device::flex(), architecture);

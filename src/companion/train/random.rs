@@ -20,6 +20,10 @@ pub enum Purpose {
     Augment = 6,
     /// The first changes of low rank.
     LowRank = 7,
+    /// What pretraining hides, or how its views differ.
+    Views = 8,
+    /// A shard's negatives and dropout in a step of pretraining.
+    PretrainStep = 9,
 }
 
 /// The stream of a purpose, for example of one step (`index`) and one shard (`part`).

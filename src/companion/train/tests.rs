@@ -5,10 +5,10 @@ mod features;
 mod fields;
 mod fine_tune;
 mod heads;
+mod pretrain;
 mod runs;
 
 use super::augment::Augment;
-use super::batches::Batches;
 use super::config::{Loss, NegativesDrawn, TrainConfig};
 use super::encoder::Encoder;
 use super::examples::Window;
@@ -16,6 +16,7 @@ use super::held_out::HeldOut;
 use super::negatives::Popularity;
 use super::neighbours::{self, Counted, Kept, Rule};
 use super::parameters::{dense_mut, initial, normalise};
+use super::pretrain::{Pretext, Pretraining};
 use super::worker::{Plan, Worker};
 use crate::companion::config::SplitKind;
 use crate::companion::data::{Dataset, ItemFeatures, ItemTable as Columns, Part, Sequences};
@@ -131,6 +132,9 @@ fn weights(dataset: &Dataset, config: &TrainConfig) -> Weights {
     );
     let counts: Vec<u32> = (0..ITEMS as u32).collect();
     let mut weights = initial(&architecture, &dataset.schema, &counts, table, 3);
+    if pretext(config).is_some() {
+        Pretraining::begin(&mut weights, 3);
+    }
     let mut rng = super::random::stream(5, super::random::Purpose::Weights, 1, 1);
     for part in dense_mut(&mut weights) {
         part.values.iter_mut().for_each(|value| *value += 0.2 * (rng.random::<f32>() - 0.5));
@@ -140,6 +144,11 @@ fn weights(dataset: &Dataset, config: &TrainConfig) -> Weights {
     }
     weights.item_repeat.iter_mut().for_each(|value| *value = rng.random());
     weights
+}
+
+/// What pretraining learns first, where there is any.
+fn pretext(config: &TrainConfig) -> Option<Pretext> {
+    (config.pretrain.epochs > 0).then(|| config.pretrain.pretext(0))
 }
 
 fn rules(dataset: &Dataset, config: &TrainConfig) -> Rules {
@@ -158,7 +167,16 @@ fn plan<'a>(
     popularity: &'a Popularity,
     held_out: &'a HeldOut,
 ) -> Plan<'a> {
-    Plan { dataset, config, dropout: 0.0, popularity, held_out, part: Part::Train, tasks: &[] }
+    Plan {
+        dataset,
+        config,
+        dropout: 0.0,
+        popularity,
+        held_out,
+        part: Part::Train,
+        tasks: &[],
+        pretext: pretext(config),
+    }
 }
 
 fn whole_sequences(dataset: &Dataset) -> Vec<Window> {
@@ -378,23 +396,5 @@ fn item_gradients(config: &TrainConfig, new: impl Fn(&Weights) -> Worker) {
                 config.loss
             );
         }
-    }
-}
-
-#[test]
-fn an_epoch_predicts_every_event_once_in_steps_of_about_the_asked_size() {
-    let dataset = dataset(true, FilterSeen::Group);
-    for epoch in 0..3 {
-        let batches: Vec<Vec<Window>> = Batches::of_epoch(&dataset, 7, 20, 1, epoch).iter().collect();
-        let mut predicted = vec![0; dataset.sequences.items.len()];
-        for window in batches.iter().flatten() {
-            assert!((1..=7).contains(&window.inputs.len()));
-            let start = dataset.sequences.range(window.sequence).start;
-            window.inputs.clone().for_each(|input| predicted[start + input] += 1);
-        }
-        assert!(predicted.iter().all(|&times| times == 1));
-        let events = |batch: &Vec<Window>| batch.iter().map(|window| window.inputs.len()).sum::<usize>();
-        let short = batches.iter().filter(|&batch| events(batch) < 20).count();
-        assert!(short <= 1 && batches.iter().all(|batch| events(batch) < 20 + 7));
     }
 }

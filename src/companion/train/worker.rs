@@ -1,5 +1,6 @@
 //! One training thread: forward and backward over its shard of a batch.
 
+use super::augment::Augment;
 use super::buffer::Buffer;
 use super::config::{NegativesDrawn, TrainConfig};
 use super::encoder::{Encoder, Inputs, Pass};
@@ -9,6 +10,7 @@ use super::heads::Labelled;
 use super::held_out::HeldOut;
 use super::negatives::{Negatives, Popularity};
 use super::parameters::{dense_mut, zeros_like};
+use super::pretrain::{self, Pretext};
 use super::random::{Purpose, stream};
 use super::row_gradients::RowGradients;
 use super::texts::TextGradients;
@@ -32,6 +34,8 @@ pub struct Plan<'a> {
     pub part: Part,
     /// What each task's loss is multiplied with; empty where tasks are not learned.
     pub tasks: &'a [f32],
+    /// What pretraining learns in their and the next event's place.
+    pub pretext: Option<Pretext>,
 }
 
 /// What a thread keeps from step to step, and its gradients.
@@ -39,6 +43,8 @@ pub struct Worker {
     encoder: Encoder,
     history: History,
     shard: Shard,
+    /// The windows that are gathered to be told apart.
+    views: Vec<Window>,
     head: Head,
     negatives: Negatives,
     teachers: Option<Teachers>,
@@ -51,7 +57,7 @@ pub struct Worker {
     pub texts: TextGradients,
     /// The positions' losses, summed.
     pub loss: f64,
-    /// Events to predict.
+    /// Events to predict, or views to tell apart.
     pub positions: usize,
     /// Events with labels.
     pub labels: usize,
@@ -64,6 +70,7 @@ impl Worker {
             encoder,
             history: History::new(rules),
             shard: Shard::default(),
+            views: Vec::new(),
             head: Head::new(items),
             negatives: Negatives::default(),
             teachers: None,
@@ -85,11 +92,32 @@ impl Worker {
     /// Finds what a shard's windows are to learn from in step `step`; `part` is the shard's number.
     pub fn gather(&mut self, plan: &Plan<'_>, windows: &[Window], step: u64, part: u64) {
         self.clear();
-        let seed = plan.config.seed;
-        self.shard.gather(plan, windows, &mut self.history, &mut stream(seed, Purpose::Augment, step, part));
-        (self.positions, self.labels) = (self.shard.positions.len(), self.shard.labels.len());
-        self.rng = stream(seed, Purpose::Step, step, part);
-        if self.positions > 0 {
+        let Plan { dataset, config, pretext, .. } = *plan;
+        let (changes, draws) = match pretext {
+            None => (Purpose::Augment, Purpose::Step),
+            Some(_) => (Purpose::Views, Purpose::PretrainStep),
+        };
+        let mut rng = stream(config.seed, changes, step, part);
+        let Self { shard, views, history, .. } = self;
+        match pretext {
+            None => {
+                // What is calibrated on is given as it is.
+                let augment = if plan.part == Part::Train { config.augment } else { Augment::default() };
+                shard.gather(plan, windows, augment, history, &mut rng);
+            }
+            Some(Pretext::Masked) => {
+                shard.gather(plan, windows, Augment::default(), history, &mut rng);
+                pretrain::hide(shard, dataset, config.pretrain.mask_share, &mut rng);
+            }
+            Some(Pretext::Contrastive) => {
+                let augment = config.pretrain.views;
+                *views = pretrain::views(windows, augment.crop, &mut rng);
+                shard.gather(plan, views, Augment { crop: 0.0, ..augment }, history, &mut rng);
+            }
+        }
+        (self.positions, self.labels) = (shard.positions.len() + views.len(), shard.labels.len());
+        self.rng = stream(config.seed, draws, step, part);
+        if !self.shard.positions.is_empty() {
             self.draw_negatives(plan);
         } else {
             self.negatives.items.clear();
@@ -117,20 +145,23 @@ impl Worker {
         if let Some(teachers) = &mut self.teachers {
             teachers.show(plan.dataset, &mut self.shard, windows.len());
         }
-        let pass = self.encode(plan, weights, windows);
-        let states_gradient = self.score(plan, weights, &pass.states());
+        let pass = self.encode(plan, weights);
+        let states_gradient = match plan.pretext {
+            Some(Pretext::Contrastive) => self.tell_apart(plan, weights, &pass.states()),
+            None | Some(Pretext::Masked) => self.score(plan, weights, &pass.states()),
+        };
         let input_gradient = pass.backward(weights, &states_gradient, &mut self.gradient);
         let Self { shard, gradient, rows, texts, .. } = self;
         shard.backward(plan.dataset, weights, &input_gradient, gradient, (rows, texts));
     }
 
     /// The encoder's states before the gathered events that are to be predicted, `[events, hidden]`.
-    pub fn states(&mut self, plan: &Plan<'_>, weights: &Weights, windows: &[Window]) -> Vec<f32> {
+    pub fn states(&mut self, plan: &Plan<'_>, weights: &Weights) -> Vec<f32> {
         if self.positions == 0 {
             return Vec::new();
         }
         let hidden = weights.final_norm.len();
-        let pass = self.encode(plan, weights, windows);
+        let pass = self.encode(plan, weights);
         let states = pass.states();
         let rows = self.shard.positions.iter().map(|position| &states[position.row * hidden..][..hidden]);
         rows.flatten().copied().collect()
@@ -142,10 +173,11 @@ impl Worker {
         self.score(plan, weights, states);
     }
 
-    fn encode(&mut self, plan: &Plan<'_>, weights: &Weights, windows: &[Window]) -> Pass {
+    fn encode(&mut self, plan: &Plan<'_>, weights: &Weights) -> Pass {
         self.shard.write_inputs(plan.dataset, weights);
-        let Shard { input, times, len, .. } = &mut self.shard;
-        let inputs = Inputs { values: std::mem::take(input), times, windows: windows.len(), len: *len };
+        let Shard { input, times, len, lengths, .. } = &mut self.shard;
+        let both_ways = (plan.pretext == Some(Pretext::Masked)).then_some(&lengths[..]);
+        let inputs = Inputs { values: std::mem::take(input), times, windows: lengths.len(), len: *len, both_ways };
         self.encoder.forward(weights, inputs, Some((plan.dropout, &mut self.rng)))
     }
 
@@ -163,7 +195,12 @@ impl Worker {
         };
         let into = (&mut *states_gradient, &mut self.gradient, &mut self.rows);
         self.loss = self.head.run(weights, &examples, teachers.as_deref_mut(), into);
-        let Plan { dataset, config, tasks, .. } = *plan;
+        let Plan { dataset, config, tasks, pretext, .. } = *plan;
+        if pretext.is_some() {
+            let into = (&mut *states_gradient, &mut self.gradient);
+            self.loss += pretrain::tell_fields(dataset, &self.shard.labels, weights, states, into);
+            return states_gradient;
+        }
         let labelled = Labelled {
             dataset,
             config,
@@ -173,6 +210,17 @@ impl Worker {
             teachers: teachers.as_deref(),
         };
         self.loss += labelled.run(weights, &mut states_gradient, &mut self.gradient);
+        states_gradient
+    }
+
+    /// Sets the loss of views, and gives the gradient of the states.
+    fn tell_apart(&mut self, plan: &Plan<'_>, weights: &Weights, states: &[f32]) -> Buffer {
+        let mut states_gradient = Buffer::zeros(states.len());
+        let Shard { len, lengths, .. } = &self.shard;
+        let rows: Vec<usize> = lengths.iter().enumerate().map(|(view, length)| view * len + length - 1).collect();
+        let states = (states, weights.final_norm.len());
+        self.loss =
+            pretrain::tell_apart(&self.views, &rows, plan.config.pretrain.temperature, states, &mut states_gradient);
         states_gradient
     }
 
@@ -198,6 +246,7 @@ impl Worker {
         }
         self.rows.clear();
         self.texts.clear();
+        self.views.clear();
         (self.loss, self.positions, self.labels) = (0.0, 0, 0);
     }
 

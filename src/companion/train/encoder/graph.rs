@@ -19,7 +19,7 @@ pub struct Pass {
 
 pub fn forward<R: Rng>(encoder: &Encoder, weights: &Weights, inputs: Inputs<'_>, dropout: &mut Dropout<'_, R>) -> Pass {
     let Encoder { device, architecture, on_cpu: _ } = encoder;
-    let Inputs { values, times, windows, len } = inputs;
+    let Inputs { values, times, windows, len, both_ways } = inputs;
     let hidden = architecture.hidden;
     let input = Tensor::<3>::from_data(TensorData::new(values.to_vec(), [windows, len, hidden]), device).require_grad();
     let blocks = weights.blocks.iter().map(|block| {
@@ -31,7 +31,7 @@ pub fn forward<R: Rng>(encoder: &Encoder, weights: &Weights, inputs: Inputs<'_>,
     let x = drop(input.clone().reshape([windows * len, hidden]), dropout);
     let x = match architecture.encoder {
         EncoderKind::Hstu => hstu::forward(encoder, &blocks, x, times, [windows, len], dropout),
-        _ => transformer_graph::forward(encoder, &blocks, x, [windows, len], dropout),
+        _ => transformer_graph::forward(encoder, &blocks, x, ([windows, len], both_ways), dropout),
     };
     let states = rms_norm(x, &final_norm);
     Pass { input, blocks, final_norm, states }

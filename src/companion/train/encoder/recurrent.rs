@@ -41,7 +41,7 @@ struct Layer {
 }
 
 pub fn forward<R: Rng>(weights: &Weights, inputs: Inputs<'_>, dropout: &mut Dropout<'_, R>) -> Pass {
-    let Inputs { values, times: _, windows, len } = inputs;
+    let Inputs { values, times: _, windows, len, both_ways: _ } = inputs;
     let hidden = weights.final_norm.len();
     let mut x = turned(&values, windows, len, hidden);
     let input_mask = dropout.mask(x.len());

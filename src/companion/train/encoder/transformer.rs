@@ -12,6 +12,7 @@ use super::rows::{apply, linear, linear_backward, norm, norm_backward};
 use super::{Dropout, Inputs};
 use crate::format::{Architecture, Block, TransformerBlock, Weights};
 use attention::Attention;
+pub use attention::seen;
 use rand::Rng;
 
 /// A forward pass.
@@ -55,8 +56,8 @@ pub fn forward<R: Rng>(
     inputs: Inputs<'_>,
     dropout: &mut Dropout<'_, R>,
 ) -> Pass {
-    let Inputs { values: mut x, times: _, windows, len } = inputs;
-    let attention = Attention::new(architecture, windows, len);
+    let Inputs { values: mut x, times: _, windows, len, both_ways } = inputs;
+    let attention = Attention::new(architecture, windows, len, both_ways);
     let input_mask = dropout.mask(x.len());
     apply(&input_mask, &mut x);
     let mut layers = Vec::with_capacity(weights.blocks.len());

@@ -1,6 +1,7 @@
 //! Transformer blocks on burn, for other devices than the CPU: see `engine/cpu/encode/transformer.rs`.
 
 use super::graph::{drop, linear, rms_norm};
+use super::transformer::seen;
 use super::{Dropout, Encoder};
 use crate::engine::input;
 use crate::format::{Architecture, Block, TransformerBlock};
@@ -8,7 +9,7 @@ use burn::tensor::activation::{sigmoid, softmax};
 use burn::tensor::{Tensor, TensorData};
 use rand::Rng;
 
-/// Added to the attention logits of later events.
+/// Added to the attention logits of events that are not seen.
 const MASKED: f32 = -1e9;
 
 /// What every block of a pass shares.
@@ -18,7 +19,7 @@ struct Shared {
     /// `[1, 1, len, head_size / 2]`
     cosines: Tensor<4>,
     sines: Tensor<4>,
-    /// `[1, 1, len, len]`: 0 for this event and the earlier ones that attention reaches.
+    /// 0 for the events that attention reaches: `[windows, 1, len, len]`, or the same for all windows, `[1, 1, len, len]`.
     mask: Tensor<4>,
 }
 
@@ -27,10 +28,10 @@ pub fn forward<R: Rng>(
     encoder: &Encoder,
     blocks: &[Block<Tensor<2>>],
     mut x: Tensor<2>,
-    [windows, len]: [usize; 2],
+    ([windows, len], both_ways): ([usize; 2], Option<&[usize]>),
     dropout: &mut Dropout<'_, R>,
 ) -> Tensor<2> {
-    let shared = shared(encoder, windows, len);
+    let shared = shared(encoder, [windows, len], both_ways);
     for block in blocks {
         let Block::Transformer(block) = block else { continue };
         let attended = attend(&encoder.architecture, block, x.clone(), &shared);
@@ -41,25 +42,27 @@ pub fn forward<R: Rng>(
     x
 }
 
-fn shared(encoder: &Encoder, windows: usize, len: usize) -> Shared {
+fn shared(encoder: &Encoder, [windows, len]: [usize; 2], both_ways: Option<&[usize]>) -> Shared {
     let Encoder { device, architecture, on_cpu: _ } = encoder;
     let pairs = architecture.head_size() / 2;
     let mut cosines = Vec::with_capacity(len * pairs);
     let mut sines = Vec::with_capacity(len * pairs);
     let mut rotation = vec![0.0; 2 * pairs];
-    let mut mask = vec![0.0; len * len];
     for position in 0..len {
         input::rotation(position as u64, &mut rotation);
         cosines.extend(rotation.iter().step_by(2));
         sines.extend(rotation.iter().skip(1).step_by(2));
-        for other in 0..len {
-            if other > position || position - other >= architecture.max_len {
-                mask[position * len + other] = MASKED;
-            }
-        }
     }
-    let table = |values, columns| Tensor::<4>::from_data(TensorData::new(values, [1, 1, len, columns]), device);
-    Shared { windows, len, cosines: table(cosines, pairs), sines: table(sines, pairs), mask: table(mask, len) }
+    let ends: Vec<Option<usize>> = both_ways.map_or(vec![None], |ends| ends.iter().copied().map(Some).collect());
+    let mut mask = vec![MASKED; ends.len() * len * len];
+    for (row, mask) in mask.chunks_exact_mut(len).enumerate() {
+        mask[seen(row % len, architecture.max_len, ends[row / len])].fill(0.0);
+    }
+    let table = |values, [tables, columns]: [usize; 2]| {
+        Tensor::<4>::from_data(TensorData::new(values, [tables, 1, len, columns]), device)
+    };
+    let [cosines, sines] = [cosines, sines].map(|values| table(values, [1, pairs]));
+    Shared { windows, len, cosines, sines, mask: table(mask, [ends.len(), len]) }
 }
 
 fn attend(

@@ -74,7 +74,7 @@ impl Teachers {
         for Teacher { model, encoder, states, .. } in &mut self.all {
             shard.write_inputs(dataset, &model.weights);
             let values = std::mem::take(&mut shard.input);
-            let inputs = Inputs { values, times: &shard.times, windows, len: shard.len };
+            let inputs = Inputs { values, times: &shard.times, windows, len: shard.len, both_ways: None };
             *states = encoder.forward::<ChaCha8Rng>(&model.weights, inputs, None).states().into_owned();
         }
     }

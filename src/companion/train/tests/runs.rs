@@ -4,7 +4,9 @@ use super::distill::teachers;
 use super::heads::with_tasks;
 use super::{config, dataset};
 use crate::companion::data::{Dataset, Part};
+use crate::companion::train::batches::Batches;
 use crate::companion::train::config::TrainConfig;
+use crate::companion::train::examples::Window;
 use crate::companion::train::journal::Journal;
 use crate::companion::train::neighbours::{self, FOLDS, Rule};
 use crate::companion::train::pick::{COUNTINGS, Counting, Effort, POPULARITY_GATES, SCALES, Start, pick_start};
@@ -54,7 +56,7 @@ fn what_validates_best_is_begun_with_and_written_down() {
     }
 }
 
-fn run<'a>(
+pub fn run<'a>(
     dataset: &'a Dataset,
     config: &'a TrainConfig,
     folder: &'a std::path::Path,
@@ -265,4 +267,22 @@ fn a_checkpoint_with_one_changed_bit_is_not_gone_on_from() {
     let run = run(&dataset, &config, folder.path(), true, &|| false);
     let error = train(&run, |_, _| Ok(0.1)).unwrap_err().to_string();
     assert!(error.contains("is damaged") && error.contains("--replace"), "{error}");
+}
+
+#[test]
+fn an_epoch_predicts_every_event_once_in_steps_of_about_the_asked_size() {
+    let dataset = dataset(true, FilterSeen::Group);
+    for epoch in 0..3 {
+        let batches: Vec<Vec<Window>> = Batches::of_epoch(&dataset, 7, 20, 1, (epoch, false)).iter().collect();
+        let mut predicted = vec![0; dataset.sequences.items.len()];
+        for window in batches.iter().flatten() {
+            assert!((1..=7).contains(&window.inputs.len()));
+            let start = dataset.sequences.range(window.sequence).start;
+            window.inputs.clone().for_each(|input| predicted[start + input] += 1);
+        }
+        assert!(predicted.iter().all(|&times| times == 1));
+        let events = |batch: &Vec<Window>| batch.iter().map(|window| window.inputs.len()).sum::<usize>();
+        let short = batches.iter().filter(|&batch| events(batch) < 20).count();
+        assert!(short <= 1 && batches.iter().all(|batch| events(batch) < 20 + 7));
+    }
 }

@@ -1,9 +1,10 @@
-//! Causal softmax attention over windows, head by head.
+//! Softmax attention over windows, head by head: causal, or both ways.
 
 use super::super::super::buffer::Buffer;
 use super::super::super::vector::{add_scaled, dot, exponentials, largest, wide};
 use crate::engine::input;
 use crate::format::Architecture;
+use std::ops::Range;
 
 /// Places that are multiplied together: as many as two registers hold.
 const LANES: usize = 16;
@@ -17,19 +18,21 @@ pub struct Attention {
     len: usize,
     /// How many events back attention reaches, the present one included.
     reach: usize,
+    /// Where it looks both ways: each window's inputs, `[windows]`.
+    ends: Option<Vec<usize>>,
     /// The cosine and sine of each pair at each place of a window, `[len, head_size]`.
     rotations: Vec<f32>,
 }
 
 impl Attention {
-    pub fn new(architecture: &Architecture, windows: usize, len: usize) -> Self {
+    pub fn new(architecture: &Architecture, windows: usize, len: usize, both_ways: Option<&[usize]>) -> Self {
         let Architecture { hidden, heads, max_len: reach, .. } = *architecture;
         let head_size = architecture.head_size();
         let mut rotations = vec![0.0; len * head_size];
         for (place, rotation) in rotations.chunks_exact_mut(head_size).enumerate() {
             input::rotation(place as u64, rotation);
         }
-        Self { hidden, heads, head_size, windows, len, reach, rotations }
+        Self { hidden, heads, head_size, windows, len, reach, ends: both_ways.map(<[usize]>::to_vec), rotations }
     }
 
     /// Turns the queries and keys of `[rows, 3 * hidden]` by their places, or back.
@@ -76,7 +79,7 @@ impl Attention {
             let head = self.head(number);
             self.transpose(qkv, &head, 1, &mut keys);
             for place in 0..self.len {
-                let seen = self.seen(place);
+                let seen = seen(place, self.reach, head.end);
                 let row = &mut shares[place * self.len..][seen.clone()];
                 self.products(self.part(qkv, &head, place, 0), &keys, seen.start, row);
                 row.iter_mut().for_each(|share| *share *= scale);
@@ -101,7 +104,7 @@ impl Attention {
             let head = self.head(number);
             self.transpose(qkv, &head, 2, &mut values);
             for place in 0..self.len {
-                let seen = self.seen(place);
+                let seen = seen(place, self.reach, head.end);
                 let row = &shares[place * self.len..][seen.clone()];
                 let start = self.start(&head, place);
                 let outer = &context_gradient[start..start + self.head_size];
@@ -151,14 +154,14 @@ impl Attention {
         }
     }
 
-    /// The places that a place attends to.
-    fn seen(&self, place: usize) -> std::ops::Range<usize> {
-        (place + 1).saturating_sub(self.reach)..place + 1
-    }
-
     /// The window and head of this number.
     fn head(&self, number: usize) -> Head {
-        Head { first_row: number / self.heads * self.len, first_value: number % self.heads * self.head_size }
+        let window = number / self.heads;
+        Head {
+            first_row: window * self.len,
+            first_value: number % self.heads * self.head_size,
+            end: self.ends.as_ref().map(|ends| ends[window]),
+        }
     }
 
     /// Where the values of a place begin in `[rows, hidden]`.
@@ -188,4 +191,13 @@ impl Attention {
 struct Head {
     first_row: usize,
     first_value: usize,
+    /// The window's inputs, where attention looks both ways.
+    end: Option<usize>,
+}
+
+/// The places that a place attends to: those at most `reach` back, itself included, and as many ahead where attention looks both
+/// ways in a window of `end` inputs.
+pub fn seen(place: usize, reach: usize, end: Option<usize>) -> Range<usize> {
+    let last = end.map_or(place, |end| (place + reach).min(end)).max(place + 1);
+    (place + 1).saturating_sub(reach)..last
 }
