@@ -1,4 +1,4 @@
-//! Reads the JSON of model files.
+//! Reads the JSON of model files and of what is known beside them.
 //!
 //! Our own, because it ships to every page: serde's visitors, its error texts and the exact parsing of floats would
 //! take a third of the browser's size budget. It reads straight into types, so that a hostile file can't make it
@@ -13,6 +13,9 @@ pub use members::Members;
 /// How deep objects and lists may lie in each other.
 const MAX_DEPTH: u32 = 16;
 
+/// How many bytes before and after a place are shown of its line.
+const NEAR: usize = 30;
+
 /// A text being read.
 pub struct Json<'a> {
     /// What it is, for errors.
@@ -20,6 +23,8 @@ pub struct Json<'a> {
     text: &'a str,
     at: usize,
     depth: u32,
+    /// Makes the error that something else was expected here.
+    wrong: fn(&Json<'_>, &str) -> Error,
 }
 
 /// What can be read from JSON.
@@ -65,10 +70,30 @@ pub fn read<T: FromJson>(text: &[u8], what: &'static str) -> Result<T> {
 pub fn read_with<T>(text: &[u8], what: &'static str, by: impl FnOnce(&mut Json<'_>) -> Result<T>) -> Result<T> {
     let text = std::str::from_utf8(text)
         .map_err(|_| Error::Format(format!("{what}: not UTF-8; this is no model file, or it is damaged")))?;
-    let mut json = Json { what, text, at: 0, depth: 0 };
+    read_text(Json { what, text, at: 0, depth: 0, wrong: damaged }, by)
+}
+
+/// Reads a whole text that people write by a function; `wrong` makes the errors.
+///
+/// # Errors
+/// Those that `wrong` and `by` make.
+pub fn read_written<T>(
+    text: &str,
+    wrong: fn(&Json<'_>, &str) -> Error,
+    by: impl FnOnce(&mut Json<'_>) -> Result<T>,
+) -> Result<T> {
+    read_text(Json { what: "", text, at: 0, depth: 0, wrong }, by)
+}
+
+fn read_text<T>(mut json: Json<'_>, by: impl FnOnce(&mut Json<'_>) -> Result<T>) -> Result<T> {
     let value = by(&mut json)?;
     json.skip_space();
-    if json.at < text.len() { Err(json.expected("the end")) } else { Ok(value) }
+    if json.at < json.text.len() { Err(json.expected("the end")) } else { Ok(value) }
+}
+
+/// A file that a program wrote and that no one is to correct.
+fn damaged(json: &Json<'_>, expected: &str) -> Error {
+    Error::Format(format!("{}, byte {}: expected {expected}; export the model again", json.what, json.at))
 }
 
 impl Json<'_> {
@@ -84,6 +109,22 @@ impl Json<'_> {
             }
             member(json, &key)
         })
+    }
+
+    /// Reads a list: `element` reads each value.
+    ///
+    /// # Errors
+    /// [`Error::Format`], or what `element` says.
+    pub fn list(&mut self, element: &mut dyn FnMut(&mut Self) -> Result<()>) -> Result<()> {
+        self.series(b'[', b']', element)
+    }
+
+    /// Reads one value.
+    ///
+    /// # Errors
+    /// As [`FromJson::from_json`].
+    pub fn value<T: FromJson>(&mut self) -> Result<T> {
+        T::from_json(self)
     }
 
     fn series(&mut self, open: u8, close: u8, element: &mut dyn FnMut(&mut Self) -> Result<()>) -> Result<()> {
@@ -111,7 +152,16 @@ impl Json<'_> {
 
     /// The error that something else was expected here.
     pub fn expected(&self, expected: &str) -> Error {
-        Error::Format(format!("{}, byte {}: expected {expected}; export the model again", self.what, self.at))
+        (self.wrong)(self, expected)
+    }
+
+    /// The line that is being read, the first being 1, and what stands around this place in it.
+    pub fn place(&self) -> (usize, &str) {
+        let (before, after) = self.text.split_at(self.text.floor_char_boundary(self.at));
+        let line = before.rfind('\n').map_or(0, |end| end + 1);
+        let start = line.max(before.ceil_char_boundary(before.len().saturating_sub(NEAR)));
+        let end = after.find('\n').unwrap_or(NEAR).min(after.floor_char_boundary(NEAR));
+        (1 + before.matches('\n').count(), self.text[start..before.len() + end].trim_ascii())
     }
 
     /// Reads an object's members into their places.
@@ -308,10 +358,18 @@ impl FromJson for String {
     }
 }
 
+/// `null` is a value that is left out.
+impl<T: FromJson> FromJson for Option<T> {
+    fn from_json(json: &mut Json<'_>) -> Result<Self> {
+        json.skip_space();
+        if json.eat_word("null") { Ok(None) } else { T::from_json(json).map(Some) }
+    }
+}
+
 impl<T: FromJson> FromJson for Vec<T> {
     fn from_json(json: &mut Json<'_>) -> Result<Self> {
         let mut values = Self::new();
-        json.series(b'[', b']', &mut |json| {
+        json.list(&mut |json| {
             values.push(T::from_json(json)?);
             Ok(())
         })?;
