@@ -195,6 +195,36 @@ impl History {
         &self.candidates
     }
 
+    /// How many the last `candidates` were.
+    pub fn counted(&self) -> usize {
+        self.candidates.len()
+    }
+
+    /// An item's place among them.
+    pub fn place(&self, item: ItemId) -> Option<usize> {
+        Some(self.candidate_slot[item as usize]).filter(|&slot| slot != NO_SLOT).map(|slot| slot as usize)
+    }
+
+    /// The items met, each once, in the order in which they were first met.
+    pub fn met(&self) -> impl Iterator<Item = ItemId> {
+        self.own.iter().map(|own| own.item)
+    }
+
+    /// The items beside which the next event comes, each once: those of the open group or, without groups, of the latest ten
+    /// events.
+    pub fn beside(&self, upcoming_group: u32) -> impl Iterator<Item = ItemId> {
+        let (open, events): (&[ItemId], u32) = match self.rules.counting.context {
+            Context::OpenGroup if self.opens_group(upcoming_group) => (&[], 0),
+            Context::OpenGroup => (&self.open, 0),
+            Context::LastEvents => (&[], CONTEXT_EVENTS),
+        };
+        let latest = (0..events).filter_map(|back| {
+            let item = self.habits.latest(back)?;
+            (0..back).all(|later| self.habits.latest(later) != Some(item)).then_some(item)
+        });
+        open.iter().copied().chain(latest)
+    }
+
     fn add_own_items(&mut self, opens: bool) {
         let Rules { counting, filter_seen, .. } = &self.rules;
         let excluded = *filter_seen == FilterSeen::All;

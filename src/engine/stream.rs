@@ -6,6 +6,7 @@ use super::ops::{Adjustment, Ops, Step, TopK};
 use crate::error::{Error, Result};
 use crate::event::{EventView, NO_TIME, Upcoming};
 use crate::format::{EncoderKind, FEATURES, Model};
+use crate::knowledge::{Acting, Knowledge, Limits, Reason};
 use crate::schema::FilterSeen;
 use crate::vocab::ItemId;
 use std::sync::Arc;
@@ -25,6 +26,8 @@ pub struct Stream<O: Ops> {
     times: Vec<i64>,
     buckets: Vec<u32>,
     adjustments: Vec<Adjustment>,
+    /// What is known beside the model.
+    acting: Option<Acting>,
 }
 
 impl<O: Ops> Stream<O> {
@@ -45,6 +48,7 @@ impl<O: Ops> Stream<O> {
             times: vec![NO_TIME; timed],
             buckets: vec![0; timed],
             adjustments: Vec::new(),
+            acting: None,
             ops,
             model,
         };
@@ -119,12 +123,60 @@ impl<O: Ops> Stream<O> {
         self.previous_time = Some(event.time);
     }
 
+    /// Scores by what is known beside this very model, too, from the next `score` on; `None` means by nothing.
+    ///
+    /// # Errors
+    /// What the device says.
+    pub fn know(&mut self, knowledge: Option<&Arc<Knowledge>>) -> Result<()> {
+        match (&self.acting, knowledge) {
+            (None, None) => Ok(()),
+            (Some(acting), Some(knowledge)) if Arc::ptr_eq(acting.knowledge(), knowledge) => Ok(()),
+            (_, Some(knowledge)) => {
+                self.acting = Some(Acting::new(knowledge.clone()));
+                Ok(())
+            }
+            (_, None) => {
+                self.acting = None;
+                self.ops.priors(&mut Vec::clear)
+            }
+        }
+    }
+
+    /// Sets the prices that candidates may have, from the next `score` on; where one is left out, what is known says it.
+    pub fn limit(&mut self, limits: Limits) {
+        if let Some(acting) = &mut self.acting {
+            acting.limit(limits);
+        }
+    }
+
+    /// What known rules do for an item as of the last `score`, which was for this group, and then what relations do.
+    pub fn reasons(&mut self, item: ItemId, group: u32) -> [Vec<Reason>; 2] {
+        let Self { acting: Some(acting), history, model, .. } = self else { return [vec![], vec![]] };
+        let name = |item| model.vocab.key(item).unwrap_or_default();
+        [acting.reasons(item), acting.relations(item, history.beside(group), name)]
+    }
+
     /// Scores all items for the event to come; `exclude` leaves the candidates, unknown and repeated ids are allowed.
     ///
     /// # Errors
     /// What the device says.
     pub fn score(&mut self, upcoming: Upcoming, exclude: &[ItemId]) -> Result<()> {
-        let open_size = self.history.open_size(upcoming.group);
+        self.gather(upcoming);
+        self.apply_knowledge(upcoming)?;
+        self.ask(upcoming, exclude)
+    }
+
+    /// The same by the model alone: [`super::cpu::Cpu::score_with`] tells the scores.
+    ///
+    /// # Errors
+    /// What the device says.
+    pub fn score_unknowing(&mut self, upcoming: Upcoming) -> Result<()> {
+        self.gather(upcoming);
+        self.ask(upcoming, &[])
+    }
+
+    /// What counting adds.
+    fn gather(&mut self, upcoming: Upcoming) {
         let weights = &self.model.weights;
         let candidates = self.history.candidates(upcoming.group, &weights.neighbours);
         self.adjustments.clear();
@@ -134,21 +186,29 @@ impl<O: Ops> Stream<O> {
                 .map_or(0.0, |cell| weights.repeat.values[usize::from(cell)] + weights.item_repeat[item as usize]);
             Adjustment { item, excluded, features, constant }
         }));
-        self.exclude(exclude);
-        self.ops.score(open_size)?;
-        self.ops.adjust(&self.adjustments)
     }
 
-    fn exclude(&mut self, exclude: &[ItemId]) {
-        let known = exclude.iter().filter(|&&item| (item as usize) < self.model.vocab.len());
-        for &item in known {
-            match self.adjustments.iter_mut().find(|adjustment| adjustment.item == item) {
-                Some(adjustment) => adjustment.excluded = true,
-                None => {
-                    self.adjustments.push(Adjustment { item, excluded: true, features: [0.0; FEATURES], constant: 0.0 })
-                }
+    /// Rules reach many items and change seldom, relations few and with each event.
+    fn apply_knowledge(&mut self, upcoming: Upcoming) -> Result<()> {
+        let Self { acting: Some(acting), history, ops, adjustments, .. } = self else { return Ok(()) };
+        if acting.follow(history.met(), history.beside(upcoming.group)) {
+            ops.priors(&mut |priors| acting.write(priors))?;
+        }
+        for item in history.beside(upcoming.group) {
+            for &(other, strength) in acting.knowledge().together(item) {
+                adjustment(history, adjustments, other).constant += strength;
             }
         }
+        Ok(())
+    }
+
+    fn ask(&mut self, upcoming: Upcoming, exclude: &[ItemId]) -> Result<()> {
+        let known = exclude.iter().filter(|&&item| (item as usize) < self.model.vocab.len());
+        for &item in known {
+            adjustment(&self.history, &mut self.adjustments, item).excluded = true;
+        }
+        self.ops.score(self.history.open_size(upcoming.group))?;
+        self.ops.adjust(&self.adjustments)
     }
 
     /// The `k` best candidates for the event to come.
@@ -203,4 +263,16 @@ impl<O: Ops> Stream<O> {
         self.steps += 1;
         Ok(())
     }
+}
+
+/// An item's adjustment: where counting has its own, or behind all of those, made if there is none.
+fn adjustment<'a>(history: &History, adjustments: &'a mut Vec<Adjustment>, item: ItemId) -> &'a mut Adjustment {
+    let counted = history.counted();
+    let behind = || adjustments[counted..].iter().position(|adjustment| adjustment.item == item);
+    let place = history.place(item).or_else(|| behind().map(|place| counted + place));
+    let place = place.unwrap_or_else(|| {
+        adjustments.push(Adjustment { item, excluded: false, features: [0.0; FEATURES], constant: 0.0 });
+        adjustments.len() - 1
+    });
+    &mut adjustments[place]
 }

@@ -100,29 +100,34 @@ impl Acting {
         }
     }
 
-    /// The rules that act on an item's score; those of the items that the next one comes beside after the others.
-    pub fn reasons(
-        &mut self,
+    /// The rules that act on an item's score.
+    pub fn reasons(&mut self, item: ItemId) -> Vec<Reason> {
+        let Self { knowledge, acts, limits, seen, .. } = self;
+        let mut reasons = Vec::new();
+        seen.fill(0);
+        knowledge.concern(item, seen, &mut |Rule { name, effect, when }, number| {
+            if acts[number] || *when == When::Always {
+                reasons.push(Reason { rule: name.clone(), effect: *effect });
+            }
+        });
+        if let Some(rule) = knowledge.prices.get(item as usize).and_then(|&price| limits.broken_by(price)) {
+            reasons.push(Reason { rule: rule.to_owned(), effect: OUT });
+        }
+        reasons
+    }
+
+    /// What an item gains from those that it comes beside, which `name` names.
+    pub fn relations(
+        &self,
         item: ItemId,
         beside: impl Iterator<Item = ItemId>,
         name: impl Fn(ItemId) -> String,
     ) -> Vec<Reason> {
-        let Self { knowledge, acts, limits, seen, .. } = self;
         let mut reasons = Vec::new();
-        let mut add = |rule: &str, effect| reasons.push(Reason { rule: rule.to_owned(), effect });
-        seen.fill(0);
-        knowledge.concern(item, seen, &mut |Rule { name, effect, when }, number| {
-            if acts[number] || *when == When::Always {
-                add(name, *effect);
-            }
-        });
-        if let Some(rule) = knowledge.prices.get(item as usize).and_then(|&price| limits.broken_by(price)) {
-            add(rule, OUT);
-        }
         for other in beside {
-            for &(with, strength) in knowledge.together(other) {
+            for &(with, effect) in self.knowledge.together(other) {
                 if with == item {
-                    add(&["together with ", &name(other)].concat(), strength);
+                    reasons.push(Reason { rule: ["together with ", &name(other)].concat(), effect });
                 }
             }
         }

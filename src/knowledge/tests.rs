@@ -53,11 +53,8 @@ fn priors(acting: &mut Acting, met: &[ItemId], beside: &[ItemId]) -> Vec<f32> {
 
 fn reasons(acting: &mut Acting, item: ItemId, beside: &[ItemId]) -> Vec<(String, f32)> {
     let name = |item: ItemId| KEYS[item as usize].to_owned();
-    acting
-        .reasons(item, beside.iter().copied(), name)
-        .into_iter()
-        .map(|Reason { rule, effect }| (rule, effect))
-        .collect()
+    let relations = acting.relations(item, beside.iter().copied(), name);
+    acting.reasons(item).into_iter().chain(relations).map(|Reason { rule, effect }| (rule, effect)).collect()
 }
 
 #[test]

@@ -13,6 +13,7 @@ use crate::engine::personal::Personal;
 use crate::engine::{Adjustment, Ops, Stream};
 use crate::error::{Error, Result};
 use crate::format::FEATURES;
+use crate::knowledge::{Limits, OUT, Reason};
 use crate::vocab::ItemId;
 
 /// The most events that are left out in turn.
@@ -27,11 +28,13 @@ pub struct ExplainOptions {
     pub exclude: Vec<String>,
     /// As in [`super::PredictOptions`].
     pub group: Option<String>,
+    /// As in [`super::PredictOptions`].
+    pub limits: Limits,
 }
 
 impl Default for ExplainOptions {
     fn default() -> Self {
-        Self { events: MAX_EVENTS, exclude: Vec::new(), group: None }
+        Self { events: MAX_EVENTS, exclude: Vec::new(), group: None, limits: Limits::default() }
     }
 }
 
@@ -46,6 +49,8 @@ pub struct Explanation {
     pub probability: f32,
     /// What the score is made of.
     pub terms: Terms,
+    /// The known rules and relations that act on it; their effects add up to the term `knowledge`.
+    pub rules: Vec<Reason>,
     /// The latest events and what each did, oldest first; those that changed nothing are left out.
     pub events: Vec<Effect>,
 }
@@ -65,6 +70,8 @@ pub struct Terms {
     pub habit: f32,
     /// What was learned of this visitor, where it is used; 0 elsewhere.
     pub personal: f32,
+    /// What rules and relations beside the model give it.
+    pub knowledge: f32,
 }
 
 /// What one event did for the item.
@@ -84,9 +91,10 @@ impl<G: Ops> Predictor<G> {
     /// A session of more than 10,000 events is explained from its last 10,000.
     ///
     /// # Errors
-    /// [`Error::Argument`] for an unknown item, one that is no candidate now, or too many events.
+    /// [`Error::Argument`] for an unknown item, one that is no candidate now, which names the rules that take it out, or too many
+    /// events; for limits of prices where no prices are known.
     pub fn explain(&mut self, item: &str, options: &ExplainOptions) -> Result<Explanation> {
-        let ExplainOptions { events, exclude, group } = options;
+        let ExplainOptions { events, exclude, group, limits } = options;
         if *events > MAX_EVENTS {
             return Err(Error::Argument(format!("{events} events, expected at most {MAX_EVENTS}")));
         }
@@ -96,7 +104,7 @@ impl<G: Ops> Predictor<G> {
         let id = self.model.vocab.id(item).ok_or_else(|| {
             Error::Argument(format!("the model does not know item \"{item}\"; explain one that was predicted"))
         })?;
-        let question = self.question(self.model.vocab.len(), exclude, group.as_deref());
+        let question = self.question(self.model.vocab.len(), exclude, group.as_deref(), *limits)?;
 
         let end = self.session.len();
         let first = end.saturating_sub(*events).max(self.session.first_kept());
@@ -113,16 +121,16 @@ impl<G: Ops> Predictor<G> {
         }
 
         let with = log_probability(&mut prefix, &question, self.personal_in_use(), id)?;
+        let [rules, relations] = prefix.reasons(id, question.group);
         if with == f32::NEG_INFINITY {
-            return Err(Error::Argument(format!(
-                "item \"{item}\" is no candidate now: it was excluded, or the visitor has it already"
-            )));
+            return Err(no_candidate(item, &rules));
         }
         Ok(Explanation {
             item: item.to_owned(),
             score: prefix.ops().score_of(id),
             probability: with.exp(),
-            terms: self.terms(&prefix, id),
+            terms: self.terms(&prefix, id, sum(&rules), sum(&relations)),
+            rules: [rules, relations].concat(),
             events: without.into_iter().filter_map(|(number, without)| self.effect(number, with - without)).collect(),
         })
     }
@@ -143,6 +151,7 @@ impl<G: Ops> Predictor<G> {
             follower.restart(&self.session, first)?;
             follower.catch_up(&self.session, behind)?;
         }
+        follower.stream.know(self.knowledge.as_ref())?;
         let mut stream = follower.stream.clone();
         for between in behind..number {
             self.replay(&mut stream, between)?;
@@ -160,7 +169,8 @@ impl<G: Ops> Predictor<G> {
         Some(Effect { place, item, effect })
     }
 
-    fn terms(&self, stream: &CpuStream, item: ItemId) -> Terms {
+    /// `rules` and `related` are what rules and relations give it.
+    fn terms(&self, stream: &CpuStream, item: ItemId, rules: f32, related: f32) -> Terms {
         let weights = &self.model.weights;
         let (query, &[popularity_gate, ref gates @ ..]) = stream.ops().state();
         let mut row = vec![0.0; query.len()];
@@ -174,12 +184,30 @@ impl<G: Ops> Predictor<G> {
         Terms {
             taste: query.iter().zip(&row).map(|(a, b)| a * b).sum(),
             popularity: popularity_gate * weights.item_bias[item as usize],
-            repetition: gated(RECENCY) + gated(TOGETHER) - neighbours + adjustment.constant,
+            // Relations are part of the constant.
+            repetition: gated(RECENCY) + gated(TOGETHER) - neighbours + adjustment.constant - related,
             neighbours: gated(NEIGHBOURS) + gated(NEAREST) + neighbours,
             habit: gated(HABIT),
             personal: self.personal_in_use().map_or(0.0, |personal| personal.term(adjustment)),
+            knowledge: rules + related,
         }
     }
+}
+
+fn sum(reasons: &[Reason]) -> f32 {
+    reasons.iter().map(|reason| reason.effect).sum()
+}
+
+fn no_candidate(item: &str, rules: &[Reason]) -> Error {
+    let mut why = String::new();
+    for rule in rules.iter().filter(|rule| rule.effect == OUT) {
+        why.push_str(if why.is_empty() { "" } else { ", " });
+        why.push_str(&rule.rule);
+    }
+    if why.is_empty() {
+        why.push_str("it was excluded, or the visitor has it already");
+    }
+    Error::Argument(format!("item \"{item}\" is no candidate now: {why}"))
 }
 
 fn log_probability(

@@ -26,6 +26,7 @@ use crate::engine::{Ops, Stream, TopK};
 use crate::error::{Error, Result};
 use crate::event::{Event, Upcoming};
 use crate::format::Model;
+use crate::knowledge::Knowledge;
 use crate::vocab::ItemId;
 use patience::{MAX_LATE, patience, race};
 use question::Question;
@@ -46,6 +47,8 @@ pub struct Predictor<G: Ops = NoGpu> {
     /// The session that the GPU is busy with, where a reset has ended it meanwhile.
     ended: Option<Session>,
     cpu: CpuStream,
+    /// What is known beside the model.
+    knowledge: Option<Arc<Knowledge>>,
     /// What is learned of this visitor, once something is.
     personal: Option<Personal>,
     /// A stream that stays behind, made by the first explanation.
@@ -127,6 +130,7 @@ impl<G: Ops> Predictor<G> {
         Ok(Self {
             cpu: Stream::new(model.clone(), Cpu::new(model.clone()))?,
             model,
+            knowledge: None,
             personal: None,
             bytes,
             session: Session::default(),
@@ -145,6 +149,16 @@ impl<G: Ops> Predictor<G> {
     /// The model.
     pub fn model(&self) -> &Arc<Model> {
         &self.model
+    }
+
+    /// Goes by what a knowledge file says beside the model from the next prediction on, or, with `None`, by nothing: see
+    /// [`Knowledge::read`].
+    ///
+    /// # Errors
+    /// [`Error::Knowledge`]; what was known before stays then.
+    pub fn set_knowledge(&mut self, text: Option<&str>) -> Result<()> {
+        self.knowledge = text.map(|text| Knowledge::read(text, &self.model.vocab)).transpose()?.map(Arc::new);
+        self.cpu.know(self.knowledge.as_ref())
     }
 
     /// Takes one event. It changes nothing where training has left such events out: where the model does not know the
@@ -187,7 +201,7 @@ impl<G: Ops> Predictor<G> {
     /// Predicts the next event's item, however long the GPU takes.
     ///
     /// # Errors
-    /// None in practice: where the GPU fails, the CPU answers.
+    /// Those of [`Predictor::start`]: where the GPU fails, the CPU answers.
     pub async fn predict(&mut self, options: &PredictOptions) -> Result<Prediction> {
         match self.start(options)? {
             Started::Done(prediction) => Ok(prediction),
@@ -199,10 +213,10 @@ impl<G: Ops> Predictor<G> {
     /// it does, further predictions are the CPU's.
     ///
     /// # Errors
-    /// None in practice.
+    /// [`Error::Argument`] for limits of prices where no prices are known.
     pub fn start(&mut self, options: &PredictOptions) -> Result<Started<G>> {
-        let PredictOptions { k, exclude, candidates, group } = options;
-        let mut question = self.question(*k, exclude, group.as_deref());
+        let PredictOptions { k, exclude, candidates, group, limits } = options;
+        let mut question = self.question(*k, exclude, group.as_deref(), *limits)?;
         question.candidates = candidates.as_deref().map(|keys| self.candidates(keys));
         question.tasks = Answers::of(&self.model, self.cpu.ops().heads());
         if !self.model.metadata.schema.predicts_items() {
@@ -213,8 +227,10 @@ impl<G: Ops> Predictor<G> {
             Seat::Idle(mut follower) if question.fits::<G>() && self.personal_in_use().is_none() => {
                 let measured = self.times.map_or(0.0, |times| times.gpu);
                 let patience = patience(measured, follower.behind(&self.session));
-                match follower.catch_up(&self.session, self.session.len()) {
+                let is_ready = follower.catch_up(&self.session, self.session.len());
+                match is_ready.and_then(|is_ready| follower.stream.know(self.knowledge.as_ref()).map(|()| is_ready)) {
                     Ok(true) => {
+                        follower.stream.limit(question.limits);
                         self.gpu = Seat::Busy;
                         return Ok(Started::Pending(Pending { follower, question, patience }));
                     }
@@ -328,6 +344,7 @@ impl<G: Ops> Predictor<G> {
             bytes: self.bytes,
             events: self.session.len(),
             unknown_events: self.session.unknown,
+            knowledge: self.knowledge.as_ref().map(|knowledge| knowledge.summary().clone()),
             ungrouped_events: if self.model.metadata.schema.has_group { self.session.ungrouped } else { 0 },
             version: env!("CARGO_PKG_VERSION"),
         }

@@ -3,6 +3,8 @@
 use super::Predictor;
 use super::answers::Answers;
 use crate::engine::Ops;
+use crate::error::{Error, Result};
+use crate::knowledge::Limits;
 use crate::vocab::ItemId;
 
 /// A prediction's question in the model's own numbers.
@@ -14,6 +16,8 @@ pub struct Question {
     pub exclude: Vec<ItemId>,
     /// Which items are candidates, `[items]`; `None` means all.
     pub candidates: Option<Vec<bool>>,
+    /// The prices that candidates may have.
+    pub limits: Limits,
     /// What the tasks answered then.
     pub tasks: Answers,
 }
@@ -26,15 +30,27 @@ impl Question {
 }
 
 impl<G: Ops> Predictor<G> {
-    pub(super) fn question(&self, k: usize, exclude: &[String], group: Option<&str>) -> Question {
-        Question {
+    pub(super) fn question(
+        &self,
+        k: usize,
+        exclude: &[String],
+        group: Option<&str>,
+        limits: Limits,
+    ) -> Result<Question> {
+        let has_prices = self.knowledge.as_ref().is_some_and(|knowledge| knowledge.has_prices());
+        if limits != Limits::default() && !has_prices {
+            let what = "minPrice and maxPrice need prices to hold them against; set knowledge that tells items' prices";
+            return Err(Error::Argument(what.into()));
+        }
+        Ok(Question {
             events: self.session.len(),
             group: group.map_or(self.session.open_group(), |name| self.session.group_number(Some(name))),
             k,
             exclude: exclude.iter().filter_map(|key| self.model.vocab.id(key)).collect(),
             candidates: None,
+            limits,
             tasks: Answers::default(),
-        }
+        })
     }
 
     pub(super) fn candidates(&self, keys: &[String]) -> Vec<bool> {

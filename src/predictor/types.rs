@@ -1,6 +1,7 @@
 //! What a predictor is asked and what it answers; the JavaScript package hands these on as plain objects.
 
 use super::answers::Answers;
+use crate::knowledge::{Limits, Summary};
 use serde::Serialize;
 
 /// What computes a prediction.
@@ -49,11 +50,13 @@ pub struct PredictOptions {
     pub candidates: Option<Vec<String>>,
     /// The group that the event to come will belong to; a new name opens a group. Left out: the last event's.
     pub group: Option<String>,
+    /// The prices that candidates may have, of which knowledge must tell some. Left out: what knowledge says.
+    pub limits: Limits,
 }
 
 impl Default for PredictOptions {
     fn default() -> Self {
-        Self { k: 10, exclude: Vec::new(), candidates: None, group: None }
+        Self { k: 10, exclude: Vec::new(), candidates: None, group: None, limits: Limits::default() }
     }
 }
 
@@ -107,6 +110,8 @@ pub struct Diagnostics {
     pub unknown_events: usize,
     /// Of `events` those without a group, which the model expects: together they count as one group.
     pub ungrouped_events: usize,
+    /// What is known beside the model.
+    pub knowledge: Option<Summary>,
     /// The package's version.
     pub version: &'static str,
 }

@@ -55,6 +55,10 @@ impl Ops for Fake {
         self.cpu.score(open_size)
     }
 
+    fn priors(&mut self, write: &mut dyn FnMut(&mut Vec<f32>)) -> Result<()> {
+        self.cpu.priors(write)
+    }
+
     fn adjust(&mut self, adjustments: &[Adjustment]) -> Result<()> {
         self.cpu.adjust(adjustments)
     }
@@ -305,4 +309,23 @@ fn a_gpu_that_is_late_three_times_in_a_row_is_given_up() {
     assert_eq!(diagnostics.backend, Backend::Cpu);
     assert!(diagnostics.reason.contains("many times slower"), "{}", diagnostics.reason);
     assert_eq!(now(predictor.predict(&few())).unwrap().backend, Backend::Cpu);
+}
+
+#[test]
+fn the_gpu_goes_by_what_is_known_now() {
+    let mut predictor = with_gpu(&events(5, 18), 99);
+    let mut alone: Predictor = with_events(&events(5, 18));
+    let rule = |item: &str| format!(r#"{{"version":1,"rules":[{{"items":["{item}"],"never":true}}]}}"#);
+    let best = |options: &PredictOptions, predictor: &mut Predictor<Fake>, alone: &mut Predictor| {
+        let (got, expected) = (now(predictor.predict(options)).unwrap(), now(alone.predict(options)).unwrap());
+        assert_eq!((got.backend, &got.items), (Backend::Gpu, &expected.items));
+        got.items[0].item.clone()
+    };
+    let first = best(&few(), &mut predictor, &mut alone);
+    let rules = [Some(rule(&first)), Some(rule("0000001")), None];
+    for (place, text) in rules.iter().enumerate() {
+        predictor.set_knowledge(text.as_deref()).unwrap();
+        alone.set_knowledge(text.as_deref()).unwrap();
+        assert_eq!(best(&few(), &mut predictor, &mut alone) == first, place > 0);
+    }
 }

@@ -172,6 +172,7 @@ fn rank(predictor: &mut Predictor<Gpu>, line: &Line, k: usize) -> Result<String>
         serde_json::from_str(text).context("expected {\"events\": [...]} as `predict --help` shows")?;
     let Session { events, group, exclude, candidates } = session;
     predictor.restore(events)?;
-    let prediction = block_on(predictor.predict(&PredictOptions { k, exclude, candidates, group }))?;
+    let prediction =
+        block_on(predictor.predict(&PredictOptions { k, exclude, candidates, group, ..PredictOptions::default() }))?;
     Ok(serde_json::to_string(&prediction)?)
 }
