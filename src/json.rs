@@ -120,12 +120,13 @@ impl Json<'_> {
         self.series(b'[', b']', element)
     }
 
-    /// Reads one value.
+    /// Reads a number; NaN for `null`.
     ///
     /// # Errors
     /// As [`FromJson::from_json`].
-    pub fn value<T: FromJson>(&mut self) -> Result<T> {
-        T::from_json(self)
+    pub fn number(&mut self) -> Result<f32> {
+        self.skip_space();
+        if self.eat_word("null") { Ok(f32::NAN) } else { f32::from_json(self) }
     }
 
     fn series(&mut self, open: u8, close: u8, element: &mut dyn FnMut(&mut Self) -> Result<()>) -> Result<()> {
@@ -158,11 +159,26 @@ impl Json<'_> {
 
     /// The line that is being read, the first being 1, and what stands around this place in it.
     pub fn place(&self) -> (usize, &str) {
-        let (before, after) = self.text.split_at(self.text.floor_char_boundary(self.at));
-        let line = before.rfind('\n').map_or(0, |end| end + 1);
-        let start = line.max(before.ceil_char_boundary(before.len().saturating_sub(NEAR)));
-        let end = after.find('\n').unwrap_or(NEAR).min(after.floor_char_boundary(NEAR));
-        (1 + before.matches('\n').count(), self.text[start..before.len() + end].trim_ascii())
+        let bytes = self.text.as_bytes();
+        let (mut line, mut start) = (1, self.at.saturating_sub(NEAR));
+        for place in 0..self.at.min(bytes.len()) {
+            if bytes[place] == b'\n' {
+                line += 1;
+                start = start.max(place + 1);
+            }
+        }
+        let mut end = start.max(self.at);
+        while end < bytes.len().min(self.at + NEAR) && bytes[end] != b'\n' {
+            end += 1;
+        }
+        // No character is split.
+        while !self.text.is_char_boundary(start) {
+            start += 1;
+        }
+        while !self.text.is_char_boundary(end) {
+            end -= 1;
+        }
+        (line, self.text.get(start..end).unwrap_or_default().trim_ascii())
     }
 
     /// Reads an object's members into their places.
@@ -278,14 +294,6 @@ impl FromJson for String {
                 _ => return Err(json.expected("'\"'")),
             }
         }
-    }
-}
-
-/// `null` is a value that is left out.
-impl<T: FromJson> FromJson for Option<T> {
-    fn from_json(json: &mut Json<'_>) -> Result<Self> {
-        json.skip_space();
-        if json.eat_word("null") { Ok(None) } else { T::from_json(json).map(Some) }
     }
 }
 

@@ -1,74 +1,74 @@
 //! What is known beside the model: rules and relations of a shop, which no log tells.
 //!
-//! Everything that a rule can name is a *label* that items have: a category (and those above it in the tree), a tag, the item
-//! itself, being out of stock. A rule gives what has its labels a number of logits, or takes it out of the candidates; always, or
-//! while something with other labels is in the session or beside what comes next. So one walk from an item along its labels finds
-//! all that concerns it, and the rules come down to one number an item, the *prior*, which only changes when a rule begins or
-//! ceases to act. Relations between single items are sums of a few logits for each event, and no part of it.
+//! A rule gives the items that it concerns a number of logits, or takes them out of the candidates; always, or while one of its
+//! causes is in the session or beside what comes next. All rules that act come down to one number an item, the *prior*, which only
+//! changes when a rule begins or ceases to act. Relations between single items are sums of a few logits for each event, and no
+//! part of it.
+//!
+//! A file is compiled for a model's items into one list of words: here natively (`knowledge/read.rs`), in a page by its twin,
+//! pkg/src/knowledge/compile.js, which only pages that ask for it load. A test holds that both write the same words.
 
 mod acting;
-mod lists;
-mod names;
+#[cfg(not(target_arch = "wasm32"))]
+mod compile;
+#[cfg(not(target_arch = "wasm32"))]
 mod read;
 
 pub use acting::Acting;
+#[cfg(not(target_arch = "wasm32"))]
+pub use compile::Summary;
 
 use crate::vocab::ItemId;
-use lists::Lists;
-
-/// What stands for no label and no rule.
-const NONE: u32 = u32::MAX;
 
 /// What takes an item out of the candidates.
 pub const OUT: f32 = f32::NEG_INFINITY;
 
-/// Rules and relations in a model's own numbers: see [`Knowledge::read`].
-#[derive(Debug)]
+/// The rules that a price breaks, whatever the file says.
+const BELOW_MIN: usize = 1;
+const ABOVE_MAX: usize = 2;
+
+/// The rule acts while its cause is anywhere in the session.
+const SESSION: u32 = 1;
+/// The rule acts while its cause is in the open group or, without groups, among the latest ten events. A rule of kind 0 always does.
+const GROUP: u32 = 2;
+
+// What the first words are: how many items and rules there are, the limits of prices, and at which words the tables begin.
+const ITEMS: usize = 0;
+const RULE_COUNT: usize = 1;
+const MIN: usize = 2;
+const MAX: usize = 3;
+/// Of each item the rules that concern it: where its row begins, `[items + 1]`, then the rows.
+const CONCERNS: usize = 4;
+/// Of each item the rules that it causes, alike.
+const CAUSES: usize = 5;
+/// Of each item what is bought together with it: items, each with its logits; alike.
+const RELATIONS: usize = 6;
+/// The items' prices, NaN where one is not known, `[items]`; 0 where none is.
+const PRICES: usize = 7;
+/// Where each rule's name begins and the last ends, in bytes from the word after: `[rules + 1]`.
+const NAMES: usize = 8;
+/// Here begin the rules: each one's effect, in logits or [`OUT`], and when it acts, `[rules, 2]`.
+const RULES: usize = 9;
+
+/// Rules and relations in a model's own numbers.
+#[derive(Debug, PartialEq, Eq)]
 pub struct Knowledge {
-    /// Each item's own labels, `[items]`.
-    labels: Lists<u32>,
-    /// The label above each, or [`NONE`]: `[labels]`.
-    parents: Vec<u32>,
-    rules: Vec<Rule>,
-    /// The rules that concern what has a label, `[labels]`.
-    concerning: Lists<u32>,
-    /// The rules that act while something with a label is there, `[labels]`.
-    causing: Lists<u32>,
-    /// What is bought together with an item, and how much that counts in logits: `[items]`.
-    together: Lists<(ItemId, f32)>,
-    /// NaN where it is not known; empty where none is: `[items]`.
-    prices: Vec<f32>,
-    limits: Limits,
-    /// What the rules that always act give each item, `[items]`.
-    always: Vec<f32>,
-    summary: Summary,
+    words: Vec<u32>,
 }
 
-#[derive(Debug)]
-struct Rule {
-    name: String,
-    /// In logits, or [`OUT`].
-    effect: f32,
-    when: When,
-}
-
-/// When a rule acts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum When {
-    Always,
-    /// While its cause is anywhere in the session.
-    Session,
-    /// While its cause is in the open group or, without groups, among the latest ten events.
-    Group,
-}
-
-/// The prices that candidates may have; those whose price is not known always may.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
+/// The prices that candidates may have; those whose price is not known always may. NaN for what is left out.
+#[derive(Debug, Clone, Copy)]
 pub struct Limits {
     /// The lowest.
-    pub min: Option<f32>,
+    pub min: f32,
     /// The highest.
-    pub max: Option<f32>,
+    pub max: f32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { min: f32::NAN, max: f32::NAN }
+    }
 }
 
 /// What a rule did for an item.
@@ -80,61 +80,42 @@ pub struct Reason {
     pub effect: f32,
 }
 
-/// What a knowledge file came to.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Summary {
-    /// Items of the model of which it knows something.
-    pub items: usize,
-    /// Mentions of items that the model does not know.
-    pub unknown_items: usize,
-    /// The first of them.
-    pub first_unknown_item: Option<String>,
-    /// Rules.
-    pub rules: usize,
-    /// Rules that can never act: no item of the model has their labels.
-    pub idle_rules: usize,
-    /// The name of the first of them.
-    pub first_idle_rule: Option<String>,
-    /// Pairs of items that are bought together.
-    pub relations: usize,
-}
-
 impl Knowledge {
-    /// What the file came to.
-    pub fn summary(&self) -> &Summary {
-        &self.summary
+    /// Takes compiled words, in the bytes' order of the machine, and of this very version.
+    pub fn from_words(bytes: &[u8]) -> Self {
+        Self { words: bytemuck::pod_collect_to_vec(bytes) }
     }
 
-    /// What is bought together with an item, and how much that counts in logits.
-    pub fn together(&self, item: ItemId) -> &[(ItemId, f32)] {
-        self.together.row(item)
+    /// The compiled words, as [`Knowledge::from_words`] takes them.
+    pub fn words(&self) -> &[u8] {
+        bytemuck::cast_slice(&self.words)
     }
 
     /// Whether there are prices that limits could be held against.
     pub fn has_prices(&self) -> bool {
-        !self.prices.is_empty()
+        self.words[PRICES] != 0
     }
 
-    /// Tells `take` the rules that a list has for an item's labels and those above them; some may come several times.
-    fn walk(&self, item: ItemId, rules: &Lists<u32>, take: &mut dyn FnMut(u32)) {
-        for &label in self.labels.row(item) {
-            let mut label = label;
-            while label != NONE {
-                rules.row(label).iter().for_each(|&rule| take(rule));
-                label = self.parents[label as usize];
-            }
-        }
+    /// What is bought together with an item, and how much that counts in logits.
+    pub fn together(&self, item: ItemId) -> impl Iterator<Item = (ItemId, f32)> {
+        self.row(RELATIONS, item).chunks_exact(2).map(|pair| (pair[0], f32::from_bits(pair[1])))
     }
 
-    /// Tells `take` the rules that concern an item, each once. `seen` has a place for each rule, and no item's number + 1 in it.
-    fn concern(&self, item: ItemId, seen: &mut [u32], take: &mut dyn FnMut(&Rule, usize)) {
-        self.walk(item, &self.concerning, &mut |rule| {
-            let rule = rule as usize;
-            if seen[rule] != item + 1 {
-                seen[rule] = item + 1;
-                take(&self.rules[rule], rule);
-            }
-        });
+    fn row(&self, table: usize, item: ItemId) -> &[u32] {
+        let table = &self.words[self.words[table] as usize..];
+        let (begins, rows) = table.split_at(self.words[ITEMS] as usize + 1);
+        &rows[begins[item as usize] as usize..begins[item as usize + 1] as usize]
+    }
+
+    fn float(&self, word: usize) -> f32 {
+        f32::from_bits(self.words[word])
+    }
+
+    fn name(&self, rule: usize) -> &str {
+        let table = &self.words[self.words[NAMES] as usize..];
+        let (begins, names) = table.split_at(self.words[RULE_COUNT] as usize + 1);
+        let name = bytemuck::cast_slice(names).get(begins[rule] as usize..begins[rule + 1] as usize);
+        name.and_then(|name| std::str::from_utf8(name).ok()).unwrap_or_default()
     }
 }
 

@@ -8,10 +8,12 @@ mod replies;
 use crate::engine::gpu::{DEADLINE, Gpu, GpuContext, GpuModel};
 use crate::error::{Error, Result};
 use crate::format::fingerprint_text;
+use crate::knowledge::Knowledge;
 use crate::predictor::patience::race;
 use crate::predictor::trial::{self, Trial};
 use crate::predictor::{Predictor, Preference, Started};
 use crate::promise::{Task, sleep};
+use crate::vocab::UNKNOWN_ITEM;
 use std::alloc::{Layout, alloc};
 use std::cell::{RefCell, RefMut};
 use std::ptr::NonNull;
@@ -80,6 +82,17 @@ impl WebPredictor {
     pub fn fork(&self) -> Result<Self, JsValue> {
         let other = self.0.borrow()?.fork().map_err(to_js)?;
         Ok(Self(Shared(Rc::new(RefCell::new(other))), self.1.clone()))
+    }
+
+    /// An item's number, 4294967295 for one that the model does not know.
+    pub fn id(&self, item: &str) -> Result<u32, JsValue> {
+        Ok(self.0.borrow()?.model().vocab.id(item).unwrap_or(UNKNOWN_ITEM))
+    }
+
+    /// Goes by this from now on, as pkg/src/knowledge/compile.js compiled it, or by nothing.
+    pub fn set_knowledge(&self, words: Option<Vec<u8>>) -> Result<(), JsValue> {
+        let knowledge = words.map(|words| Arc::new(Knowledge::from_words(&words)));
+        self.0.borrow()?.set_knowledge(knowledge).map_err(to_js)
     }
 
     /// Takes one event; if it is counted only, `encode_counted` must follow before the next prediction.

@@ -1,6 +1,6 @@
 // foreclick for the page: fetches the model, starts WebAssembly, hands plain objects to and fro.
 // Every member is documented in index.d.ts.
-import { checked, checkSessions, copy, failure, get, obtain, obtainDelta } from "./shared.js";
+import { checked, checkSessions, copy, failure, get, obtain, obtainDelta, obtainKnowledge } from "./shared.js";
 import startWasm, { Task, WebPredictor, release, reserve } from "../wasm/foreclick.js";
 
 const BACKENDS = ["auto", "cpu", "gpu"];
@@ -39,18 +39,18 @@ export class Predictor {
   #retried = false;
 
   static async load(source, options) {
-    const { backend = "auto", cache, delta, deltaIntegrity, integrity, onProgress, signal, ...unknown } = options ?? {};
+    const { backend = "auto", cache, delta, deltaIntegrity, integrity, knowledge, onProgress, signal, ...unknown } = options ?? {};
     for (const name in unknown) {
-      throw failure("argument", `unknown option ${name}, expected backend, cache, delta, deltaIntegrity, integrity, onProgress, signal`);
+      throw failure("argument", `unknown option ${name}, expected backend, cache, delta, deltaIntegrity, integrity, knowledge, onProgress, signal`);
     }
     if (!BACKENDS.includes(backend)) {
       throw failure("argument", `backend is ${String(backend)}, expected one of ${BACKENDS}`);
     }
     const start = performance.now();
     // The file goes straight to WebAssembly's memory as it arrives.
-    let memory, at, size, file, over;
-    const differing = obtainDelta(delta, deltaIntegrity, signal);
-    differing.catch(() => {}); // told below: the memory must not go before the model file has come or failed
+    let memory, at, size, file, beside;
+    const others = Promise.all([obtainDelta(delta, deltaIntegrity, signal), obtainKnowledge(knowledge, signal)]);
+    others.catch(() => {}); // told below: the memory must not go before the model file has come or failed
     const room = async (length) => {
       ({ memory } = await instance);
       at = enter(() => reserve(length));
@@ -60,14 +60,14 @@ export class Predictor {
     };
     try {
       [, file] = await Promise.all([init(), obtain(source, { cache, integrity, onProgress, signal }, room)]);
-      over = await differing;
+      beside = await others;
       signal?.throwIfAborted();
       if (!at) (await room(file.bytes.length))().set(file.bytes);
     } catch (error) {
       if (at && !stopped) release(at, size);
       throw error;
     }
-    const predictor = new Predictor([at, size, over], backend, memory, file.decisions);
+    const predictor = new Predictor([at, size, ...beside], backend, memory, file.decisions);
     predictor.#load = { from: file.from, milliseconds: performance.now() - start };
     if (backend === "gpu") await predictor.settled;
     return predictor;
@@ -91,6 +91,12 @@ export class Predictor {
 
   get settled() {
     return this.#settled;
+  }
+
+  async setKnowledge(knowledge) {
+    const text = await obtainKnowledge(knowledge);
+    this.#call((inner) => inner.set_knowledge(text));
+    return this.diagnostics().knowledge;
   }
 
   observe(event) {

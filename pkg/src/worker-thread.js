@@ -5,14 +5,18 @@ import { init, Predictor } from "./index.js";
 let predictor;
 const aborts = new Map(); // of calls under way that can be ended, by number
 
+// A text that the page's side has fetched or written.
+const answer = (text) => text && new Response(text);
+
 const special = {
-  async load(number, bytes, delta, backend, wasm, parts) {
+  async load(number, bytes, delta, knowledge, backend, wasm, parts) {
     if (wasm) await init({ wasm });
     // The page's side has read the file.
     const cache = { read: async () => ({ bytes, decisions: parts && new Decisions(parts) }) };
-    predictor = await Predictor.load(undefined, { backend, cache, delta });
+    predictor = await Predictor.load(undefined, { backend, cache, delta, knowledge: answer(knowledge) });
     predictor.settled.then(() => postMessage([0]));
   },
+  setKnowledge: (number, text) => predictor.setKnowledge(answer(text)),
   async predictMany(number, sessions, options) {
     const abort = new AbortController();
     aborts.set(number, abort);

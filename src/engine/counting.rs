@@ -205,24 +205,26 @@ impl History {
         Some(self.candidate_slot[item as usize]).filter(|&slot| slot != NO_SLOT).map(|slot| slot as usize)
     }
 
-    /// The items met, each once, in the order in which they were first met.
-    pub fn met(&self) -> impl Iterator<Item = ItemId> {
-        self.own.iter().map(|own| own.item)
+    /// Tells `take` the items met, each once, in the order in which they were first met.
+    pub fn met(&self, take: &mut dyn FnMut(ItemId)) {
+        self.own.iter().for_each(|own| take(own.item));
     }
 
-    /// The items beside which the next event comes, each once: those of the open group or, without groups, of the latest ten
-    /// events.
-    pub fn beside(&self, upcoming_group: u32) -> impl Iterator<Item = ItemId> {
-        let (open, events): (&[ItemId], u32) = match self.rules.counting.context {
-            Context::OpenGroup if self.opens_group(upcoming_group) => (&[], 0),
-            Context::OpenGroup => (&self.open, 0),
-            Context::LastEvents => (&[], CONTEXT_EVENTS),
-        };
-        let latest = (0..events).filter_map(|back| {
-            let item = self.habits.latest(back)?;
-            (0..back).all(|later| self.habits.latest(later) != Some(item)).then_some(item)
-        });
-        open.iter().copied().chain(latest)
+    /// Tells `take` the items beside which the next event comes, each once: those of the open group or, without groups, of the latest
+    /// ten events.
+    pub fn beside(&self, upcoming_group: u32, take: &mut dyn FnMut(ItemId)) {
+        if self.rules.counting.context == Context::OpenGroup {
+            if !self.opens_group(upcoming_group) {
+                self.open.iter().for_each(|&item| take(item));
+            }
+            return;
+        }
+        for back in 0..CONTEXT_EVENTS {
+            let Some(item) = self.habits.latest(back) else { break };
+            if (0..back).all(|later| self.habits.latest(later) != Some(item)) {
+                take(item);
+            }
+        }
     }
 
     fn add_own_items(&mut self, opens: bool) {

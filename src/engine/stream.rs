@@ -2,10 +2,11 @@
 
 use super::counting::{Candidate, History, Rules};
 use super::input::{self, Before, Previous};
+use super::knowing;
 use super::ops::{Adjustment, Ops, Step, TopK};
 use crate::error::{Error, Result};
 use crate::event::{EventView, NO_TIME, Upcoming};
-use crate::format::{EncoderKind, FEATURES, Model};
+use crate::format::{EncoderKind, Model};
 use crate::knowledge::{Acting, Knowledge, Limits, Reason};
 use crate::schema::FilterSeen;
 use crate::vocab::ItemId;
@@ -128,18 +129,13 @@ impl<O: Ops> Stream<O> {
     /// # Errors
     /// What the device says.
     pub fn know(&mut self, knowledge: Option<&Arc<Knowledge>>) -> Result<()> {
-        match (&self.acting, knowledge) {
-            (None, None) => Ok(()),
-            (Some(acting), Some(knowledge)) if Arc::ptr_eq(acting.knowledge(), knowledge) => Ok(()),
-            (_, Some(knowledge)) => {
-                self.acting = Some(Acting::new(knowledge.clone()));
-                Ok(())
-            }
-            (_, None) => {
-                self.acting = None;
-                self.ops.priors(&mut Vec::clear)
-            }
+        let known = self.acting.as_ref().map(Acting::knowledge);
+        if known.map(Arc::as_ptr) == knowledge.map(Arc::as_ptr) {
+            return Ok(());
         }
+        self.acting = knowledge.map(|knowledge| Acting::new(knowledge.clone()));
+        // The next `score` writes others.
+        self.ops.priors(&mut Vec::clear)
     }
 
     /// Sets the prices that candidates may have, from the next `score` on; where one is left out, what is known says it.
@@ -149,11 +145,10 @@ impl<O: Ops> Stream<O> {
         }
     }
 
-    /// What known rules do for an item as of the last `score`, which was for this group, and then what relations do.
-    pub fn reasons(&mut self, item: ItemId, group: u32) -> [Vec<Reason>; 2] {
-        let Self { acting: Some(acting), history, model, .. } = self else { return [vec![], vec![]] };
-        let name = |item| model.vocab.key(item).unwrap_or_default();
-        [acting.reasons(item), acting.relations(item, history.beside(group), name)]
+    /// What known rules and relations do for an item as of the last `score`, which was for this group; and what of it relations do.
+    pub fn reasons(&self, item: ItemId, group: u32) -> (Vec<Reason>, f32) {
+        let reasons = |acting| knowing::reasons(acting, &self.history, &self.model.vocab, item, group);
+        self.acting.as_ref().map(reasons).unwrap_or_default()
     }
 
     /// Scores all items for the event to come; `exclude` leaves the candidates, unknown and repeated ids are allowed.
@@ -188,16 +183,10 @@ impl<O: Ops> Stream<O> {
         }));
     }
 
-    /// Rules reach many items and change seldom, relations few and with each event.
     fn apply_knowledge(&mut self, upcoming: Upcoming) -> Result<()> {
         let Self { acting: Some(acting), history, ops, adjustments, .. } = self else { return Ok(()) };
-        if acting.follow(history.met(), history.beside(upcoming.group)) {
+        if knowing::apply(acting, history, upcoming.group, adjustments) {
             ops.priors(&mut |priors| acting.write(priors))?;
-        }
-        for item in history.beside(upcoming.group) {
-            for &(other, strength) in acting.knowledge().together(item) {
-                adjustment(history, adjustments, other).constant += strength;
-            }
         }
         Ok(())
     }
@@ -205,7 +194,7 @@ impl<O: Ops> Stream<O> {
     fn ask(&mut self, upcoming: Upcoming, exclude: &[ItemId]) -> Result<()> {
         let known = exclude.iter().filter(|&&item| (item as usize) < self.model.vocab.len());
         for &item in known {
-            adjustment(&self.history, &mut self.adjustments, item).excluded = true;
+            knowing::adjustment(&self.history, &mut self.adjustments, item).excluded = true;
         }
         self.ops.score(self.history.open_size(upcoming.group))?;
         self.ops.adjust(&self.adjustments)
@@ -263,16 +252,4 @@ impl<O: Ops> Stream<O> {
         self.steps += 1;
         Ok(())
     }
-}
-
-/// An item's adjustment: where counting has its own, or behind all of those, made if there is none.
-fn adjustment<'a>(history: &History, adjustments: &'a mut Vec<Adjustment>, item: ItemId) -> &'a mut Adjustment {
-    let counted = history.counted();
-    let behind = || adjustments[counted..].iter().position(|adjustment| adjustment.item == item);
-    let place = history.place(item).or_else(|| behind().map(|place| counted + place));
-    let place = place.unwrap_or_else(|| {
-        adjustments.push(Adjustment { item, excluded: false, features: [0.0; FEATURES], constant: 0.0 });
-        adjustments.len() - 1
-    });
-    &mut adjustments[place]
 }

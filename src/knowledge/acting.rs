@@ -1,39 +1,33 @@
 //! Which rules act in a session, and what they come to.
 
-use super::{Knowledge, Limits, OUT, Reason, Rule, When};
+use super::{
+    ABOVE_MAX, BELOW_MIN, CAUSES, CONCERNS, GROUP, ITEMS, Knowledge, Limits, MAX, MIN, OUT, PRICES, RULE_COUNT,
+};
+use super::{RULES, SESSION};
 use crate::vocab::ItemId;
 use std::sync::Arc;
+
+/// The rule acts now.
+const NOW: u8 = 1;
+/// The rule acted the last time.
+const BEFORE: u8 = 2;
 
 /// Knowledge in one session.
 #[derive(Debug, Clone)]
 pub struct Acting {
     knowledge: Arc<Knowledge>,
-    /// Which rules act: `[rules]`.
-    acts: Vec<bool>,
     limits: Limits,
+    /// [`NOW`] and [`BEFORE`] of each rule: `[rules]`.
+    acts: Vec<u8>,
     /// Whether the priors are what these rules and limits come to.
     is_written: bool,
-    /// Room for the rules that act next.
-    next: Vec<bool>,
-    /// Room for [`Knowledge::concern`].
-    seen: Vec<u32>,
-    /// Room for which labels a rule that acts only at times concerns.
-    touched: Vec<bool>,
 }
 
 impl Acting {
     /// In a session of which nothing is known yet.
     pub fn new(knowledge: Arc<Knowledge>) -> Self {
-        let (rules, labels) = (knowledge.rules.len(), knowledge.parents.len());
-        Self {
-            acts: vec![false; rules],
-            limits: knowledge.limits,
-            is_written: false,
-            next: vec![false; rules],
-            seen: vec![0; rules],
-            touched: vec![false; labels],
-            knowledge,
-        }
+        let limits = Limits { min: knowledge.float(MIN), max: knowledge.float(MAX) };
+        Self { limits, acts: vec![0; knowledge.words[RULE_COUNT] as usize], is_written: false, knowledge }
     }
 
     /// What is known.
@@ -43,121 +37,78 @@ impl Acting {
 
     /// Sets the prices that candidates may have; the file's own where one is left out.
     pub fn limit(&mut self, limits: Limits) {
-        let Limits { min, max } = self.knowledge.limits;
-        let limits = Limits { min: limits.min.or(min), max: limits.max.or(max) };
-        self.is_written &= limits == self.limits;
+        let or = |limit: f32, word| if limit.is_nan() { self.knowledge.float(word) } else { limit };
+        let limits = Limits { min: or(limits.min, MIN), max: or(limits.max, MAX) };
+        let words = |limits: Limits| (limits.min.to_bits(), limits.max.to_bits());
+        self.is_written &= words(limits) == words(self.limits);
         self.limits = limits;
     }
 
-    /// Finds the rules that act where the session has met some items and the next one comes beside others. Whether the priors must
-    /// be written anew.
-    pub fn follow(&mut self, met: impl Iterator<Item = ItemId>, beside: impl Iterator<Item = ItemId>) -> bool {
-        let Self { knowledge, acts, is_written, next, .. } = self;
-        next.fill(false);
-        let mut cause = |items: &mut dyn Iterator<Item = ItemId>, when: When| {
-            // A long session is only gone through for a rule that asks for it.
-            if knowledge.rules.iter().all(|rule| rule.when != when) {
-                return;
+    /// Begins to look which rules act; [`Acting::meet`] and [`Acting::come_beside`] then tell of the session's items, and
+    /// [`Acting::has_changed`] ends it.
+    pub fn begin(&mut self) {
+        for (rule, acts) in self.acts.iter_mut().enumerate() {
+            let always = self.knowledge.words[RULES + 2 * rule + 1] == 0;
+            *acts = (*acts & NOW) * BEFORE + u8::from(always) * NOW;
+        }
+    }
+
+    /// An item was met in the session.
+    pub fn meet(&mut self, item: ItemId) {
+        self.cause(item, SESSION);
+    }
+
+    /// The next event comes beside an item.
+    pub fn come_beside(&mut self, item: ItemId) {
+        self.cause(item, GROUP);
+    }
+
+    fn cause(&mut self, item: ItemId, when: u32) {
+        for &rule in self.knowledge.row(CAUSES, item) {
+            if self.knowledge.words[RULES + 2 * rule as usize + 1] == when {
+                self.acts[rule as usize] |= NOW;
             }
-            for item in items {
-                knowledge.walk(item, &knowledge.causing, &mut |rule| {
-                    next[rule as usize] |= knowledge.rules[rule as usize].when == when;
-                });
-            }
-        };
-        cause(&mut { met }, When::Session);
-        cause(&mut { beside }, When::Group);
-        *is_written &= *acts == *next;
-        std::mem::swap(acts, next);
-        !std::mem::replace(is_written, true)
+        }
+    }
+
+    /// Whether the priors must be written anew.
+    pub fn has_changed(&mut self) -> bool {
+        self.is_written &= self.acts.iter().all(|&acts| acts == 0 || acts == NOW + BEFORE);
+        !std::mem::replace(&mut self.is_written, true)
     }
 
     /// Writes what each item's score gains, minus infinity for one that is out: `[items]`.
-    pub fn write(&mut self, priors: &mut Vec<f32>) {
-        let Self { knowledge, acts, limits, seen, touched, .. } = self;
+    pub fn write(&self, priors: &mut Vec<f32>) {
         priors.clear();
-        priors.extend_from_slice(&knowledge.always);
-        if acts.contains(&true) {
-            for (label, touched) in touched.iter_mut().enumerate() {
-                *touched = knowledge.concerns_below(label, acts);
-            }
-            // Numbers in it from an earlier time would pass for those of this one.
-            seen.fill(0);
-            for (item, prior) in priors.iter_mut().enumerate() {
-                if knowledge.labels.row(item as ItemId).iter().any(|&label| touched[label as usize]) {
-                    knowledge.concern(item as ItemId, seen, &mut |rule, number| {
-                        if acts[number] {
-                            *prior += rule.effect;
-                        }
-                    });
-                }
-            }
-        }
-        for (prior, &price) in priors.iter_mut().zip(&knowledge.prices) {
-            if limits.broken_by(price).is_some() {
-                *prior = OUT;
-            }
+        for item in 0..self.knowledge.words[ITEMS] {
+            let mut prior = 0.0;
+            self.each(item, &mut |_, effect| prior += effect);
+            priors.push(prior);
         }
     }
 
-    /// The rules that act on an item's score.
-    pub fn reasons(&mut self, item: ItemId) -> Vec<Reason> {
-        let Self { knowledge, acts, limits, seen, .. } = self;
-        let mut reasons = Vec::new();
-        seen.fill(0);
-        knowledge.concern(item, seen, &mut |Rule { name, effect, when }, number| {
-            if acts[number] || *when == When::Always {
-                reasons.push(Reason { rule: name.clone(), effect: *effect });
-            }
-        });
-        if let Some(rule) = knowledge.prices.get(item as usize).and_then(|&price| limits.broken_by(price)) {
-            reasons.push(Reason { rule: rule.to_owned(), effect: OUT });
-        }
-        reasons
+    /// Tells `take` the names and the effects of the rules that act on an item's score.
+    pub fn reasons(&self, item: ItemId, take: &mut dyn FnMut(&str, f32)) {
+        self.each(item, &mut |rule, effect| take(self.knowledge.name(rule), effect));
     }
 
-    /// What an item gains from those that it comes beside, which `name` names.
-    pub fn relations(
-        &self,
-        item: ItemId,
-        beside: impl Iterator<Item = ItemId>,
-        name: impl Fn(ItemId) -> String,
-    ) -> Vec<Reason> {
-        let mut reasons = Vec::new();
-        for other in beside {
-            for &(with, effect) in self.knowledge.together(other) {
-                if with == item {
-                    reasons.push(Reason { rule: ["together with ", &name(other)].concat(), effect });
-                }
+    fn each(&self, item: ItemId, take: &mut dyn FnMut(usize, f32)) {
+        let Self { knowledge, limits, acts, .. } = self;
+        for &rule in knowledge.row(CONCERNS, item) {
+            if acts[rule as usize] & NOW != 0 {
+                take(rule as usize, knowledge.float(RULES + 2 * rule as usize));
             }
         }
-        reasons
-    }
-}
-
-impl Knowledge {
-    /// Whether one of the rules that act concerns what has a label.
-    fn concerns_below(&self, label: usize, acts: &[bool]) -> bool {
-        let mut label = label as u32;
-        while let Some(&parent) = self.parents.get(label as usize) {
-            if self.concerning.row(label).iter().any(|&rule| acts[rule as usize]) {
-                return true;
+        let prices = knowledge.words[PRICES];
+        if prices != 0 {
+            // One that is not known, NaN, is neither.
+            let price = knowledge.float((prices + item) as usize);
+            if price < limits.min {
+                take(BELOW_MIN, OUT);
             }
-            label = parent;
-        }
-        false
-    }
-}
-
-impl Limits {
-    /// The name of the limit that a price breaks; a price that is not known breaks none.
-    fn broken_by(&self, price: f32) -> Option<&'static str> {
-        if self.min.is_some_and(|min| price < min) {
-            Some("price below minPrice")
-        } else if self.max.is_some_and(|max| price > max) {
-            Some("price above maxPrice")
-        } else {
-            None
+            if price > limits.max {
+                take(ABOVE_MAX, OUT);
+            }
         }
     }
 }

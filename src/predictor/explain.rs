@@ -20,7 +20,7 @@ use crate::vocab::ItemId;
 pub const MAX_EVENTS: usize = 32;
 
 /// What an explanation is asked for.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct ExplainOptions {
     /// How many of the latest events are left out in turn, at most [`MAX_EVENTS`].
     pub events: usize,
@@ -121,7 +121,7 @@ impl<G: Ops> Predictor<G> {
         }
 
         let with = log_probability(&mut prefix, &question, self.personal_in_use(), id)?;
-        let [rules, relations] = prefix.reasons(id, question.group);
+        let (rules, related) = prefix.reasons(id, question.group);
         if with == f32::NEG_INFINITY {
             return Err(no_candidate(item, &rules));
         }
@@ -129,8 +129,8 @@ impl<G: Ops> Predictor<G> {
             item: item.to_owned(),
             score: prefix.ops().score_of(id),
             probability: with.exp(),
-            terms: self.terms(&prefix, id, sum(&rules), sum(&relations)),
-            rules: [rules, relations].concat(),
+            terms: self.terms(&prefix, id, rules.iter().map(|rule| rule.effect).sum(), related),
+            rules,
             events: without.into_iter().filter_map(|(number, without)| self.effect(number, with - without)).collect(),
         })
     }
@@ -169,8 +169,8 @@ impl<G: Ops> Predictor<G> {
         Some(Effect { place, item, effect })
     }
 
-    /// `rules` and `related` are what rules and relations give it.
-    fn terms(&self, stream: &CpuStream, item: ItemId, rules: f32, related: f32) -> Terms {
+    /// `knowledge` is what rules and relations give it, `related` what of it relations do.
+    fn terms(&self, stream: &CpuStream, item: ItemId, knowledge: f32, related: f32) -> Terms {
         let weights = &self.model.weights;
         let (query, &[popularity_gate, ref gates @ ..]) = stream.ops().state();
         let mut row = vec![0.0; query.len()];
@@ -189,13 +189,9 @@ impl<G: Ops> Predictor<G> {
             neighbours: gated(NEIGHBOURS) + gated(NEAREST) + neighbours,
             habit: gated(HABIT),
             personal: self.personal_in_use().map_or(0.0, |personal| personal.term(adjustment)),
-            knowledge: rules + related,
+            knowledge,
         }
     }
-}
-
-fn sum(reasons: &[Reason]) -> f32 {
-    reasons.iter().map(|reason| reason.effect).sum()
 }
 
 fn no_candidate(item: &str, rules: &[Reason]) -> Error {

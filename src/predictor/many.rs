@@ -16,8 +16,7 @@ impl<G: Ops> Predictor<G> {
     /// None in practice; the CPU's kernels share a signature with the GPU's.
     pub fn fork(&self) -> Result<Self> {
         let mut fork = Self::new(self.model.clone(), self.bytes, "the CPU answers for many sessions")?;
-        fork.knowledge.clone_from(&self.knowledge);
-        fork.cpu.know(fork.knowledge.as_ref())?;
+        fork.set_knowledge(self.knowledge.clone())?;
         Ok(fork)
     }
 

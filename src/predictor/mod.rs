@@ -151,13 +151,12 @@ impl<G: Ops> Predictor<G> {
         &self.model
     }
 
-    /// Goes by what a knowledge file says beside the model from the next prediction on, or, with `None`, by nothing: see
-    /// [`Knowledge::read`].
+    /// Goes by what is known beside this very model from the next prediction on, or, with `None`, by nothing.
     ///
     /// # Errors
-    /// [`Error::Knowledge`]; what was known before stays then.
-    pub fn set_knowledge(&mut self, text: Option<&str>) -> Result<()> {
-        self.knowledge = text.map(|text| Knowledge::read(text, &self.model.vocab)).transpose()?.map(Arc::new);
+    /// None in practice; the CPU's kernels share a signature with the GPU's.
+    pub fn set_knowledge(&mut self, knowledge: Option<Arc<Knowledge>>) -> Result<()> {
+        self.knowledge = knowledge;
         self.cpu.know(self.knowledge.as_ref())
     }
 
@@ -344,7 +343,6 @@ impl<G: Ops> Predictor<G> {
             bytes: self.bytes,
             events: self.session.len(),
             unknown_events: self.session.unknown,
-            knowledge: self.knowledge.as_ref().map(|knowledge| knowledge.summary().clone()),
             ungrouped_events: if self.model.metadata.schema.has_group { self.session.ungrouped } else { 0 },
             version: env!("CARGO_PKG_VERSION"),
         }

@@ -38,7 +38,7 @@ impl<G: Ops> Predictor<G> {
         limits: Limits,
     ) -> Result<Question> {
         let has_prices = self.knowledge.as_ref().is_some_and(|knowledge| knowledge.has_prices());
-        if limits != Limits::default() && !has_prices {
+        if !(has_prices || limits.min.is_nan() && limits.max.is_nan()) {
             let what = "minPrice and maxPrice need prices to hold them against; set knowledge that tells items' prices";
             return Err(Error::Argument(what.into()));
         }

@@ -1,7 +1,7 @@
 //! What a predictor is asked and what it answers; the JavaScript package hands these on as plain objects.
 
 use super::answers::Answers;
-use crate::knowledge::{Limits, Summary};
+use crate::knowledge::Limits;
 use serde::Serialize;
 
 /// What computes a prediction.
@@ -40,7 +40,7 @@ pub enum Preference {
 }
 
 /// What a prediction is asked for.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct PredictOptions {
     /// How many items, best first; fewer come back when there are fewer candidates.
     pub k: usize,
@@ -110,8 +110,6 @@ pub struct Diagnostics {
     pub unknown_events: usize,
     /// Of `events` those without a group, which the model expects: together they count as one group.
     pub ungrouped_events: usize,
-    /// What is known beside the model.
-    pub knowledge: Option<Summary>,
     /// The package's version.
     pub version: &'static str,
 }

@@ -2,6 +2,7 @@
 //!
 //! By hand and not by serde, as those of the page are read: its way into JavaScript keeps a hash map of names.
 
+use crate::knowledge::Reason;
 use crate::predictor::{
     Answer, Answers, Class, Diagnostics, Effect, Explanation, Predicted, Prediction, SelfCheck, Terms,
 };
@@ -58,10 +59,10 @@ fn answer(answer: &Answer) -> JsValue {
     }
 }
 
-/// `{ item, score, probability, terms, events }`
+/// `{ item, score, probability, terms, rules, events }`
 pub fn explanation(explanation: &Explanation) -> JsValue {
-    let Explanation { item, score, probability, terms, events } = explanation;
-    let Terms { taste, popularity, repetition, neighbours, habit, personal } = *terms;
+    let Explanation { item, score, probability, terms, rules, events } = explanation;
+    let Terms { taste, popularity, repetition, neighbours, habit, personal, knowledge } = *terms;
     let terms = object(&[
         ("taste", taste.into()),
         ("popularity", popularity.into()),
@@ -69,7 +70,9 @@ pub fn explanation(explanation: &Explanation) -> JsValue {
         ("neighbours", neighbours.into()),
         ("habit", habit.into()),
         ("personal", personal.into()),
+        ("knowledge", knowledge.into()),
     ]);
+    let rule = |Reason { rule, effect }: &Reason| object(&[("rule", rule.into()), ("effect", (*effect).into())]);
     let event = |Effect { place, item, effect }: &Effect| {
         object(&[("place", (*place).into()), ("item", item.into()), ("effect", (*effect).into())])
     };
@@ -78,6 +81,7 @@ pub fn explanation(explanation: &Explanation) -> JsValue {
         ("score", (*score).into()),
         ("probability", (*probability).into()),
         ("terms", terms),
+        ("rules", list(rules.iter().map(rule))),
         ("events", list(events.iter().map(event))),
     ])
 }

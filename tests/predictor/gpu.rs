@@ -6,6 +6,7 @@ use foreclick::engine::{Adjustment, Ops, Step, TopK};
 use foreclick::error::{Error, Result};
 use foreclick::event::Event;
 use foreclick::format::Model;
+use foreclick::knowledge::Knowledge;
 use foreclick::predictor::trial::{self, Trial};
 use foreclick::predictor::{Backend, PredictOptions, Prediction, Predictor, Preference, SelfCheck, Started};
 use std::cell::Cell;
@@ -324,8 +325,10 @@ fn the_gpu_goes_by_what_is_known_now() {
     let first = best(&few(), &mut predictor, &mut alone);
     let rules = [Some(rule(&first)), Some(rule("0000001")), None];
     for (place, text) in rules.iter().enumerate() {
-        predictor.set_knowledge(text.as_deref()).unwrap();
-        alone.set_knowledge(text.as_deref()).unwrap();
+        let read = |text: &String| Arc::new(Knowledge::read(text, &model().vocab).unwrap().0);
+        let knowledge = text.as_ref().map(read);
+        predictor.set_knowledge(knowledge.clone()).unwrap();
+        alone.set_knowledge(knowledge).unwrap();
         assert_eq!(best(&few(), &mut predictor, &mut alone) == first, place > 0);
     }
 }

@@ -40,8 +40,8 @@ pub struct Cpu<L: Lanes> {
     gates: [f32; TERMS],
     /// What a code is worth.
     asked_scale: f32,
-    /// What is added to each score, `[items]`, or nothing. Sessions that go on from this one share it.
-    priors: Arc<Vec<f32>>,
+    /// What is added to each score, `[items]`, or nothing.
+    priors: Vec<f32>,
     adjustments: adjust::Adjustments,
     /// Room for some items' scores.
     block: Vec<f32>,
@@ -61,7 +61,7 @@ impl<L: Lanes> Cpu<L> {
             state_gates: [0.0; TERMS],
             gates: [0.0; TERMS],
             asked_scale: 0.0,
-            priors: Arc::default(),
+            priors: Vec::new(),
             adjustments: adjust::Adjustments::new(model.vocab.len()),
             block: vec![0.0; top_k::BLOCK],
             lanes: PhantomData,
@@ -166,7 +166,7 @@ impl<L: Lanes> Ops for Cpu<L> {
     }
 
     fn priors(&mut self, write: &mut dyn FnMut(&mut Vec<f32>)) -> Result<()> {
-        write(Arc::make_mut(&mut self.priors));
+        write(&mut self.priors);
         Ok(())
     }
 

@@ -1,7 +1,7 @@
 //! Every item's score: see `score.wgsl`.
 
 use super::context::{GpuBuffer, GpuContext};
-use super::device::{BindGroup, Buffer, BufferUsages, ComputePass, ComputePipeline, dispatch};
+use super::device::{BindGroup, BufferUsages, ComputePass, ComputePipeline, dispatch};
 use super::model::GpuModel;
 use super::session::Buffers;
 use super::shape::{GROUP, Shape, WORD, WORKGROUP};
@@ -109,11 +109,9 @@ impl Session {
     pub fn new(variant: usize, model: &GpuModel, shared: &Buffers) -> Self {
         let Buffers { call, state, gates, scores, priors } = shared;
         let Kernel { pipelines, shards, scales, biases } = &model.score;
-        // Where there are none, nothing is read there.
-        let priors = priors.as_ref().unwrap_or(biases);
         let bind = |Shard { rows, range, workgroups: _ }: &Shard| {
-            let buffers: [&Buffer; 9] = [call, state, rows, scales, biases, scores, range, gates, priors];
-            model.context.bind(&pipelines[variant].1, &buffers)
+            let buffers = [call, state, rows, scales, biases, scores, range, gates, priors];
+            model.context.bind(&pipelines[variant].1, &buffers.map(|buffer| &**buffer))
         };
         Self { bind_groups: shards.iter().map(bind).collect(), variant }
     }

@@ -22,8 +22,8 @@ pub struct Buffers {
     pub gates: GpuBuffer,
     /// `[items]`; an excluded item is at [`EXCLUDED`].
     pub scores: GpuBuffer,
-    /// What is added to each score, `[items]`, once there was something.
-    pub priors: Option<GpuBuffer>,
+    /// What is added to each score, `[items]`; only looked at where there is something.
+    pub priors: GpuBuffer,
 }
 
 /// One session on the GPU.
@@ -60,7 +60,7 @@ impl Gpu {
             state: context.buffer("state", shape.state_bytes(), storage)?,
             gates: context.buffer("gates", 4 * TERMS, storage)?,
             scores: context.buffer("scores", 4 * shape.items(), storage)?,
-            priors: None,
+            priors: context.buffer("priors", 4 * shape.items(), BufferUsages::STORAGE | BufferUsages::COPY_DST)?,
         };
         Ok(Self {
             encode: encode::Session::new(&model, &shared)?,
@@ -198,18 +198,11 @@ impl Ops for Gpu {
     }
 
     fn priors(&mut self, write: &mut dyn FnMut(&mut Vec<f32>)) -> Result<()> {
-        let Self { model, shared, score, priors, .. } = self;
+        let Self { model, shared, priors, .. } = self;
         write(priors);
         // Shaders need not know infinities.
         priors.iter_mut().for_each(|prior| *prior = prior.max(EXCLUDED));
-        if shared.priors.is_none() {
-            let usage = BufferUsages::STORAGE | BufferUsages::COPY_DST;
-            shared.priors = Some(model.context.buffer("priors", 4 * model.shape.items(), usage)?);
-            *score = score::Session::new(score.variant, model, shared);
-        }
-        if let Some(buffer) = &shared.priors {
-            model.context.device.write_buffer(buffer, 0, bytemuck::cast_slice(priors));
-        }
+        model.context.device.write_buffer(&shared.priors, 0, bytemuck::cast_slice(priors));
         Ok(())
     }
 
