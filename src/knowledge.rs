@@ -19,13 +19,15 @@ pub use acting::Acting;
 pub use compile::Summary;
 
 use crate::vocab::ItemId;
+#[cfg(not(target_arch = "wasm32"))]
+use crate::vocab::Vocab;
 
 /// What takes an item out of the candidates.
 pub const OUT: f32 = f32::NEG_INFINITY;
 
 /// The rules that a price breaks, whatever the file says.
-const BELOW_MIN: usize = 1;
-const ABOVE_MAX: usize = 2;
+const BELOW_MIN: u32 = 1;
+const ABOVE_MAX: u32 = 2;
 
 /// The rule acts while its cause is anywhere in the session.
 const SESSION: u32 = 1;
@@ -45,7 +47,9 @@ const CAUSES: usize = 5;
 const RELATIONS: usize = 6;
 /// The items' prices, NaN where one is not known, `[items]`; 0 where none is.
 const PRICES: usize = 7;
-/// Where each rule's name begins and the last ends, in bytes from the word after: `[rules + 1]`.
+/// Where each rule's name begins and the last ends, in bytes from the word after: `[rules + 1]`; nothing in a page, whose script
+/// knows them.
+#[cfg(not(target_arch = "wasm32"))]
 const NAMES: usize = 8;
 /// Here begin the rules: each one's effect, in logits or [`OUT`], and when it acts, `[rules, 2]`.
 const RULES: usize = 9;
@@ -71,11 +75,12 @@ impl Default for Limits {
     }
 }
 
-/// What a rule did for an item.
-#[derive(Debug, Clone, PartialEq)]
+/// What a rule or a relation did for an item.
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Reason {
-    /// The rule's name.
-    pub rule: String,
+    /// The rule's number; from the number of rules on that of an item, counted from there, that it is bought together with:
+    /// [`Knowledge::name`] has its name.
+    pub rule: u32,
     /// In logits; minus infinity where it takes the item out of the candidates.
     pub effect: f32,
 }
@@ -111,11 +116,21 @@ impl Knowledge {
         f32::from_bits(self.words[word])
     }
 
-    fn name(&self, rule: usize) -> &str {
+    /// The reason that an item is bought together with this one.
+    pub fn beside(&self, item: ItemId, effect: f32) -> Reason {
+        Reason { rule: self.words[RULE_COUNT] + item, effect }
+    }
+
+    /// What a reason is called.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub fn name(&self, rule: u32, vocab: &Vocab) -> String {
+        if let Some(item) = rule.checked_sub(self.words[RULE_COUNT]) {
+            return format!("together with {}", vocab.key(item).unwrap_or_default());
+        }
         let table = &self.words[self.words[NAMES] as usize..];
         let (begins, names) = table.split_at(self.words[RULE_COUNT] as usize + 1);
-        let name = bytemuck::cast_slice(names).get(begins[rule] as usize..begins[rule + 1] as usize);
-        name.and_then(|name| std::str::from_utf8(name).ok()).unwrap_or_default()
+        let name = begins[rule as usize] as usize..begins[rule as usize + 1] as usize;
+        String::from_utf8_lossy(&bytemuck::cast_slice(names)[name]).into_owned()
     }
 }
 

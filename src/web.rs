@@ -8,7 +8,7 @@ mod replies;
 use crate::engine::gpu::{DEADLINE, Gpu, GpuContext, GpuModel};
 use crate::error::{Error, Result};
 use crate::format::fingerprint_text;
-use crate::knowledge::Knowledge;
+use crate::knowledge::{Knowledge, Limits};
 use crate::predictor::patience::race;
 use crate::predictor::trial::{self, Trial};
 use crate::predictor::{Predictor, Preference, Started};
@@ -85,14 +85,22 @@ impl WebPredictor {
     }
 
     /// An item's number, 4294967295 for one that the model does not know.
-    pub fn id(&self, item: &str) -> Result<u32, JsValue> {
-        Ok(self.0.borrow()?.model().vocab.id(item).unwrap_or(UNKNOWN_ITEM))
+    pub fn id(&self, item: &str) -> u32 {
+        let predictor = self.0.borrow().ok();
+        predictor.and_then(|predictor| predictor.model().vocab.id(item)).unwrap_or(UNKNOWN_ITEM)
     }
 
-    /// Goes by this from now on, as pkg/src/knowledge/compile.js compiled it, or by nothing.
-    pub fn set_knowledge(&self, words: Option<Vec<u8>>) -> Result<(), JsValue> {
-        let knowledge = words.map(|words| Arc::new(Knowledge::from_words(&words)));
+    /// Goes by this from now on, as pkg/src/knowledge/compile.js compiled it, or by nothing where it is empty.
+    pub fn set_knowledge(&self, words: &[u8]) -> Result<(), JsValue> {
+        let knowledge = if words.is_empty() { None } else { Some(Arc::new(Knowledge::from_words(words))) };
         self.0.borrow()?.set_knowledge(knowledge).map_err(to_js)
+    }
+
+    /// Sets the prices that candidates may have, NaN for one that is left to what is known.
+    pub fn limit(&self, min: f32, max: f32) {
+        if let Ok(mut predictor) = self.0.borrow() {
+            predictor.limit(Limits { min, max });
+        }
     }
 
     /// Takes one event; if it is counted only, `encode_counted` must follow before the next prediction.

@@ -12,8 +12,8 @@ use foreclick::engine::cpu::{Cpu, Scalar};
 use foreclick::engine::gpu::{Gpu, GpuContext, GpuModel};
 use foreclick::event::{EncodedEvent, Event, Upcoming};
 use foreclick::format::{EncoderKind, Matrix, Model, PersonalStart};
-use foreclick::knowledge::{Knowledge, Limits};
-use foreclick::predictor::{ExplainOptions, PredictOptions, Predicted, Predictor, Started};
+use foreclick::knowledge::{Knowledge, Limits, Reason};
+use foreclick::predictor::{ExplainOptions, Explanation, PredictOptions, Predicted, Predictor, Started};
 use foreclick::schema::FilterSeen;
 use page::page_events;
 use pollster::block_on;
@@ -101,8 +101,13 @@ fn predictor(model: &Model) -> Predictor {
     Predictor::from_bytes(&model.to_bytes().unwrap(), "test").unwrap()
 }
 
-fn all_items(limits: Limits) -> PredictOptions {
-    PredictOptions { k: SHAPE.items, limits, ..PredictOptions::default() }
+fn all_items() -> PredictOptions {
+    PredictOptions { k: SHAPE.items, ..PredictOptions::default() }
+}
+
+fn named(predictor: &Predictor, explanation: &Explanation) -> Vec<String> {
+    let name = |reason: &Reason| predictor.knowledge().unwrap().name(reason.rule, &predictor.model().vocab);
+    explanation.rules.iter().map(name).collect()
 }
 
 fn predict(predictor: &mut Predictor, options: &PredictOptions) -> Vec<Predicted> {
@@ -135,8 +140,9 @@ fn masks_leave_the_softmax_and_priors_are_added() {
         bare.observe(event.clone()).unwrap();
         knowing.observe(event).unwrap();
         for limits in [Limits::default(), Limits { min: 20.0, max: 250.0 }] {
-            let before = predict(&mut bare, &all_items(Limits::default()));
-            let after = predict(&mut knowing, &all_items(limits));
+            let before = predict(&mut bare, &all_items());
+            knowing.limit(limits);
+            let after = predict(&mut knowing, &all_items());
             let scores: BTreeMap<usize, f32> =
                 after.iter().map(|predicted| (predicted.item.parse().unwrap(), predicted.score)).collect();
             for Predicted { item, score, .. } in before {
@@ -177,9 +183,9 @@ fn explanations_name_the_rules_and_add_up() {
     for event in events {
         predictor.learn(&event).unwrap();
         predictor.observe(event).unwrap();
-        let limits = Limits { min: 2.0, ..Limits::default() };
-        for predicted in predict(&mut predictor, &PredictOptions { k: 5, limits, ..PredictOptions::default() }) {
-            let options = ExplainOptions { events: 2, limits, ..ExplainOptions::default() };
+        predictor.limit(Limits { min: 2.0, ..Limits::default() });
+        for predicted in predict(&mut predictor, &PredictOptions { k: 5, ..PredictOptions::default() }) {
+            let options = ExplainOptions { events: 2, ..ExplainOptions::default() };
             let explanation = predictor.explain(&predicted.item, &options).unwrap();
             let terms = explanation.terms;
             let [taste, popularity, repetition] = [terms.taste, terms.popularity, terms.repetition];
@@ -191,8 +197,10 @@ fn explanations_name_the_rules_and_add_up() {
             let rules: f32 = explanation.rules.iter().map(|reason| reason.effect).sum();
             assert!((rules - terms.knowledge).abs() < 1e-5);
             personal |= terms.personal != 0.0;
-            related |= explanation.rules.iter().any(|reason| reason.rule.starts_with("together with 00000"));
-            boosted |= explanation.rules.iter().any(|reason| reason.rule == "new things" && reason.effect == 0.75);
+            let names = named(&predictor, &explanation);
+            related |= names.iter().any(|name| name.starts_with("together with 00000"));
+            boosted |=
+                names.iter().zip(&explanation.rules).any(|(name, rule)| name == "new things" && rule.effect == 0.75);
         }
     }
     assert!(personal && related && boosted);
@@ -205,19 +213,26 @@ fn an_item_that_is_out_is_told_why() {
     predictor.set_knowledge(Some(known(&model))).unwrap();
     predictor.observe(Event { item: key(4), group: Some("a".into()), ..Event::default() }).unwrap();
     let mut why = |item: usize, limits: Limits, group: Option<&str>| {
-        let options = ExplainOptions { limits, group: group.map(str::to_owned), ..ExplainOptions::default() };
-        predictor.explain(&key(item), &options).map_err(|error| error.to_string())
+        let options = ExplainOptions { group: group.map(str::to_owned), ..ExplainOptions::default() };
+        predictor.limit(limits);
+        let explanation = predictor.explain(&key(item), &options).unwrap();
+        let out = explanation.score == f32::NEG_INFINITY;
+        assert!(!out || explanation.probability == 0.0 && explanation.events.is_empty());
+        assert_eq!(out, explanation.terms.knowledge == f32::NEG_INFINITY);
+        if out { named(&predictor, &explanation) } else { vec![] }
     };
     let none = Limits::default();
-    assert!(why(14, none, None).unwrap_err().ends_with("is no candidate now: out of stock"));
-    assert!(why(33, none, None).unwrap_err().ends_with(": no shelf 3"));
-    assert!(why(28, none, None).unwrap_err().ends_with(": out of stock, not beside 0 to 4"));
-    assert!(why(18, none, None).unwrap_err().ends_with(": not beside 0 to 4"));
-    assert!(why(18, none, Some("b")).is_ok(), "another basket");
+    assert_eq!(why(14, none, None), ["out of stock"]);
+    assert_eq!(why(33, none, None), ["new things", "no shelf 3"]);
+    assert_eq!(why(28, none, None), ["out of stock", "not beside 0 to 4"]);
+    assert_eq!(why(18, none, None), ["not beside 0 to 4"]);
+    assert!(why(18, none, Some("b")).is_empty(), "another basket");
     let limits = Limits { min: 2.0, max: 10.0 };
-    assert!(why(11, limits, None).unwrap_err().ends_with(": price above maxPrice"));
-    assert!(why(1, limits, None).unwrap_err().ends_with(": price below minPrice"));
-    assert!(why(4, none, None).unwrap_err().ends_with("it was excluded, or the visitor has it already"));
+    assert_eq!(why(12, limits, None), ["price above maxPrice"]);
+    assert_eq!(why(1, limits, None), ["new things", "price below minPrice"]);
+    predictor.limit(none);
+    let has = predictor.explain(&key(4), &ExplainOptions::default()).unwrap_err().to_string();
+    assert!(has.ends_with("it was excluded, or the visitor has it already"));
 }
 
 #[test]
@@ -226,12 +241,10 @@ fn knowledge_comes_goes_and_is_handed_on() {
     let mut predictor = predictor(&model);
     let events = events(&model, 12, 5);
     predictor.restore(events.clone()).unwrap();
-    let bare = predict(&mut predictor, &all_items(Limits::default()));
-    let limited = all_items(Limits { max: 9.0, ..Limits::default() });
-    assert_eq!(predictor.start(&limited).err().unwrap().code(), "argument");
+    let bare = predict(&mut predictor, &all_items());
 
     predictor.set_knowledge(Some(known(&model))).unwrap();
-    let knowing = predict(&mut predictor, &all_items(Limits::default()));
+    let knowing = predict(&mut predictor, &all_items());
     assert!(knowing.len() < bare.len());
     let (_, summary) = Knowledge::read(&shop(SHAPE.items), &model.vocab).unwrap();
     assert_eq!((summary.items, summary.unknown_items, summary.rules, summary.idle_rules), (300, 300, 4, 0));
@@ -240,21 +253,23 @@ fn knowledge_comes_goes_and_is_handed_on() {
     // Another session, a given list, after a reset.
     let mut fork = predictor.fork().unwrap();
     fork.restore(events.clone()).unwrap();
-    assert_eq!(predict(&mut fork, &all_items(Limits::default())), knowing);
+    assert_eq!(predict(&mut fork, &all_items()), knowing);
     let candidates = Some((10..20).map(key).collect());
-    let listed = predict(&mut predictor, &PredictOptions { candidates, ..all_items(Limits::default()) });
+    let listed = predict(&mut predictor, &PredictOptions { candidates, ..all_items() });
     let names: Vec<&str> = listed.iter().map(|predicted| predicted.item.as_str()).collect();
     assert!(!names.contains(&key(13).as_str()) && !names.contains(&key(14).as_str()) && names.len() > 4);
     assert!((listed.iter().map(|predicted| predicted.probability).sum::<f32>() - 1.0).abs() < 1e-4);
-    assert_eq!(predict(&mut predictor, &limited).iter().filter(|one| one.item > key(9)).count(), 0);
-    assert_eq!(predict(&mut predictor, &all_items(Limits::default())), knowing, "limits were that call's alone");
+    predictor.limit(Limits { max: 9.0, ..Limits::default() });
+    assert_eq!(predict(&mut predictor, &all_items()).iter().filter(|one| one.item > key(9)).count(), 0);
+    predictor.limit(Limits::default());
+    assert_eq!(predict(&mut predictor, &all_items()), knowing);
     predictor.reset().unwrap();
     events.into_iter().for_each(|event| predictor.observe(event).unwrap());
-    let again = predict(&mut predictor, &all_items(Limits::default()));
+    let again = predict(&mut predictor, &all_items());
     assert!(again.iter().zip(&knowing).all(|(a, b)| a.item == b.item && (a.score - b.score).abs() < 1e-4));
 
     predictor.set_knowledge(None).unwrap();
-    let after = predict(&mut predictor, &all_items(Limits::default()));
+    let after = predict(&mut predictor, &all_items());
     assert!(after.iter().zip(&bare).all(|(a, b)| a.item == b.item && (a.score - b.score).abs() < 1e-4));
     assert_eq!(after.len(), bare.len());
 }
@@ -269,7 +284,7 @@ fn learning_knows_nothing_of_it() {
         for predictor in [&mut bare, &mut knowing] {
             predictor.learn(&event).unwrap();
             predictor.observe(event.clone()).unwrap();
-            predict(predictor, &all_items(Limits::default()));
+            predict(predictor, &all_items());
         }
     }
     assert_eq!(bare.learned(), knowing.learned());

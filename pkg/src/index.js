@@ -1,6 +1,6 @@
 // foreclick for the page: fetches the model, starts WebAssembly, hands plain objects to and fro.
 // Every member is documented in index.d.ts.
-import { checked, checkSessions, copy, failure, get, obtain, obtainDelta, obtainKnowledge } from "./shared.js";
+import { checked, checkKnowledge, checkSessions, copy, failure, get, obtain, obtainDelta } from "./shared.js";
 import startWasm, { Task, WebPredictor, release, reserve } from "../wasm/foreclick.js";
 
 const BACKENDS = ["auto", "cpu", "gpu"];
@@ -37,6 +37,7 @@ export class Predictor {
   #observed = { count: 0, milliseconds: 0 };
   #predicted = { count: 0, milliseconds: 0 };
   #retried = false;
+  #knowledge; // applied to the model
 
   static async load(source, options) {
     const { backend = "auto", cache, delta, deltaIntegrity, integrity, knowledge, onProgress, signal, ...unknown } = options ?? {};
@@ -46,11 +47,12 @@ export class Predictor {
     if (!BACKENDS.includes(backend)) {
       throw failure("argument", `backend is ${String(backend)}, expected one of ${BACKENDS}`);
     }
+    checkKnowledge(knowledge);
     const start = performance.now();
     // The file goes straight to WebAssembly's memory as it arrives.
-    let memory, at, size, file, beside;
-    const others = Promise.all([obtainDelta(delta, deltaIntegrity, signal), obtainKnowledge(knowledge, signal)]);
-    others.catch(() => {}); // told below: the memory must not go before the model file has come or failed
+    let memory, at, size, file, over;
+    const differing = obtainDelta(delta, deltaIntegrity, signal);
+    differing.catch(() => {}); // told below: the memory must not go before the model file has come or failed
     const room = async (length) => {
       ({ memory } = await instance);
       at = enter(() => reserve(length));
@@ -60,15 +62,16 @@ export class Predictor {
     };
     try {
       [, file] = await Promise.all([init(), obtain(source, { cache, integrity, onProgress, signal }, room)]);
-      beside = await others;
+      over = await differing;
       signal?.throwIfAborted();
       if (!at) (await room(file.bytes.length))().set(file.bytes);
     } catch (error) {
       if (at && !stopped) release(at, size);
       throw error;
     }
-    const predictor = new Predictor([at, size, ...beside], backend, memory, file.decisions);
+    const predictor = new Predictor([at, size, over], backend, memory, file.decisions);
     predictor.#load = { from: file.from, milliseconds: performance.now() - start };
+    if (knowledge) predictor.setKnowledge(knowledge);
     if (backend === "gpu") await predictor.settled;
     return predictor;
   }
@@ -93,10 +96,13 @@ export class Predictor {
     return this.#settled;
   }
 
-  async setKnowledge(knowledge) {
-    const text = await obtainKnowledge(knowledge);
-    this.#call((inner) => inner.set_knowledge(text));
-    return this.diagnostics().knowledge;
+  setKnowledge(knowledge) {
+    checkKnowledge(knowledge);
+    this.#call((inner) => {
+      inner.set_knowledge([]);
+      this.#knowledge = knowledge?.apply(inner);
+    });
+    return this.#knowledge?.summary ?? null;
   }
 
   observe(event) {
@@ -109,7 +115,7 @@ export class Predictor {
   async predict(options = {}) {
     const start = performance.now();
     const copied = copy(options);
-    let answer = this.#call((inner) => inner.predict(copied));
+    let answer = this.#call((inner) => inner.predict(this.#limited(inner, copied)));
     if (answer instanceof Task) {
       answer = (await within(PREDICTION_LIMIT, run(answer))) ?? stop("the GPU's answer never came");
       // Late once, the GPU stays in use.
@@ -130,10 +136,11 @@ export class Predictor {
     const copied = copy(asked);
     const inner = this.#call((inner) => inner.fork());
     try {
+      const limited = this.#limited(inner, copied);
       const predictions = [];
       let start = performance.now();
       for (const session of sessions) {
-        predictions.push(answerSession(inner, session, copied, predictions.length));
+        predictions.push(answerSession(inner, session, limited, predictions.length));
         if (performance.now() - start > CHUNK) {
           await new Promise((resolve) => setTimeout(resolve));
           signal?.throwIfAborted();
@@ -149,7 +156,14 @@ export class Predictor {
   async explain(item, options = {}) {
     if (typeof item !== "string") throw failure("argument", "the item to explain must be a string");
     const copied = copy(options);
-    return this.#call((inner) => inner.explain(item, copied));
+    const explanation = this.#call((inner) => inner.explain(item, this.#limited(inner, copied)));
+    this.#knowledge?.name(explanation);
+    return explanation;
+  }
+
+  // The options without limits of prices, which are set for this call.
+  #limited(inner, options) {
+    return this.#knowledge?.limit(inner, options) ?? options;
   }
 
   learn(event) {
@@ -175,6 +189,7 @@ export class Predictor {
       ...report,
       model: (this.#model ??= this.#call((inner) => inner.fingerprint())),
       load: this.#load,
+      knowledge: this.#knowledge?.summary ?? null,
       observe: { ...this.#observed },
       predict: { ...this.#predicted },
       memoryBytes: this.#memory.buffer.byteLength,

@@ -17,19 +17,6 @@ export async function obtainDelta(delta, integrity, signal) {
   return delta && (await obtain(delta, { integrity, signal })).bytes;
 }
 
-// What is known beside the model, as text: an object, or a file of it; undefined for none.
-export async function obtainKnowledge(source, signal) {
-  const what = "knowledge";
-  if (typeof source === "string" || source instanceof URL) source = await get(source, what, signal);
-  if (source === null || source === undefined) return;
-  try {
-    if (source instanceof Response) return await checked(source, what).text();
-    return JSON.stringify(source, null, 1);
-  } catch (error) {
-    throw error.code ? error : failure(what, `${what}: it can't be read: ${error.message}`, error);
-  }
-}
-
 // As in subresource integrity, but for SHA-256 alone.
 export async function verify(bytes, integrity) {
   const { subtle } = globalThis.crypto ?? {};
@@ -113,6 +100,10 @@ export function checkSessions(sessions) {
   if (!Array.isArray(sessions)) throw failure("argument", "the sessions must be an array of arrays of events");
   const wrong = sessions.findIndex((session) => !Array.isArray(session));
   if (wrong >= 0) throw failure("argument", `session ${wrong}: expected an array of events`);
+}
+
+export function checkKnowledge(knowledge) {
+  if (knowledge && !knowledge.apply) throw failure("argument", "knowledge must be a Knowledge, of foreclick/knowledge");
 }
 
 export function failure(code, message, cause) {

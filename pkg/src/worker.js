@@ -1,5 +1,5 @@
 // foreclick/worker: the same predictor in a thread of its own. Every member is documented in worker.d.ts.
-import { checkSessions, copy, failure, obtain, obtainDelta, obtainKnowledge } from "./shared.js";
+import { checkKnowledge, checkSessions, copy, failure, obtain, obtainDelta } from "./shared.js";
 
 const OPTIONS = ["backend", "cache", "delta", "deltaIntegrity", "integrity", "knowledge", "onError", "onProgress", "signal", "wasm", "worker"];
 
@@ -18,21 +18,21 @@ export class Predictor {
     const { backend, cache, delta, deltaIntegrity, integrity, knowledge, onProgress, signal, wasm, worker, ...others } = options ?? {};
     const { onError = (error) => reportError(error), ...unknown } = others;
     for (const name in unknown) throw failure("argument", `unknown option ${name}, expected ${OPTIONS.join(", ")}`);
+    checkKnowledge(knowledge);
     const start = performance.now();
     // The thread starts while the model arrives.
     const predictor = new Predictor(worker ?? startThread(), onError);
     try {
-      const [{ bytes, from, decisions }, over, known] = await Promise.all([
+      const [{ bytes, from, decisions }, over] = await Promise.all([
         obtain(source, { cache, integrity, onProgress, signal }),
         obtainDelta(delta, deltaIntegrity, signal),
-        obtainKnowledge(knowledge, signal),
       ]);
       signal?.throwIfAborted();
       // The page's own bytes stay the page's.
       const sent = from === "memory" ? bytes.slice() : bytes;
       const address = typeof wasm === "string" || wasm instanceof URL;
       const file = address ? new URL(wasm, location.href).href : wasm;
-      await predictor.#ask("load", [sent, over, known, backend, file, decisions?.parts], { transfer: [sent.buffer] });
+      await predictor.#ask("load", [sent, over, knowledge?.source, backend, file, decisions?.parts], { transfer: [sent.buffer] });
       signal?.throwIfAborted();
       predictor.#load = { from, milliseconds: performance.now() - start };
       return predictor;
@@ -62,7 +62,8 @@ export class Predictor {
   }
 
   async setKnowledge(knowledge) {
-    return this.#ask("setKnowledge", [await obtainKnowledge(knowledge)]);
+    checkKnowledge(knowledge);
+    return this.#ask("setKnowledge", [knowledge?.source]);
   }
 
   observe(event) {

@@ -4,7 +4,7 @@ use super::counting::History;
 use super::ops::Adjustment;
 use crate::format::FEATURES;
 use crate::knowledge::{Acting, Reason};
-use crate::vocab::{ItemId, Vocab};
+use crate::vocab::ItemId;
 
 /// Adds what relations give single items beside the next event of a group. Whether rules began or ceased to act, which reach many
 /// items and change seldom: the priors must be written anew then.
@@ -21,16 +21,13 @@ pub fn apply(acting: &mut Acting, history: &History, group: u32, adjustments: &m
 }
 
 /// What rules and relations do for an item, beside the next event of a group; and what of it relations do.
-pub fn reasons(acting: &Acting, history: &History, vocab: &Vocab, item: ItemId, group: u32) -> (Vec<Reason>, f32) {
-    let mut reasons = Vec::new();
-    acting.reasons(item, &mut |rule, effect| reasons.push(Reason { rule: rule.to_owned(), effect }));
+pub fn reasons(acting: &Acting, history: &History, item: ItemId, group: u32) -> (Vec<Reason>, f32) {
+    let mut reasons = acting.reasons(item);
     let mut related = 0.0;
     history.beside(group, &mut |other| {
         for (with, effect) in acting.knowledge().together(other) {
             if with == item {
-                let mut rule = "together with ".to_owned();
-                rule.push_str(&vocab.key(other).unwrap_or_default());
-                reasons.push(Reason { rule, effect });
+                reasons.push(acting.knowledge().beside(other, effect));
                 related += effect;
             }
         }

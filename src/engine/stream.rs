@@ -147,7 +147,7 @@ impl<O: Ops> Stream<O> {
 
     /// What known rules and relations do for an item as of the last `score`, which was for this group; and what of it relations do.
     pub fn reasons(&self, item: ItemId, group: u32) -> (Vec<Reason>, f32) {
-        let reasons = |acting| knowing::reasons(acting, &self.history, &self.model.vocab, item, group);
+        let reasons = |acting| knowing::reasons(acting, &self.history, item, group);
         self.acting.as_ref().map(reasons).unwrap_or_default()
     }
 

@@ -1,9 +1,9 @@
 //! Which rules act in a session, and what they come to.
 
 use super::{
-    ABOVE_MAX, BELOW_MIN, CAUSES, CONCERNS, GROUP, ITEMS, Knowledge, Limits, MAX, MIN, OUT, PRICES, RULE_COUNT,
+    ABOVE_MAX, BELOW_MIN, CAUSES, CONCERNS, GROUP, ITEMS, Knowledge, Limits, MAX, MIN, OUT, PRICES, RULE_COUNT, RULES,
+    Reason, SESSION,
 };
-use super::{RULES, SESSION};
 use crate::vocab::ItemId;
 use std::sync::Arc;
 
@@ -87,16 +87,18 @@ impl Acting {
         }
     }
 
-    /// Tells `take` the names and the effects of the rules that act on an item's score.
-    pub fn reasons(&self, item: ItemId, take: &mut dyn FnMut(&str, f32)) {
-        self.each(item, &mut |rule, effect| take(self.knowledge.name(rule), effect));
+    /// The rules that act on an item's score.
+    pub fn reasons(&self, item: ItemId) -> Vec<Reason> {
+        let mut reasons = Vec::new();
+        self.each(item, &mut |rule, effect| reasons.push(Reason { rule, effect }));
+        reasons
     }
 
-    fn each(&self, item: ItemId, take: &mut dyn FnMut(usize, f32)) {
+    fn each(&self, item: ItemId, take: &mut dyn FnMut(u32, f32)) {
         let Self { knowledge, limits, acts, .. } = self;
         for &rule in knowledge.row(CONCERNS, item) {
             if acts[rule as usize] & NOW != 0 {
-                take(rule as usize, knowledge.float(RULES + 2 * rule as usize));
+                take(rule, knowledge.float(RULES + 2 * rule as usize));
             }
         }
         let prices = knowledge.words[PRICES];

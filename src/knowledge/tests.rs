@@ -59,9 +59,9 @@ fn priors(acting: &mut Acting, met: &[ItemId], beside: &[ItemId]) -> Vec<f32> {
 }
 
 fn reasons(acting: &Acting, item: ItemId) -> Vec<(String, f32)> {
-    let mut reasons = vec![];
-    acting.reasons(item, &mut |rule, effect| reasons.push((rule.to_owned(), effect)));
-    reasons
+    let vocab = vocab();
+    let named = |Reason { rule, effect }: Reason| (acting.knowledge().name(rule, &vocab), effect);
+    acting.reasons(item).into_iter().map(named).collect()
 }
 
 #[test]
@@ -177,7 +177,7 @@ fn what_is_wrong_is_said_with_its_line() {
         ("{\"categories\":{\"a\":\"b\",\"a\":\"c\"}}", "one category above each"),
         (
             "{\"version\":1,\"categories\":{\"a\":\"b\",\"b\":\"a\"}}",
-            "\"a\" has more than 32 above it, or is above itself",
+            "\" has more than 32 above it, or is above itself",
         ),
         ("{\"together\":{\"tea\":{\"milk\":51}}}", "-50 to 50 logits"),
         ("{\"together\":{\"tea\":{\"milk\":1e999}}}", "-50 to 50 logits"),

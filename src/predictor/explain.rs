@@ -13,14 +13,14 @@ use crate::engine::personal::Personal;
 use crate::engine::{Adjustment, Ops, Stream};
 use crate::error::{Error, Result};
 use crate::format::FEATURES;
-use crate::knowledge::{Limits, OUT, Reason};
+use crate::knowledge::Reason;
 use crate::vocab::ItemId;
 
 /// The most events that are left out in turn.
 pub const MAX_EVENTS: usize = 32;
 
 /// What an explanation is asked for.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct ExplainOptions {
     /// How many of the latest events are left out in turn, at most [`MAX_EVENTS`].
     pub events: usize,
@@ -28,13 +28,11 @@ pub struct ExplainOptions {
     pub exclude: Vec<String>,
     /// As in [`super::PredictOptions`].
     pub group: Option<String>,
-    /// As in [`super::PredictOptions`].
-    pub limits: Limits,
 }
 
 impl Default for ExplainOptions {
     fn default() -> Self {
-        Self { events: MAX_EVENTS, exclude: Vec::new(), group: None, limits: Limits::default() }
+        Self { events: MAX_EVENTS, exclude: Vec::new(), group: None }
     }
 }
 
@@ -86,15 +84,15 @@ pub struct Effect {
 }
 
 impl<G: Ops> Predictor<G> {
-    /// Explains the item's score as the next event's item.
+    /// Explains the item's score as the next event's item. One that a rule takes out of the candidates has the score minus infinity;
+    /// no event could change that, so that none is told of.
     ///
     /// A session of more than 10,000 events is explained from its last 10,000.
     ///
     /// # Errors
-    /// [`Error::Argument`] for an unknown item, one that is no candidate now, which names the rules that take it out, or too many
-    /// events; for limits of prices where no prices are known.
+    /// [`Error::Argument`] for an unknown item, one that is no candidate now, or too many events.
     pub fn explain(&mut self, item: &str, options: &ExplainOptions) -> Result<Explanation> {
-        let ExplainOptions { events, exclude, group, limits } = options;
+        let ExplainOptions { events, exclude, group } = options;
         if *events > MAX_EVENTS {
             return Err(Error::Argument(format!("{events} events, expected at most {MAX_EVENTS}")));
         }
@@ -104,7 +102,7 @@ impl<G: Ops> Predictor<G> {
         let id = self.model.vocab.id(item).ok_or_else(|| {
             Error::Argument(format!("the model does not know item \"{item}\"; explain one that was predicted"))
         })?;
-        let question = self.question(self.model.vocab.len(), exclude, group.as_deref(), *limits)?;
+        let question = self.question(self.model.vocab.len(), exclude, group.as_deref());
 
         let end = self.session.len();
         let first = end.saturating_sub(*events).max(self.session.first_kept());
@@ -122,14 +120,21 @@ impl<G: Ops> Predictor<G> {
 
         let with = log_probability(&mut prefix, &question, self.personal_in_use(), id)?;
         let (rules, related) = prefix.reasons(id, question.group);
+        let knowledge = rules.iter().map(|rule| rule.effect).sum();
         if with == f32::NEG_INFINITY {
-            return Err(no_candidate(item, &rules));
+            if knowledge > f32::NEG_INFINITY {
+                return Err(Error::Argument(format!(
+                    "item \"{item}\" is no candidate now: it was excluded, or the visitor has it already"
+                )));
+            }
+            // No event could change that.
+            without.clear();
         }
         Ok(Explanation {
             item: item.to_owned(),
             score: prefix.ops().score_of(id),
             probability: with.exp(),
-            terms: self.terms(&prefix, id, rules.iter().map(|rule| rule.effect).sum(), related),
+            terms: self.terms(&prefix, id, knowledge, related),
             rules,
             events: without.into_iter().filter_map(|(number, without)| self.effect(number, with - without)).collect(),
         })
@@ -192,18 +197,6 @@ impl<G: Ops> Predictor<G> {
             knowledge,
         }
     }
-}
-
-fn no_candidate(item: &str, rules: &[Reason]) -> Error {
-    let mut why = String::new();
-    for rule in rules.iter().filter(|rule| rule.effect == OUT) {
-        why.push_str(if why.is_empty() { "" } else { ", " });
-        why.push_str(&rule.rule);
-    }
-    if why.is_empty() {
-        why.push_str("it was excluded, or the visitor has it already");
-    }
-    Error::Argument(format!("item \"{item}\" is no candidate now: {why}"))
 }
 
 fn log_probability(

@@ -26,7 +26,7 @@ use crate::engine::{Ops, Stream, TopK};
 use crate::error::{Error, Result};
 use crate::event::{Event, Upcoming};
 use crate::format::Model;
-use crate::knowledge::Knowledge;
+use crate::knowledge::{Knowledge, Limits};
 use crate::vocab::ItemId;
 use patience::{MAX_LATE, patience, race};
 use question::Question;
@@ -49,6 +49,8 @@ pub struct Predictor<G: Ops = NoGpu> {
     cpu: CpuStream,
     /// What is known beside the model.
     knowledge: Option<Arc<Knowledge>>,
+    /// The prices that candidates may have.
+    limits: Limits,
     /// What is learned of this visitor, once something is.
     personal: Option<Personal>,
     /// A stream that stays behind, made by the first explanation.
@@ -131,6 +133,7 @@ impl<G: Ops> Predictor<G> {
             cpu: Stream::new(model.clone(), Cpu::new(model.clone()))?,
             model,
             knowledge: None,
+            limits: Limits::default(),
             personal: None,
             bytes,
             session: Session::default(),
@@ -158,6 +161,16 @@ impl<G: Ops> Predictor<G> {
     pub fn set_knowledge(&mut self, knowledge: Option<Arc<Knowledge>>) -> Result<()> {
         self.knowledge = knowledge;
         self.cpu.know(self.knowledge.as_ref())
+    }
+
+    /// What is known beside the model.
+    pub fn knowledge(&self) -> Option<&Arc<Knowledge>> {
+        self.knowledge.as_ref()
+    }
+
+    /// Sets the prices that candidates may have from the next question on; it needs knowledge that tells prices.
+    pub fn limit(&mut self, limits: Limits) {
+        self.limits = limits;
     }
 
     /// Takes one event. It changes nothing where training has left such events out: where the model does not know the
@@ -200,7 +213,7 @@ impl<G: Ops> Predictor<G> {
     /// Predicts the next event's item, however long the GPU takes.
     ///
     /// # Errors
-    /// Those of [`Predictor::start`]: where the GPU fails, the CPU answers.
+    /// None in practice: where the GPU fails, the CPU answers.
     pub async fn predict(&mut self, options: &PredictOptions) -> Result<Prediction> {
         match self.start(options)? {
             Started::Done(prediction) => Ok(prediction),
@@ -212,10 +225,10 @@ impl<G: Ops> Predictor<G> {
     /// it does, further predictions are the CPU's.
     ///
     /// # Errors
-    /// [`Error::Argument`] for limits of prices where no prices are known.
+    /// None in practice.
     pub fn start(&mut self, options: &PredictOptions) -> Result<Started<G>> {
-        let PredictOptions { k, exclude, candidates, group, limits } = options;
-        let mut question = self.question(*k, exclude, group.as_deref(), *limits)?;
+        let PredictOptions { k, exclude, candidates, group } = options;
+        let mut question = self.question(*k, exclude, group.as_deref());
         question.candidates = candidates.as_deref().map(|keys| self.candidates(keys));
         question.tasks = Answers::of(&self.model, self.cpu.ops().heads());
         if !self.model.metadata.schema.predicts_items() {

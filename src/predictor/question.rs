@@ -3,7 +3,6 @@
 use super::Predictor;
 use super::answers::Answers;
 use crate::engine::Ops;
-use crate::error::{Error, Result};
 use crate::knowledge::Limits;
 use crate::vocab::ItemId;
 
@@ -30,27 +29,16 @@ impl Question {
 }
 
 impl<G: Ops> Predictor<G> {
-    pub(super) fn question(
-        &self,
-        k: usize,
-        exclude: &[String],
-        group: Option<&str>,
-        limits: Limits,
-    ) -> Result<Question> {
-        let has_prices = self.knowledge.as_ref().is_some_and(|knowledge| knowledge.has_prices());
-        if !(has_prices || limits.min.is_nan() && limits.max.is_nan()) {
-            let what = "minPrice and maxPrice need prices to hold them against; set knowledge that tells items' prices";
-            return Err(Error::Argument(what.into()));
-        }
-        Ok(Question {
+    pub(super) fn question(&self, k: usize, exclude: &[String], group: Option<&str>) -> Question {
+        Question {
             events: self.session.len(),
             group: group.map_or(self.session.open_group(), |name| self.session.group_number(Some(name))),
             k,
             exclude: exclude.iter().filter_map(|key| self.model.vocab.id(key)).collect(),
             candidates: None,
-            limits,
+            limits: self.limits,
             tasks: Answers::default(),
-        })
+        }
     }
 
     pub(super) fn candidates(&self, keys: &[String]) -> Vec<bool> {

@@ -1,7 +1,6 @@
 //! What a predictor is asked and what it answers; the JavaScript package hands these on as plain objects.
 
 use super::answers::Answers;
-use crate::knowledge::Limits;
 use serde::Serialize;
 
 /// What computes a prediction.
@@ -40,7 +39,7 @@ pub enum Preference {
 }
 
 /// What a prediction is asked for.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct PredictOptions {
     /// How many items, best first; fewer come back when there are fewer candidates.
     pub k: usize,
@@ -50,13 +49,11 @@ pub struct PredictOptions {
     pub candidates: Option<Vec<String>>,
     /// The group that the event to come will belong to; a new name opens a group. Left out: the last event's.
     pub group: Option<String>,
-    /// The prices that candidates may have, of which knowledge must tell some. Left out: what knowledge says.
-    pub limits: Limits,
 }
 
 impl Default for PredictOptions {
     fn default() -> Self {
-        Self { k: 10, exclude: Vec::new(), candidates: None, group: None, limits: Limits::default() }
+        Self { k: 10, exclude: Vec::new(), candidates: None, group: None }
     }
 }
 

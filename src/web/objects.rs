@@ -31,7 +31,7 @@ pub fn event(value: &JsValue) -> Read<Event> {
     Ok(event)
 }
 
-/// `{ k?, exclude?, candidates?, group?, minPrice?, maxPrice? }`
+/// `{ k?, exclude?, candidates?, group? }`
 pub fn predict_options(value: &JsValue) -> Read<PredictOptions> {
     let mut options = PredictOptions::default();
     for (name, value) in members(value, "the options")? {
@@ -40,15 +40,13 @@ pub fn predict_options(value: &JsValue) -> Read<PredictOptions> {
             "exclude" => options.exclude = texts(&name, &value)?,
             "candidates" => options.candidates = Some(texts(&name, &value)?),
             "group" => options.group = Some(text(&name, &value)?),
-            "minPrice" => options.limits.min = number(&name, &value)? as f32,
-            "maxPrice" => options.limits.max = number(&name, &value)? as f32,
-            _ => return Err(unknown(&name, "k, exclude, candidates, group, minPrice, maxPrice")),
+            _ => return Err(unknown(&name, "k, exclude, candidates, group")),
         }
     }
     Ok(options)
 }
 
-/// `{ events?, exclude?, group?, minPrice?, maxPrice? }`
+/// `{ events?, exclude?, group? }`
 pub fn explain_options(value: &JsValue) -> Read<ExplainOptions> {
     let mut options = ExplainOptions::default();
     for (name, value) in members(value, "the options")? {
@@ -56,9 +54,7 @@ pub fn explain_options(value: &JsValue) -> Read<ExplainOptions> {
             "events" => options.events = count(&name, &value)?,
             "exclude" => options.exclude = texts(&name, &value)?,
             "group" => options.group = Some(text(&name, &value)?),
-            "minPrice" => options.limits.min = number(&name, &value)? as f32,
-            "maxPrice" => options.limits.max = number(&name, &value)? as f32,
-            _ => return Err(unknown(&name, "events, exclude, group, minPrice, maxPrice")),
+            _ => return Err(unknown(&name, "events, exclude, group")),
         }
     }
     Ok(options)

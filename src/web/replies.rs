@@ -72,7 +72,12 @@ pub fn explanation(explanation: &Explanation) -> JsValue {
         ("personal", personal.into()),
         ("knowledge", knowledge.into()),
     ]);
-    let rule = |Reason { rule, effect }: &Reason| object(&[("rule", rule.into()), ("effect", (*effect).into())]);
+    // In turn a rule's number, which pkg/src/knowledge/compile.js names, and its effect.
+    let reasons = Array::new();
+    for &Reason { rule, effect } in rules {
+        reasons.push(&rule.into());
+        reasons.push(&effect.into());
+    }
     let event = |Effect { place, item, effect }: &Effect| {
         object(&[("place", (*place).into()), ("item", item.into()), ("effect", (*effect).into())])
     };
@@ -81,7 +86,7 @@ pub fn explanation(explanation: &Explanation) -> JsValue {
         ("score", (*score).into()),
         ("probability", (*probability).into()),
         ("terms", terms),
-        ("rules", list(rules.iter().map(rule))),
+        ("rules", reasons.into()),
         ("events", list(events.iter().map(event))),
     ])
 }
