@@ -183,9 +183,13 @@ fn rank(predictor: &mut Predictor<Gpu>, line: &Line, k: usize) -> Result<String>
     let text = text.as_ref().map_err(|error| anyhow!("{error}"))?;
     let session: Session =
         serde_json::from_str(text).context("expected {\"events\": [...]} as `predict --help` shows")?;
-    let Session { events, group, exclude, candidates } = session;
+    let Session { events, group, exclude, candidates, min_price, max_price } = session;
+    let has_prices = predictor.knowledge().is_some_and(|knowledge| knowledge.has_prices());
+    if (min_price.is_some() || max_price.is_some()) && !has_prices {
+        bail!("minPrice and maxPrice need prices to hold them against; give a file that tells some with --knowledge");
+    }
+    predictor.limit(Limits { min: min_price.unwrap_or(f32::NAN), max: max_price.unwrap_or(f32::NAN) });
     predictor.restore(events)?;
-    let prediction =
-        block_on(predictor.predict(&PredictOptions { k, exclude, candidates, group, ..PredictOptions::default() }))?;
+    let prediction = block_on(predictor.predict(&PredictOptions { k, exclude, candidates, group }))?;
     Ok(serde_json::to_string(&prediction)?)
 }
