@@ -4,17 +4,22 @@ import { read } from "./knowledge/read.js";
 import { checked, failure, get } from "./shared.js";
 
 export class Knowledge {
+  #source;
   #said;
 
   constructor(source) {
     let text;
     try {
       text = typeof source === "string" ? source : JSON.stringify(source);
-      this.source = JSON.parse(text ?? "null");
+      this.#source = JSON.parse(text ?? "null");
     } catch (error) {
       throw failure("knowledge", `knowledge: it is no JSON: ${error.message}; correct it`, error);
     }
-    this.#said = read(this.source);
+    this.#said = read(this.#source);
+  }
+
+  get source() {
+    return this.#source;
   }
 
   static async load(source, { signal } = {}) {
