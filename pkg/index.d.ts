@@ -1,5 +1,6 @@
 /// <reference lib="esnext.disposable" />
 import type { ModelCache } from "./cache.js";
+import type { Knowledge, KnowledgeSummary, RuleEffect } from "./knowledge.js";
 
 /**
  * Starts WebAssembly. Optional: {@link Predictor.load} does it too.
@@ -49,6 +50,15 @@ export class Predictor implements Disposable {
    * with the signal's reason, an `onProgress` that throws with what it threw.
    */
   static load(source: string | URL | Response | ArrayBuffer | ArrayBufferView, options?: LoadOptions): Promise<Predictor>;
+
+  /**
+   * Goes by these rules and relations from the next prediction on, or by none; the session and the model stay.
+   *
+   * @returns What it came to with this model, null for none.
+   * @throws {ForeclickError} `argument` for what is no `Knowledge`, `knowledge` where its rules concern too many items; `freed`;
+   * `wasm` after a crash.
+   */
+  setKnowledge(knowledge: Knowledge | null): KnowledgeSummary | null;
 
   /**
    * Takes one event of the visitor's. Report every one, in their order; those that training leaves out change nothing
@@ -188,6 +198,8 @@ export interface LoadOptions {
    * an error. Browsers can check it on pages of https and of localhost.
    */
   integrity?: string | undefined;
+  /** Rules and relations beside the model, of `foreclick/knowledge`; `setKnowledge` replaces them. Default: none. */
+  knowledge?: Knowledge | undefined;
   /** Called as the model file arrives. */
   onProgress?: ((progress: Progress) => void) | undefined;
   /** Ends the transfer. */
@@ -230,7 +242,7 @@ export interface VisitorEvent {
 }
 
 /** What a prediction is asked for. */
-export interface PredictOptions {
+export interface PredictOptions extends PriceLimits {
   /** How many items; fewer come back where there are fewer candidates. Default 10. Above 100 the CPU answers. */
   k?: number | undefined;
   /** Keys of items that are no candidates. Unknown ones are passed over. */
@@ -242,6 +254,14 @@ export interface PredictOptions {
    * something.
    */
   group?: string | null | undefined;
+}
+
+/** The prices that candidates may have. They need knowledge that tells some; items without one are not concerned. */
+export interface PriceLimits {
+  /** The lowest. Default: the knowledge's own. -Infinity lifts that. */
+  minPrice?: number | undefined;
+  /** The highest. Default: the knowledge's own. Infinity lifts that. */
+  maxPrice?: number | undefined;
 }
 
 /** What many predictions are asked for. */
@@ -303,7 +323,7 @@ export interface PredictedItem {
 }
 
 /** What an explanation is asked for. */
-export interface ExplainOptions {
+export interface ExplainOptions extends PriceLimits {
   /** How many of the latest events that changed something are left out in turn: 0 to 32. Default 32. */
   events?: number | undefined;
   /** As in {@link PredictOptions}; give what the prediction was given. */
@@ -337,6 +357,8 @@ export interface Explanation {
     habit: number;
     /** What was learned of this visitor, while it is used; 0 elsewhere. */
     personal: number;
+    /** What rules and relations beside the model give it. */
+    knowledge: number;
   };
   /** How often the visitor met it in this session. */
   met: number;
@@ -354,7 +376,12 @@ export interface Explanation {
      */
     share: number;
   }[];
-  /** The latest events, oldest first, without those that changed nothing. */
+  /**
+   * The rules and relations of the knowledge that act on it; their effects add up to the term `knowledge`. An item that one takes
+   * out has a score of minus infinity and a probability of 0.
+   */
+  rules: RuleEffect[];
+  /** The latest events, oldest first, without those that changed nothing; none for an item that a rule takes out. */
   events: EventEffect[];
   /** What these events tell beside their items. */
   fields: FieldEffect[];
@@ -426,6 +453,8 @@ export interface Diagnostics {
   ungroupedEvents: number;
   /** How the model was loaded. */
   load: LoadCost;
+  /** What the knowledge came to, null without any. */
+  knowledge: KnowledgeSummary | null;
   /** What an `observe` costs. */
   observe: Cost;
   /** What a `predict` or a `rank` costs, from the call to the answer. */
@@ -456,7 +485,7 @@ export interface Cost {
 export interface ForeclickError extends Error {
   /**
    * Stable, for programs: `fetch` a transfer failed; `format`, `version`, `schema` the file is no model, is of an older
-   * or newer format, or contradicts itself; `integrity` it is not the file of this hash; `event`, `argument` a call was
+   * or newer format, or contradicts itself; `integrity` it is not the file of this hash; `knowledge` it is none; `event`, `argument` a call was
    * given something wrong; `freed` the predictor was freed; `wasm` WebAssembly could not start or crashed: reload the
    * page; `worker` the thread of `foreclick/worker` could not start; `storage` `foreclick/state` could not erase something.
    */
@@ -466,6 +495,7 @@ export interface ForeclickError extends Error {
     | "version"
     | "schema"
     | "integrity"
+    | "knowledge"
     | "event"
     | "argument"
     | "freed"

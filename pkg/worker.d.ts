@@ -11,6 +11,7 @@ import type {
   TaskExplanation,
   VisitorEvent,
 } from "./index.js";
+import type { Knowledge, KnowledgeSummary } from "./knowledge.js";
 
 /**
  * The class of `foreclick`, off the main thread: each predictor has a worker of its own, with its own WebAssembly, and
@@ -35,6 +36,9 @@ export class Predictor implements Disposable {
    * @throws {ForeclickError} As in `foreclick`, and `worker` where the worker can't start.
    */
   static load(source: string | URL | Response | ArrayBuffer | ArrayBufferView, options?: WorkerLoadOptions): Promise<Predictor>;
+
+  /** As in `foreclick`, but promised. */
+  setKnowledge(knowledge: Knowledge | null): Promise<KnowledgeSummary | null>;
 
   /**
    * Takes one event. Every later call sees it. That an event was refused, which `foreclick` throws, is told to `onError`.

@@ -21,6 +21,9 @@ pub enum Error {
     /// An event does not fit the schema.
     #[error("event: {0}")]
     Event(String),
+    /// What is known beside the model can't be read: where, what was expected and what stands there.
+    #[error("knowledge: {0}")]
+    Knowledge(String),
     /// A call's argument is out of range.
     #[error("argument: {0}")]
     Argument(String),
@@ -38,6 +41,7 @@ impl Error {
             Self::Version { .. } => "version",
             Self::Schema(_) => "schema",
             Self::Event(_) => "event",
+            Self::Knowledge(_) => "knowledge",
             Self::Argument(_) => "argument",
             Self::Gpu(_) => "gpu",
         }

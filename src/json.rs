@@ -1,4 +1,4 @@
-//! Reads the JSON of model files.
+//! Reads the JSON of model files and of what is known beside them.
 //!
 //! Our own, because it ships to every page: serde's visitors, its error texts and the exact parsing of floats would
 //! take a third of the browser's size budget. It reads straight into types, so that a hostile file can't make it
@@ -6,12 +6,16 @@
 //! serde's.
 
 mod members;
+mod numbers;
 
 use crate::error::{Error, Result};
 pub use members::Members;
 
 /// How deep objects and lists may lie in each other.
 const MAX_DEPTH: u32 = 16;
+
+/// How many bytes before and after a place are shown of its line.
+const NEAR: usize = 30;
 
 /// A text being read.
 pub struct Json<'a> {
@@ -20,6 +24,8 @@ pub struct Json<'a> {
     text: &'a str,
     at: usize,
     depth: u32,
+    /// Makes the error that something else was expected here.
+    wrong: fn(&Json<'_>, &str) -> Error,
 }
 
 /// What can be read from JSON.
@@ -65,10 +71,30 @@ pub fn read<T: FromJson>(text: &[u8], what: &'static str) -> Result<T> {
 pub fn read_with<T>(text: &[u8], what: &'static str, by: impl FnOnce(&mut Json<'_>) -> Result<T>) -> Result<T> {
     let text = std::str::from_utf8(text)
         .map_err(|_| Error::Format(format!("{what}: not UTF-8; this is no model file, or it is damaged")))?;
-    let mut json = Json { what, text, at: 0, depth: 0 };
+    read_text(Json { what, text, at: 0, depth: 0, wrong: damaged }, by)
+}
+
+/// Reads a whole text that people write by a function; `wrong` makes the errors.
+///
+/// # Errors
+/// Those that `wrong` and `by` make.
+pub fn read_written<T>(
+    text: &str,
+    wrong: fn(&Json<'_>, &str) -> Error,
+    by: impl FnOnce(&mut Json<'_>) -> Result<T>,
+) -> Result<T> {
+    read_text(Json { what: "", text, at: 0, depth: 0, wrong }, by)
+}
+
+fn read_text<T>(mut json: Json<'_>, by: impl FnOnce(&mut Json<'_>) -> Result<T>) -> Result<T> {
     let value = by(&mut json)?;
     json.skip_space();
-    if json.at < text.len() { Err(json.expected("the end")) } else { Ok(value) }
+    if json.at < json.text.len() { Err(json.expected("the end")) } else { Ok(value) }
+}
+
+/// A file that a program wrote and that no one is to correct.
+fn damaged(json: &Json<'_>, expected: &str) -> Error {
+    Error::Format(format!("{}, byte {}: expected {expected}; export the model again", json.what, json.at))
 }
 
 impl Json<'_> {
@@ -84,6 +110,23 @@ impl Json<'_> {
             }
             member(json, &key)
         })
+    }
+
+    /// Reads a list: `element` reads each value.
+    ///
+    /// # Errors
+    /// [`Error::Format`], or what `element` says.
+    pub fn list(&mut self, element: &mut dyn FnMut(&mut Self) -> Result<()>) -> Result<()> {
+        self.series(b'[', b']', element)
+    }
+
+    /// Reads a number; NaN for `null`.
+    ///
+    /// # Errors
+    /// As [`FromJson::from_json`].
+    pub fn number(&mut self) -> Result<f32> {
+        self.skip_space();
+        if self.eat_word("null") { Ok(f32::NAN) } else { f32::from_json(self) }
     }
 
     fn series(&mut self, open: u8, close: u8, element: &mut dyn FnMut(&mut Self) -> Result<()>) -> Result<()> {
@@ -111,7 +154,31 @@ impl Json<'_> {
 
     /// The error that something else was expected here.
     pub fn expected(&self, expected: &str) -> Error {
-        Error::Format(format!("{}, byte {}: expected {expected}; export the model again", self.what, self.at))
+        (self.wrong)(self, expected)
+    }
+
+    /// The line that is being read, the first being 1, and what stands around this place in it.
+    pub fn place(&self) -> (usize, &str) {
+        let bytes = self.text.as_bytes();
+        let (mut line, mut start) = (1, self.at.saturating_sub(NEAR));
+        for place in 0..self.at.min(bytes.len()) {
+            if bytes[place] == b'\n' {
+                line += 1;
+                start = start.max(place + 1);
+            }
+        }
+        let mut end = start.max(self.at);
+        while end < bytes.len().min(self.at + NEAR) && bytes[end] != b'\n' {
+            end += 1;
+        }
+        // No character is split.
+        while !self.text.is_char_boundary(start) {
+            start += 1;
+        }
+        while !self.text.is_char_boundary(end) {
+            end -= 1;
+        }
+        (line, self.text.get(start..end).unwrap_or_default().trim_ascii())
     }
 
     /// Reads an object's members into their places.
@@ -159,16 +226,6 @@ impl Json<'_> {
         there
     }
 
-    /// The digits from here on, appended to `number`.
-    fn digits(&mut self, number: &mut Decimal, after_point: bool) -> Result<()> {
-        let start = self.at;
-        while let Some(digit @ b'0'..=b'9') = self.peek() {
-            number.push(digit - b'0', after_point);
-            self.at += 1;
-        }
-        if self.at == start { Err(self.expected("a number")) } else { Ok(()) }
-    }
-
     fn escape(&mut self) -> Result<char> {
         let escaped = self.peek();
         self.at += 1;
@@ -208,74 +265,6 @@ impl Json<'_> {
     }
 }
 
-/// `digits * 10^exponent`.
-#[derive(Default)]
-struct Decimal {
-    digits: u64,
-    exponent: i32,
-}
-
-impl Decimal {
-    fn push(&mut self, digit: u8, after_point: bool) {
-        // More digits than a float holds only move the point.
-        let full = self.digits >= 1_000_000_000_000_000_000;
-        if !full {
-            self.digits = self.digits * 10 + u64::from(digit);
-        }
-        self.exponent = self.exponent.saturating_add(i32::from(full) - i32::from(after_point));
-    }
-
-    /// Exact for up to 15 digits and exponents up to 22 either way, as one exact operand meets another;
-    /// otherwise the last bits may be off, and what is below 1e-285 may be 0.
-    fn value(&self) -> f64 {
-        let power = 10f64.powi(self.exponent.saturating_abs().min(400));
-        if self.exponent < 0 { self.digits as f64 / power } else { self.digits as f64 * power }
-    }
-}
-
-impl FromJson for f64 {
-    fn from_json(json: &mut Json<'_>) -> Result<Self> {
-        let negative = json.eat(b'-');
-        let mut number = Decimal::default();
-        json.digits(&mut number, false)?;
-        if json.peek() == Some(b'.') {
-            json.at += 1;
-            json.digits(&mut number, true)?;
-        }
-        if matches!(json.peek(), Some(b'e' | b'E')) {
-            json.at += 1;
-            let down = json.peek() == Some(b'-');
-            json.at += usize::from(down || json.peek() == Some(b'+'));
-            let mut exponent = Decimal::default();
-            json.digits(&mut exponent, false)?;
-            let exponent = exponent.digits.min(1000) as i32;
-            number.exponent = number.exponent.saturating_add(if down { -exponent } else { exponent });
-        }
-        let value = number.value();
-        Ok(if negative { -value } else { value })
-    }
-}
-
-impl FromJson for f32 {
-    fn from_json(json: &mut Json<'_>) -> Result<Self> {
-        f64::from_json(json).map(|value| value as f32)
-    }
-}
-
-impl FromJson for usize {
-    fn from_json(json: &mut Json<'_>) -> Result<Self> {
-        // Where it is too large for us, the largest there is: no size in a file can be that.
-        let value = f64::from_json(json)?;
-        if value >= 0.0 && value.trunc() == value { Ok(value as usize) } else { Err(json.expected("a whole number")) }
-    }
-}
-
-impl FromJson for u32 {
-    fn from_json(json: &mut Json<'_>) -> Result<Self> {
-        usize::from_json(json).map(|value| u32::try_from(value).unwrap_or(u32::MAX))
-    }
-}
-
 impl FromJson for bool {
     fn from_json(json: &mut Json<'_>) -> Result<Self> {
         json.skip_space();
@@ -311,7 +300,7 @@ impl FromJson for String {
 impl<T: FromJson> FromJson for Vec<T> {
     fn from_json(json: &mut Json<'_>) -> Result<Self> {
         let mut values = Self::new();
-        json.series(b'[', b']', &mut |json| {
+        json.list(&mut |json| {
             values.push(T::from_json(json)?);
             Ok(())
         })?;

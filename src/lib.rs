@@ -7,6 +7,7 @@ pub mod error;
 pub mod event;
 pub mod format;
 pub mod json;
+pub mod knowledge;
 pub mod metrics;
 pub mod predictor;
 #[cfg(target_arch = "wasm32")]

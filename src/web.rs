@@ -8,10 +8,12 @@ mod replies;
 use crate::engine::gpu::{DEADLINE, Gpu, GpuContext, GpuModel};
 use crate::error::{Error, Result};
 use crate::format::fingerprint_text;
+use crate::knowledge::{Knowledge, Limits};
 use crate::predictor::patience::race;
 use crate::predictor::trial::{self, Trial};
 use crate::predictor::{Predictor, Preference, Started};
 use crate::promise::{Task, sleep};
+use crate::vocab::UNKNOWN_ITEM;
 use std::alloc::{Layout, alloc};
 use std::cell::{RefCell, RefMut};
 use std::ptr::NonNull;
@@ -80,6 +82,25 @@ impl WebPredictor {
     pub fn fork(&self) -> Result<Self, JsValue> {
         let other = self.0.borrow()?.fork().map_err(to_js)?;
         Ok(Self(Shared(Rc::new(RefCell::new(other))), self.1.clone()))
+    }
+
+    /// An item's number, 4294967295 for one that the model does not know.
+    pub fn id(&self, item: &str) -> u32 {
+        let predictor = self.0.borrow().ok();
+        predictor.and_then(|predictor| predictor.model().vocab.id(item)).unwrap_or(UNKNOWN_ITEM)
+    }
+
+    /// Goes by this from now on, as pkg/src/knowledge/compile.js compiled it, or by nothing where it is empty.
+    pub fn set_knowledge(&self, words: &[u8]) -> Result<(), JsValue> {
+        let knowledge = if words.is_empty() { None } else { Some(Arc::new(Knowledge::from_words(words))) };
+        self.0.borrow()?.set_knowledge(knowledge).map_err(to_js)
+    }
+
+    /// Sets the prices that candidates may have, NaN for one that is left to what is known.
+    pub fn limit(&self, min: f32, max: f32) {
+        if let Ok(mut predictor) = self.0.borrow() {
+            predictor.limit(Limits { min, max });
+        }
     }
 
     /// Takes one event; if it is counted only, `encode_counted` must follow before the next prediction.

@@ -6,21 +6,37 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Each room and the rooms that it may import; a room may always import itself.
-const MAY_IMPORT: [(&str, &[&str]); 15] = [
+const MAY_IMPORT: [(&str, &[&str]); 16] = [
     ("error", &[]),
     ("promise", &[]),
     ("json", &["error"]),
     ("text", &[]),
     ("schema", &["error", "json", "text"]),
     ("vocab", &["error"]),
+    ("knowledge", &["error", "json", "vocab"]),
     ("event", &["error", "json", "schema", "text", "vocab"]),
     ("metrics", &["error"]),
     ("quant", &["error"]),
     ("format", &["error", "json", "schema", "vocab", "event", "quant"]),
-    ("engine", &["error", "promise", "schema", "vocab", "event", "quant", "format"]),
-    ("predictor", &["error", "json", "schema", "vocab", "event", "quant", "format", "engine"]),
-    ("web", &["error", "promise", "json", "schema", "vocab", "event", "engine", "format", "predictor"]),
-    ("companion", &["error", "schema", "text", "vocab", "event", "metrics", "quant", "format", "engine", "predictor"]),
+    ("engine", &["error", "promise", "schema", "vocab", "event", "knowledge", "quant", "format"]),
+    ("predictor", &["error", "json", "schema", "vocab", "event", "knowledge", "quant", "format", "engine"]),
+    ("web", &["error", "promise", "json", "schema", "vocab", "event", "knowledge", "engine", "format", "predictor"]),
+    (
+        "companion",
+        &[
+            "error",
+            "schema",
+            "text",
+            "vocab",
+            "event",
+            "knowledge",
+            "metrics",
+            "quant",
+            "format",
+            "engine",
+            "predictor",
+        ],
+    ),
     ("main", &["companion"]),
 ];
 

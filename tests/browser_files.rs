@@ -6,10 +6,13 @@ mod common;
 mod further;
 #[path = "common/page.rs"]
 mod page;
+#[path = "common/shop.rs"]
+mod shop;
 
 use common::{ModelShape, random_events, random_model, unquantized_model, unquantized_model_of};
 use foreclick::event::{Event, Value};
 use foreclick::format::{EncoderKind, Model, differences};
+use foreclick::knowledge::{Knowledge, Limits, Summary};
 use foreclick::predictor::{
     Effect, ExplainOptions, Explanation, PredictOptions, Predictor, Started, TaskExplanation, Terms,
 };
@@ -17,6 +20,7 @@ use foreclick::schema::FilterSeen;
 use further::learned_further;
 use page::page_events;
 use serde_json::{Value as Json, json};
+use shop::shop;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -57,6 +61,26 @@ fn the_browser_tests_have_their_files() {
     let of_encoders: serde_json::Map<String, Json> = of_encoders.into_iter().collect();
     std::fs::write(folder.join("encoders.json"), serde_json::to_vec(&of_encoders).unwrap()).unwrap();
     write_delta(&folder);
+    write_knowledge(&folder);
+}
+
+/// A knowledge file, what it is compiled to, and the native CPU's predictions by it; of a few sessions also within limits of prices.
+fn write_knowledge(folder: &Path) {
+    let model = random_model(SHAPE, 1);
+    let mut predictor: Predictor = Predictor::from_bytes(&model.to_bytes().unwrap(), "native").unwrap();
+    let text = shop(SHAPE.items);
+    let (knowledge, summary) = Knowledge::read(&text, &model.vocab).unwrap();
+    std::fs::write(folder.join("knowledge.json"), text).unwrap();
+    std::fs::write(folder.join("knowledge.words"), knowledge.words()).unwrap();
+    predictor.set_knowledge(Some(Arc::new(knowledge))).unwrap();
+    let limits = Limits { min: 500.0, max: 2000.0 };
+    let mut limited = predictor.fork().unwrap();
+    limited.limit(limits);
+    let [sessions, limited] = [predictor, limited].map(|predictor| sessions_of(predictor, ENCODER_SESSIONS));
+    let Summary { items, unknown_items, rules, idle_rules, relations, .. } = summary;
+    let found = json!({ "sessions": sessions, "limited": limited, "minPrice": limits.min, "maxPrice": limits.max, "summary": {
+        "items": items, "unknownItems": unknown_items, "rules": rules, "idleRules": idle_rules, "relations": relations } });
+    std::fs::write(folder.join("knowledge-sessions.json"), serde_json::to_vec(&found).unwrap()).unwrap();
 }
 
 /// What the tests' model learned further, as a delta over it, and the native CPU's predictions by the two.
@@ -113,15 +137,17 @@ fn explanations() -> Vec<Json> {
 
 /// As the page is given it.
 fn page_explanation(explanation: &Explanation) -> Json {
-    let Explanation { item, score, probability, terms, met, evidence, events, fields } = explanation;
-    let Terms { taste, popularity, repetition, neighbours, habit, personal } = terms;
+    let Explanation { item, score, probability, terms, met, evidence, rules, events, fields } = explanation;
+    assert!(rules.is_empty(), "nothing is known beside these models");
+    let Terms { taste, popularity, repetition, neighbours, habit, personal, knowledge } = terms;
     let evidence: Vec<Json> = evidence.iter().map(|(item, share)| json!({ "item": item, "share": share })).collect();
     json!({
         "item": item, "score": score, "probability": probability, "met": met, "evidence": evidence,
         "terms": {
             "taste": taste, "popularity": popularity, "repetition": repetition, "neighbours": neighbours, "habit": habit,
-            "personal": personal,
+            "personal": personal, "knowledge": knowledge,
         },
+        "rules": [],
         "events": page_effects(events), "fields": page_fields(fields),
     })
 }

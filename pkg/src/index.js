@@ -1,6 +1,6 @@
 // foreclick for the page: fetches the model, starts WebAssembly, hands plain objects to and fro.
 // Every member is documented in index.d.ts.
-import { checked, checkSessions, copy, failure, get, obtain, obtainDelta } from "./shared.js";
+import { checked, checkKnowledge, checkSessions, copy, failure, get, obtain, obtainDelta } from "./shared.js";
 import startWasm, { Task, WebPredictor, release, reserve } from "../wasm/foreclick.js";
 
 const BACKENDS = ["auto", "cpu", "gpu"];
@@ -37,15 +37,17 @@ export class Predictor {
   #observed = { count: 0, milliseconds: 0 };
   #predicted = { count: 0, milliseconds: 0 };
   #retried = false;
+  #knowledge; // applied to the model
 
   static async load(source, options) {
-    const { backend = "auto", cache, delta, deltaIntegrity, integrity, onProgress, signal, ...unknown } = options ?? {};
+    const { backend = "auto", cache, delta, deltaIntegrity, integrity, knowledge, onProgress, signal, ...unknown } = options ?? {};
     for (const name in unknown) {
-      throw failure("argument", `unknown option ${name}, expected backend, cache, delta, deltaIntegrity, integrity, onProgress, signal`);
+      throw failure("argument", `unknown option ${name}, expected backend, cache, delta, deltaIntegrity, integrity, knowledge, onProgress, signal`);
     }
     if (!BACKENDS.includes(backend)) {
       throw failure("argument", `backend is ${String(backend)}, expected one of ${BACKENDS}`);
     }
+    checkKnowledge(knowledge);
     const start = performance.now();
     // The file goes straight to WebAssembly's memory as it arrives.
     let memory, at, size, file, over;
@@ -69,6 +71,7 @@ export class Predictor {
     }
     const predictor = new Predictor([at, size, over], backend, memory, file.decisions);
     predictor.#load = { from: file.from, milliseconds: performance.now() - start };
+    if (knowledge) predictor.setKnowledge(knowledge);
     if (backend === "gpu") await predictor.settled;
     return predictor;
   }
@@ -93,6 +96,15 @@ export class Predictor {
     return this.#settled;
   }
 
+  setKnowledge(knowledge) {
+    checkKnowledge(knowledge);
+    this.#call((inner) => {
+      inner.set_knowledge([]);
+      this.#knowledge = knowledge?.apply(inner);
+    });
+    return this.#knowledge?.summary ?? null;
+  }
+
   observe(event) {
     const start = performance.now();
     const copied = copy(event);
@@ -103,7 +115,7 @@ export class Predictor {
   async predict(options = {}) {
     const start = performance.now();
     const copied = copy(options);
-    let answer = this.#call((inner) => inner.predict(copied));
+    let answer = this.#call((inner) => inner.predict(this.#limited(inner, copied)));
     if (answer instanceof Task) {
       answer = (await within(PREDICTION_LIMIT, run(answer))) ?? stop("the GPU's answer never came");
       // Late once, the GPU stays in use.
@@ -124,10 +136,11 @@ export class Predictor {
     const copied = copy(asked);
     const inner = this.#call((inner) => inner.fork());
     try {
+      const limited = this.#limited(inner, copied);
       const predictions = [];
       let start = performance.now();
       for (const session of sessions) {
-        predictions.push(answerSession(inner, session, copied, predictions.length));
+        predictions.push(answerSession(inner, session, limited, predictions.length));
         if (performance.now() - start > CHUNK) {
           await new Promise((resolve) => setTimeout(resolve));
           signal?.throwIfAborted();
@@ -151,7 +164,14 @@ export class Predictor {
   #explain(name, isTask, options = {}) {
     if (typeof name !== "string") throw failure("argument", "what is to be explained must be named by a string");
     const copied = copy(options);
-    return this.#call((inner) => inner.explain(name, isTask, copied));
+    const explanation = this.#call((inner) => inner.explain(name, isTask, this.#limited(inner, copied)));
+    if (!isTask) this.#knowledge?.name(explanation);
+    return explanation;
+  }
+
+  // The options without limits of prices, which are set for this call.
+  #limited(inner, options) {
+    return this.#knowledge?.limit(inner, options) ?? options;
   }
 
   learn(event) {
@@ -177,6 +197,7 @@ export class Predictor {
       ...report,
       model: (this.#model ??= this.#call((inner) => inner.fingerprint())),
       load: this.#load,
+      knowledge: this.#knowledge?.summary ?? null,
       observe: { ...this.#observed },
       predict: { ...this.#predicted },
       memoryBytes: this.#memory.buffer.byteLength,

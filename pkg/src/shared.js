@@ -102,6 +102,10 @@ export function checkSessions(sessions) {
   if (wrong >= 0) throw failure("argument", `session ${wrong}: expected an array of events`);
 }
 
+export function checkKnowledge(knowledge) {
+  if (knowledge && !knowledge.apply) throw failure("argument", "knowledge must be a Knowledge, of foreclick/knowledge");
+}
+
 export function failure(code, message, cause) {
   return Object.assign(new Error(message, { cause }), { code });
 }

@@ -1,18 +1,23 @@
 // The thread of foreclick/worker: one predictor, which answers messages in their order.
 import { Decisions } from "./decisions.js";
 import { init, Predictor } from "./index.js";
+import { Knowledge } from "./knowledge.js";
 
 let predictor;
 const aborts = new Map(); // of calls under way that can be ended, by number
 
+// Compiled here, where the model is.
+const known = (source) => source && new Knowledge(source);
+
 const special = {
-  async load(number, bytes, delta, backend, wasm, parts) {
+  async load(number, bytes, delta, knowledge, backend, wasm, parts) {
     if (wasm) await init({ wasm });
     // The page's side has read the file.
     const cache = { read: async () => ({ bytes, decisions: parts && new Decisions(parts) }) };
-    predictor = await Predictor.load(undefined, { backend, cache, delta });
+    predictor = await Predictor.load(undefined, { backend, cache, delta, knowledge: known(knowledge) });
     predictor.settled.then(() => postMessage([0]));
   },
+  setKnowledge: (number, source) => predictor.setKnowledge(known(source)),
   async predictMany(number, sessions, options) {
     const abort = new AbortController();
     aborts.set(number, abort);

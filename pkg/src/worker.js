@@ -1,7 +1,7 @@
 // foreclick/worker: the same predictor in a thread of its own. Every member is documented in worker.d.ts.
-import { checkSessions, copy, failure, obtain, obtainDelta } from "./shared.js";
+import { checkKnowledge, checkSessions, copy, failure, obtain, obtainDelta } from "./shared.js";
 
-const OPTIONS = ["backend", "cache", "delta", "deltaIntegrity", "integrity", "onError", "onProgress", "signal", "wasm", "worker"];
+const OPTIONS = ["backend", "cache", "delta", "deltaIntegrity", "integrity", "knowledge", "onError", "onProgress", "signal", "wasm", "worker"];
 
 export class Predictor {
   #worker;
@@ -15,9 +15,10 @@ export class Predictor {
   #refused = new Set(); // messages of refused events
 
   static async load(source, options) {
-    const { backend, cache, delta, deltaIntegrity, integrity, onProgress, signal, wasm, worker, ...others } = options ?? {};
+    const { backend, cache, delta, deltaIntegrity, integrity, knowledge, onProgress, signal, wasm, worker, ...others } = options ?? {};
     const { onError = (error) => reportError(error), ...unknown } = others;
     for (const name in unknown) throw failure("argument", `unknown option ${name}, expected ${OPTIONS.join(", ")}`);
+    checkKnowledge(knowledge);
     const start = performance.now();
     // The thread starts while the model arrives.
     const predictor = new Predictor(worker ?? startThread(), onError);
@@ -31,7 +32,7 @@ export class Predictor {
       const sent = from === "memory" ? bytes.slice() : bytes;
       const address = typeof wasm === "string" || wasm instanceof URL;
       const file = address ? new URL(wasm, location.href).href : wasm;
-      await predictor.#ask("load", [sent, over, backend, file, decisions?.parts], { transfer: [sent.buffer] });
+      await predictor.#ask("load", [sent, over, knowledge?.source, backend, file, decisions?.parts], { transfer: [sent.buffer] });
       signal?.throwIfAborted();
       predictor.#load = { from, milliseconds: performance.now() - start };
       return predictor;
@@ -58,6 +59,11 @@ export class Predictor {
 
   get settled() {
     return this.#settled;
+  }
+
+  async setKnowledge(knowledge) {
+    checkKnowledge(knowledge);
+    return this.#ask("setKnowledge", [knowledge?.source]);
   }
 
   observe(event) {

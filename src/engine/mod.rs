@@ -8,6 +8,7 @@ pub mod cpu;
 #[cfg(any(feature = "gpu", target_arch = "wasm32"))]
 pub mod gpu;
 pub mod input;
+mod knowing;
 mod ops;
 pub mod personal;
 mod stream;

@@ -75,6 +75,13 @@ pub trait Ops {
     /// Only on a GPU.
     fn score(&mut self, open_size: usize) -> Result<()>;
 
+    /// What `score` adds to every item's score from now on: `write` writes it, `[items]`, minus infinity for an item that is out,
+    /// or nothing where there is nothing to add.
+    ///
+    /// # Errors
+    /// Only on a GPU.
+    fn priors(&mut self, write: &mut dyn FnMut(&mut Vec<f32>)) -> Result<()>;
+
     /// What counting adds to single scores, and which items are out.
     ///
     /// # Errors

@@ -2,10 +2,12 @@
 
 use super::counting::{Candidate, History, Rules};
 use super::input::{self, Before, Previous};
+use super::knowing;
 use super::ops::{Adjustment, Ops, Step, TopK};
 use crate::error::{Error, Result};
 use crate::event::{EventView, NO_TIME, Upcoming};
-use crate::format::{EncoderKind, FEATURES, Model};
+use crate::format::{EncoderKind, Model};
+use crate::knowledge::{Acting, Knowledge, Limits, Reason};
 use crate::schema::FilterSeen;
 use crate::vocab::ItemId;
 use std::sync::Arc;
@@ -27,6 +29,8 @@ pub struct Stream<O: Ops> {
     adjustments: Vec<Adjustment>,
     /// See [`Stream::leave_out`].
     left_out: Option<usize>,
+    /// What is known beside the model.
+    acting: Option<Acting>,
 }
 
 impl<O: Ops> Stream<O> {
@@ -48,6 +52,7 @@ impl<O: Ops> Stream<O> {
             buckets: vec![0; timed],
             adjustments: Vec::new(),
             left_out: None,
+            acting: None,
             ops,
             model,
         };
@@ -133,12 +138,54 @@ impl<O: Ops> Stream<O> {
         if self.left_out == Some(self.model.metadata.schema.fields.len()) { NO_TIME } else { event.time }
     }
 
+    /// Scores by what is known beside this very model, too, from the next `score` on; `None` means by nothing.
+    ///
+    /// # Errors
+    /// What the device says.
+    pub fn know(&mut self, knowledge: Option<&Arc<Knowledge>>) -> Result<()> {
+        let known = self.acting.as_ref().map(Acting::knowledge);
+        if known.map(Arc::as_ptr) == knowledge.map(Arc::as_ptr) {
+            return Ok(());
+        }
+        self.acting = knowledge.map(|knowledge| Acting::new(knowledge.clone()));
+        // The next `score` writes others.
+        self.ops.priors(&mut Vec::clear)
+    }
+
+    /// Sets the prices that candidates may have, from the next `score` on; where one is left out, what is known says it.
+    pub fn limit(&mut self, limits: Limits) {
+        if let Some(acting) = &mut self.acting {
+            acting.limit(limits);
+        }
+    }
+
+    /// What known rules and relations do for an item as of the last `score`, which was for this group; and what of it relations do.
+    pub fn reasons(&self, item: ItemId, group: u32) -> (Vec<Reason>, f32) {
+        let reasons = |acting| knowing::reasons(acting, &self.history, item, group);
+        self.acting.as_ref().map(reasons).unwrap_or_default()
+    }
+
     /// Scores all items for the event to come; `exclude` leaves the candidates, unknown and repeated ids are allowed.
     ///
     /// # Errors
     /// What the device says.
     pub fn score(&mut self, upcoming: Upcoming, exclude: &[ItemId]) -> Result<()> {
-        let open_size = self.history.open_size(upcoming.group);
+        self.gather(upcoming);
+        self.apply_knowledge(upcoming)?;
+        self.ask(upcoming, exclude)
+    }
+
+    /// The same by the model alone: [`super::cpu::Cpu::score_with`] tells the scores.
+    ///
+    /// # Errors
+    /// What the device says.
+    pub fn score_unknowing(&mut self, upcoming: Upcoming) -> Result<()> {
+        self.gather(upcoming);
+        self.ask(upcoming, &[])
+    }
+
+    /// What counting adds.
+    fn gather(&mut self, upcoming: Upcoming) {
         let weights = &self.model.weights;
         let candidates = self.history.candidates(upcoming.group, &weights.neighbours);
         self.adjustments.clear();
@@ -148,21 +195,23 @@ impl<O: Ops> Stream<O> {
                 .map_or(0.0, |cell| weights.repeat.values[usize::from(cell)] + weights.item_repeat[item as usize]);
             Adjustment { item, excluded, features, constant }
         }));
-        self.exclude(exclude);
-        self.ops.score(open_size)?;
-        self.ops.adjust(&self.adjustments)
     }
 
-    fn exclude(&mut self, exclude: &[ItemId]) {
+    fn apply_knowledge(&mut self, upcoming: Upcoming) -> Result<()> {
+        let Self { acting: Some(acting), history, ops, adjustments, .. } = self else { return Ok(()) };
+        if knowing::apply(acting, history, upcoming.group, adjustments) {
+            ops.priors(&mut |priors| acting.write(priors))?;
+        }
+        Ok(())
+    }
+
+    fn ask(&mut self, upcoming: Upcoming, exclude: &[ItemId]) -> Result<()> {
         let known = exclude.iter().filter(|&&item| (item as usize) < self.model.vocab.len());
         for &item in known {
-            match self.adjustments.iter_mut().find(|adjustment| adjustment.item == item) {
-                Some(adjustment) => adjustment.excluded = true,
-                None => {
-                    self.adjustments.push(Adjustment { item, excluded: true, features: [0.0; FEATURES], constant: 0.0 })
-                }
-            }
+            knowing::adjustment(&self.history, &mut self.adjustments, item).excluded = true;
         }
+        self.ops.score(self.history.open_size(upcoming.group))?;
+        self.ops.adjust(&self.adjustments)
     }
 
     /// The `k` best candidates for the event to come.

@@ -10,12 +10,14 @@ use crate::event::Event;
 pub const MAX_COUNTED: usize = KEPT;
 
 impl<G: Ops> Predictor<G> {
-    /// Another session with the same model, empty, on the CPU.
+    /// Another session with the same model and knowledge, empty, on the CPU.
     ///
     /// # Errors
     /// None in practice; the CPU's kernels share a signature with the GPU's.
     pub fn fork(&self) -> Result<Self> {
-        Self::new(self.model.clone(), self.bytes, "the CPU answers for many sessions")
+        let mut fork = Self::new(self.model.clone(), self.bytes, "the CPU answers for many sessions")?;
+        fork.set_knowledge(self.knowledge.clone())?;
+        Ok(fork)
     }
 
     /// Forgets all events and takes these: what observing each of them would give, for less, since the encoder takes

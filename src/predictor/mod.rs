@@ -5,6 +5,7 @@
 
 mod answers;
 mod explain;
+mod knowledge;
 mod many;
 mod no_gpu;
 pub mod patience;
@@ -28,6 +29,7 @@ use crate::engine::{Ops, Stream, TopK};
 use crate::error::{Error, Result};
 use crate::event::{Event, Upcoming};
 use crate::format::Model;
+use crate::knowledge::{Knowledge, Limits};
 use crate::vocab::ItemId;
 use patience::{MAX_LATE, patience, race};
 use question::Question;
@@ -48,6 +50,10 @@ pub struct Predictor<G: Ops = NoGpu> {
     /// The session that the GPU is busy with, where a reset has ended it meanwhile.
     ended: Option<Session>,
     cpu: CpuStream,
+    /// What is known beside the model.
+    knowledge: Option<Arc<Knowledge>>,
+    /// The prices that candidates may have.
+    limits: Limits,
     /// What is learned of this visitor, once something is.
     personal: Option<Personal>,
     /// A stream that stays behind, made by the first explanation.
@@ -129,6 +135,8 @@ impl<G: Ops> Predictor<G> {
         Ok(Self {
             cpu: Stream::new(model.clone(), Cpu::new(model.clone()))?,
             model,
+            knowledge: None,
+            limits: Limits::default(),
             personal: None,
             bytes,
             session: Session::default(),
@@ -215,8 +223,10 @@ impl<G: Ops> Predictor<G> {
             Seat::Idle(mut follower) if question.fits::<G>() && self.personal_in_use().is_none() => {
                 let measured = self.times.map_or(0.0, |times| times.gpu);
                 let patience = patience(measured, follower.behind(&self.session));
-                match follower.catch_up(&self.session, self.session.len()) {
+                let is_ready = follower.catch_up(&self.session, self.session.len());
+                match is_ready.and_then(|is_ready| follower.stream.know(self.knowledge.as_ref()).map(|()| is_ready)) {
                     Ok(true) => {
+                        follower.stream.limit(question.limits);
                         self.gpu = Seat::Busy;
                         return Ok(Started::Pending(Pending { follower, question, patience }));
                     }

@@ -16,6 +16,10 @@ impl Ops for NoGpu {
         match *self {}
     }
 
+    fn priors(&mut self, _: &mut dyn FnMut(&mut Vec<f32>)) -> Result<()> {
+        match *self {}
+    }
+
     fn adjust(&mut self, _: &[Adjustment]) -> Result<()> {
         match *self {}
     }

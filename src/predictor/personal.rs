@@ -94,9 +94,10 @@ impl<G: Ops> Predictor<G> {
     }
 }
 
-/// Scores all items for a question, with what was learned of the visitor.
+/// Scores all items for a question, with what is known beside the model and what was learned of the visitor.
 pub fn score(stream: &mut CpuStream, question: &Question, personal: Option<&Personal>) -> Result<()> {
-    let Question { group, exclude, .. } = question;
+    let Question { group, exclude, limits, .. } = question;
+    stream.limit(*limits);
     stream.score(Upcoming { group: *group }, exclude)?;
     personal.map_or(Ok(()), |personal| personal.apply(stream))
 }

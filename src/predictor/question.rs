@@ -3,6 +3,7 @@
 use super::Predictor;
 use super::answers::Answers;
 use crate::engine::Ops;
+use crate::knowledge::Limits;
 use crate::vocab::ItemId;
 
 /// A prediction's question in the model's own numbers.
@@ -14,6 +15,8 @@ pub struct Question {
     pub exclude: Vec<ItemId>,
     /// Which items are candidates, `[items]`; `None` means all.
     pub candidates: Option<Vec<bool>>,
+    /// The prices that candidates may have.
+    pub limits: Limits,
     /// What the tasks answered then.
     pub tasks: Answers,
 }
@@ -33,6 +36,7 @@ impl<G: Ops> Predictor<G> {
             k,
             exclude: exclude.iter().filter_map(|key| self.model.vocab.id(key)).collect(),
             candidates: None,
+            limits: self.limits,
             tasks: Answers::default(),
         }
     }

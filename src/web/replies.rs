@@ -2,6 +2,7 @@
 //!
 //! By hand and not by serde, as those of the page are read: its way into JavaScript keeps a hash map of names.
 
+use crate::knowledge::Reason;
 use crate::predictor::{
     Answer, Answers, Class, Diagnostics, Effect, Explanation, Predicted, Prediction, SelfCheck, TaskExplanation, Terms,
 };
@@ -58,10 +59,10 @@ fn answer(answer: &Answer) -> JsValue {
     }
 }
 
-/// `{ item, score, probability, terms, met, evidence, events, fields }`
+/// `{ item, score, probability, terms, met, evidence, rules, events, fields }`
 pub fn explanation(explanation: &Explanation) -> JsValue {
-    let Explanation { item, score, probability, terms, met, evidence, events, fields } = explanation;
-    let Terms { taste, popularity, repetition, neighbours, habit, personal } = *terms;
+    let Explanation { item, score, probability, terms, met, evidence, rules, events, fields } = explanation;
+    let Terms { taste, popularity, repetition, neighbours, habit, personal, knowledge } = *terms;
     let terms = object(&[
         ("taste", taste.into()),
         ("popularity", popularity.into()),
@@ -69,7 +70,14 @@ pub fn explanation(explanation: &Explanation) -> JsValue {
         ("neighbours", neighbours.into()),
         ("habit", habit.into()),
         ("personal", personal.into()),
+        ("knowledge", knowledge.into()),
     ]);
+    // In turn a rule's number, which pkg/src/knowledge/compile.js names, and its effect.
+    let reasons = Array::new();
+    for &Reason { rule, effect } in rules {
+        reasons.push(&rule.into());
+        reasons.push(&effect.into());
+    }
     object(&[
         ("item", item.into()),
         ("score", (*score).into()),
@@ -77,6 +85,7 @@ pub fn explanation(explanation: &Explanation) -> JsValue {
         ("terms", terms),
         ("met", (*met).into()),
         ("evidence", pairs(["item", "share"], evidence)),
+        ("rules", reasons.into()),
         ("events", of_events(events)),
         ("fields", pairs(["field", "effect"], fields)),
     ])

@@ -14,7 +14,7 @@ import { kept, NOTHING, PACKAGE } from "./harness.js";
 const GUIDES = fileURLToPath(new URL("../../docs/", import.meta.url));
 const TARGET = process.env.CARGO_TARGET_DIR ?? join(homedir(), ".cache/foreclick/target");
 const FORECLICK = process.env.FORECLICK ?? join(TARGET, "release/foreclick");
-const ENTRIES = ["bandit", "cache", "collect", "prefetch", "state", "worker"];
+const ENTRIES = ["bandit", "cache", "collect", "knowledge", "prefetch", "state", "worker"];
 const MODULES = Object.fromEntries([["foreclick", "/foreclick/index.js"], ...ENTRIES.map((entry) => [`foreclick/${entry}`, `/foreclick/${entry}.js`])]);
 const PAGE = `<!doctype html><link rel="icon" href="data:,"><script type="importmap">${JSON.stringify({ imports: MODULES })}</script><body>`;
 
@@ -58,6 +58,12 @@ const GUIDE = {
     assert.match(found.because, /^because /);
     assert.ok(found.times > 0);
     assert.ok(Math.abs(found.sum - found.score) < 1e-3, JSON.stringify(found));
+  },
+  knowledge: async (page) => {
+    const found = await page.evaluate(() => ({ items, rules, probability, summary }));
+    assert.ok(!found.items.some(({ item }) => ["soap", "towel"].includes(item)), JSON.stringify(found.items));
+    assert.deepEqual([found.probability, found.rules], [0, [{ rule: "out of stock", effect: -Infinity }]]);
+    assert.deepEqual([found.summary.items, found.summary.unknownItems], [1, 0]);
   },
   erase: async (page) => {
     const found = await page.evaluate(() => ({ rows: rows.length, left, readable }));

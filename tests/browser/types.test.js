@@ -23,7 +23,7 @@ test("projects with an older standard library can use the types", () => {
   compile("tsconfig.older.json");
 });
 
-for (const entry of ["index", "worker", "cache", "prefetch", "collect", "bandit", "devtools"]) {
+for (const entry of ["index", "worker", "cache", "knowledge", "prefetch", "collect", "bandit", "devtools"]) {
   test(`types and package name the same members (${entry})`, async () => {
     const { init, ...classes } = await import(`../../pkg/${entry}.js`);
     assert.equal(typeof init, entry === "index" ? "function" : "undefined");

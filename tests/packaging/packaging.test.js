@@ -12,7 +12,7 @@ import { serve } from "./serve.js";
 
 const HERE = fileURLToPath(new URL(".", import.meta.url));
 const ROOT = join(HERE, "../..");
-const ENTRIES = ["index", "worker", "cache", "prefetch", "collect", "bandit", "state", "react", "vue", "devtools"];
+const ENTRIES = ["index", "worker", "cache", "knowledge", "prefetch", "collect", "bandit", "state", "react", "vue", "devtools"];
 const MODEL = join(ROOT, "build/demo/model.safetensors");
 // The development packages live beside the browser tests.
 const require = createRequire(join(ROOT, "tests/browser/package.json"));

@@ -6,6 +6,7 @@ use foreclick::engine::{Adjustment, Ops, Step, TopK};
 use foreclick::error::{Error, Result};
 use foreclick::event::Event;
 use foreclick::format::Model;
+use foreclick::knowledge::Knowledge;
 use foreclick::predictor::trial::{self, Trial};
 use foreclick::predictor::{Backend, PredictOptions, Prediction, Predictor, Preference, SelfCheck, Started};
 use std::cell::Cell;
@@ -53,6 +54,10 @@ impl Ops for Fake {
 
     fn score(&mut self, open_size: usize) -> Result<()> {
         self.cpu.score(open_size)
+    }
+
+    fn priors(&mut self, write: &mut dyn FnMut(&mut Vec<f32>)) -> Result<()> {
+        self.cpu.priors(write)
     }
 
     fn adjust(&mut self, adjustments: &[Adjustment]) -> Result<()> {
@@ -305,4 +310,25 @@ fn a_gpu_that_is_late_three_times_in_a_row_is_given_up() {
     assert_eq!(diagnostics.backend, Backend::Cpu);
     assert!(diagnostics.reason.contains("many times slower"), "{}", diagnostics.reason);
     assert_eq!(now(predictor.predict(&few())).unwrap().backend, Backend::Cpu);
+}
+
+#[test]
+fn the_gpu_goes_by_what_is_known_now() {
+    let mut predictor = with_gpu(&events(5, 18), 99);
+    let mut alone: Predictor = with_events(&events(5, 18));
+    let rule = |item: &str| format!(r#"{{"version":1,"rules":[{{"items":["{item}"],"never":true}}]}}"#);
+    let best = |options: &PredictOptions, predictor: &mut Predictor<Fake>, alone: &mut Predictor| {
+        let (got, expected) = (now(predictor.predict(options)).unwrap(), now(alone.predict(options)).unwrap());
+        assert_eq!((got.backend, &got.items), (Backend::Gpu, &expected.items));
+        got.items[0].item.clone()
+    };
+    let first = best(&few(), &mut predictor, &mut alone);
+    let rules = [Some(rule(&first)), Some(rule("0000001")), None];
+    for (place, text) in rules.iter().enumerate() {
+        let read = |text: &String| Arc::new(Knowledge::read(text, &model().vocab).unwrap().0);
+        let knowledge = text.as_ref().map(read);
+        predictor.set_knowledge(knowledge.clone()).unwrap();
+        alone.set_knowledge(knowledge).unwrap();
+        assert_eq!(best(&few(), &mut predictor, &mut alone) == first, place > 0);
+    }
 }

@@ -1,9 +1,11 @@
 //! `foreclick evaluate`.
 
-use super::{print, print_json};
+use super::{print, print_json, read_knowledge};
 use crate::companion::config::Config;
 use crate::companion::data::{self, Dataset, Part};
-use crate::companion::evaluate::{Explanations, Models, check_fit, measure, measure_explanations, measure_tasks};
+use crate::companion::evaluate::{
+    Explanations, Models, check_fit, measure, measure_explanations, measure_knowledge, measure_tasks,
+};
 use crate::companion::run::{RunFolder, read_model};
 use anyhow::{Context, Result, ensure};
 use clap::{Args, ValueEnum};
@@ -30,6 +32,10 @@ pub struct Evaluate {
     /// [default: the schema file's]
     #[arg(long, value_name = "PATH")]
     log: Option<PathBuf>,
+    /// Measure the model with and without these rules and relations too, as `predict --knowledge` takes them: accuracy, and how
+    /// often a rule takes out one of the ten best [default: none]
+    #[arg(long, value_name = "FILE")]
+    knowledge: Option<PathBuf>,
     /// Which events to predict
     #[arg(long, value_enum, default_value_t = PartChoice::Test)]
     part: PartChoice,
@@ -79,11 +85,21 @@ impl Evaluate {
         if let (Some(items), Some(log)) = (&mut items, &self.log) {
             items.protocol.log = Some(log.display().to_string());
         }
+        let known = self.knowledge.as_ref().map(|path| -> Result<_> {
+            let [model] = (if models.exported.is_empty() { &models.f32 } else { &models.exported })[..]
+                .as_array()
+                .context("--knowledge measures one model, expected one run or model file; name each alone")?;
+            ensure!(predicts_items, "--knowledge is of items, which this model does not predict; leave it out");
+            measure_knowledge(&config, dataset, part, model, &read_knowledge(path, &model.vocab)?)
+        });
+        let known = known.transpose()?;
         match (self.json, items, tasks) {
-            (true, Some(items), None) => print_json(&items)?,
-            (true, items, tasks) => print_json(&json!({"next_item": items, "tasks": tasks}))?,
+            (true, Some(items), None) if known.is_none() => print_json(&items)?,
+            (true, items, tasks) if known.is_none() => print_json(&json!({"next_item": items, "tasks": tasks}))?,
+            (true, items, tasks) => print_json(&json!({"next_item": items, "tasks": tasks, "knowledge": known}))?,
             (false, items, tasks) => {
-                let texts = [tasks.map(|tasks| tasks.to_string()), items.map(|items| items.to_string())];
+                let known = known.map(|known| format!("\n{known}"));
+                let texts = [tasks.map(|tasks| tasks.to_string()), items.map(|items| items.to_string()), known];
                 print(texts.into_iter().flatten().collect::<String>().trim_end())?;
             }
         }

@@ -15,12 +15,15 @@ mod train;
 mod tune;
 
 use crate::companion::config::Config;
+use crate::knowledge::{Knowledge, Summary};
+use crate::vocab::Vocab;
 use anyhow::{Context, Result};
 use clap::{Args, Parser, Subcommand};
 use serde::Serialize;
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 
 /// Learns from a site's own event log what a visitor does next, and exports it for the browser.
 #[derive(Debug, Parser)]
@@ -79,6 +82,26 @@ pub fn run() -> Result<ExitCode> {
         Command::Policy(command) => command.run(),
         Command::Audit(command) => command.run(),
     }
+}
+
+/// Reads a knowledge file for a model's items and tells, line by line, what it came to.
+fn read_knowledge(path: &Path, vocab: &Vocab) -> Result<Arc<Knowledge>> {
+    let name = path.display();
+    let text = std::fs::read_to_string(path).with_context(|| format!("can't read {name}"))?;
+    let (knowledge, summary) = Knowledge::read(&text, vocab).with_context(|| name.to_string())?;
+    let Summary { items, unknown_items, first_unknown_item, rules, idle_rules, first_idle_rule, relations } = summary;
+    eprintln!("{name}: {items} of the model's {} items, {rules} rules, {relations} pairs bought together", vocab.len());
+    if let Some(first) = first_unknown_item {
+        eprintln!(
+            "{name}: {unknown_items} mentions of items that the model does not know, \"{first}\" first, are passed over"
+        );
+    }
+    if let Some(first) = first_idle_rule {
+        eprintln!(
+            "{name}: {idle_rules} rules, \"{first}\" first, can never act: no item of the model has what they name"
+        );
+    }
+    Ok(Arc::new(knowledge))
 }
 
 /// Writes a line to stdout; a reader that has gone away (`| head`) ends the program without noise.

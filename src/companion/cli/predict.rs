@@ -1,8 +1,9 @@
 //! `foreclick predict`.
 
-use super::print;
+use super::{print, read_knowledge};
 use crate::engine::gpu::{Gpu, GpuContext, GpuModel};
 use crate::event::Event;
+use crate::knowledge::Limits;
 use crate::predictor::{Backend, PredictOptions, Predictor, Preference, trial};
 use anyhow::{Context, Result, anyhow, bail};
 use clap::{Args, ValueEnum};
@@ -20,7 +21,8 @@ use std::time::Instant;
 ///
 /// Each line is `{"events": [{"item": "...", "time": ms, "group": "...", "fields": {...}}, ...]}`, with `"group"`
 /// beside `"events"` where the next event's group is known to be another, `"exclude": [items]` for items that are no
-/// candidates, `"candidates": [items]` to rank a given list alone. Each line of output is
+/// candidates, `"candidates": [items]` to rank a given list alone, and with `--knowledge` `"minPrice"` and `"maxPrice"` for other
+/// limits than the file's. Each line of output is
 /// `{"items": [{"item", "score", "probability"}, ...], "backend": "cpu"}`, with `"tasks": {NAME: answer}` where the model has
 /// tasks, in the order of the input, as soon as it is
 /// there; all cores work.
@@ -31,6 +33,10 @@ pub struct Predict {
     /// The sessions; `-` is standard input
     #[arg(default_value = "-")]
     sessions: PathBuf,
+    /// Rules and relations beside the model, as pkg/knowledge.d.ts describes them: stock, prices, what is never predicted or
+    /// predicted more [default: none]
+    #[arg(long, value_name = "FILE")]
+    knowledge: Option<PathBuf>,
     /// How many items to rank
     #[arg(long, default_value_t = 10)]
     k: usize,
@@ -55,6 +61,10 @@ struct Session {
     exclude: Vec<String>,
     #[serde(default)]
     candidates: Option<Vec<String>>,
+    #[serde(default, rename = "minPrice")]
+    min_price: Option<f32>,
+    #[serde(default, rename = "maxPrice")]
+    max_price: Option<f32>,
 }
 
 /// How much input is read at once.
@@ -68,6 +78,9 @@ impl Predict {
         let bytes = std::fs::read(&self.model).with_context(|| format!("can't read {}", self.model.display()))?;
         let mut predictor = Predictor::<Gpu>::from_bytes(&bytes, "the CPU was asked for")
             .with_context(|| self.model.display().to_string())?;
+        if let Some(path) = &self.knowledge {
+            predictor.set_knowledge(Some(read_knowledge(path, &predictor.model().vocab)?))?;
+        }
         let mut predictors = Vec::new();
         match self.backend {
             Device::Gpu => use_gpu(&mut predictor)?,
@@ -170,7 +183,12 @@ fn rank(predictor: &mut Predictor<Gpu>, line: &Line, k: usize) -> Result<String>
     let text = text.as_ref().map_err(|error| anyhow!("{error}"))?;
     let session: Session =
         serde_json::from_str(text).context("expected {\"events\": [...]} as `predict --help` shows")?;
-    let Session { events, group, exclude, candidates } = session;
+    let Session { events, group, exclude, candidates, min_price, max_price } = session;
+    let has_prices = predictor.knowledge().is_some_and(|knowledge| knowledge.has_prices());
+    if (min_price.is_some() || max_price.is_some()) && !has_prices {
+        bail!("minPrice and maxPrice need prices to hold them against; give a file that tells some with --knowledge");
+    }
+    predictor.limit(Limits { min: min_price.unwrap_or(f32::NAN), max: max_price.unwrap_or(f32::NAN) });
     predictor.restore(events)?;
     let prediction = block_on(predictor.predict(&PredictOptions { k, exclude, candidates, group }))?;
     Ok(serde_json::to_string(&prediction)?)

@@ -40,6 +40,8 @@ pub struct Cpu<L: Lanes> {
     gates: [f32; TERMS],
     /// What a code is worth.
     asked_scale: f32,
+    /// What is added to each score, `[items]`, or nothing.
+    priors: Vec<f32>,
     adjustments: adjust::Adjustments,
     /// Room for some items' scores.
     block: Vec<f32>,
@@ -59,6 +61,7 @@ impl<L: Lanes> Cpu<L> {
             state_gates: [0.0; TERMS],
             gates: [0.0; TERMS],
             asked_scale: 0.0,
+            priors: Vec::new(),
             adjustments: adjust::Adjustments::new(model.vocab.len()),
             block: vec![0.0; top_k::BLOCK],
             lanes: PhantomData,
@@ -80,7 +83,7 @@ impl<L: Lanes> Cpu<L> {
         score[0]
     }
 
-    /// An item's score with this adjustment, whatever `adjust` was asked for.
+    /// An item's score with this adjustment, whatever `priors` and `adjust` were asked for.
     pub fn score_with(&self, adjustment: &Adjustment) -> f32 {
         let mut score = [0.0];
         self.write_rows(adjustment.item as usize, &mut score);
@@ -96,10 +99,13 @@ impl<L: Lanes> Cpu<L> {
     /// The scores from item `first` on, all of one block.
     fn write_block(&self, first: usize, scores: &mut [f32]) {
         self.write_rows(first, scores);
+        if let Some(priors) = self.priors.get(first..first + scores.len()) {
+            scores.iter_mut().zip(priors).for_each(|(score, prior)| *score += prior);
+        }
         self.adjustments.apply(&self.gates, first, scores);
     }
 
-    /// The same without adjustments. Not inlined: the loops below it would be there several times.
+    /// The same without priors and adjustments. Not inlined: the loops below it would be there several times.
     #[inline(never)]
     fn write_rows(&self, first: usize, scores: &mut [f32]) {
         let query = score::Query {
@@ -161,6 +167,11 @@ impl<L: Lanes> Ops for Cpu<L> {
         self.asked.copy_from_slice(&self.query);
         self.asked_scale = quantize_query(&self.asked, &mut self.asked_codes);
         self.adjustments.clear();
+        Ok(())
+    }
+
+    fn priors(&mut self, write: &mut dyn FnMut(&mut Vec<f32>)) -> Result<()> {
+        write(&mut self.priors);
         Ok(())
     }
 

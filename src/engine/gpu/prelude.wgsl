@@ -9,6 +9,7 @@ struct Call {
     steps: u32,
     adjustments: u32,
     k: u32,
+    has_priors: u32,
 }
 
 // What the encoder leaves.

@@ -107,10 +107,11 @@ pub struct Session {
 
 impl Session {
     pub fn new(variant: usize, model: &GpuModel, shared: &Buffers) -> Self {
-        let Buffers { call, state, gates, scores } = shared;
+        let Buffers { call, state, gates, scores, priors } = shared;
         let Kernel { pipelines, shards, scales, biases } = &model.score;
         let bind = |Shard { rows, range, workgroups: _ }: &Shard| {
-            model.context.bind(&pipelines[variant].1, &[call, state, rows, scales, biases, scores, range, gates])
+            let buffers = [call, state, rows, scales, biases, scores, range, gates, priors];
+            model.context.bind(&pipelines[variant].1, &buffers.map(|buffer| &**buffer))
         };
         Self { bind_groups: shards.iter().map(bind).collect(), variant }
     }

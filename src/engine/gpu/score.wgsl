@@ -13,6 +13,8 @@
 @group(0) @binding(6) var<uniform> shard: vec4<u32>;
 // Kept for adjust, even if another step of the encoder comes between.
 @group(0) @binding(7) var<storage, read_write> gates: array<f32>;
+// What is known beside the model; EXCLUDED takes an item out, since whatever is added to it is lost in rounding.
+@group(0) @binding(8) var<storage, read> priors: array<f32>;
 
 // From an item's word to that of the item a group further on.
 const STRIDE: u32 = GROUP * WORDS;
@@ -44,7 +46,11 @@ fn score(@builtin(global_invocation_id) place: vec3<u32>) {
     for (var i = 0u; i < 4u; i++) {
         let item = first + i * GROUP;
         if item < shard.y {
-            scores[item] = f32(sums[i]) * (state.scale * scales[item]) + popularity_gate * biases[item];
+            var score = f32(sums[i]) * (state.scale * scales[item]) + popularity_gate * biases[item];
+            if call.has_priors != 0u {
+                score += priors[item];
+            }
+            scores[item] = score;
         }
     }
 }

@@ -22,6 +22,8 @@ pub struct Buffers {
     pub gates: GpuBuffer,
     /// `[items]`; an excluded item is at [`EXCLUDED`].
     pub scores: GpuBuffer,
+    /// What is added to each score, `[items]`; only looked at where there is something.
+    pub priors: GpuBuffer,
 }
 
 /// One session on the GPU.
@@ -40,6 +42,8 @@ pub struct Gpu {
     scores_wait: bool,
     /// What the open group's size adds to the gates, as of the last `score`.
     open: [f32; TERMS],
+    /// What is added to each score, `[items]`, or nothing.
+    priors: Vec<f32>,
 }
 
 impl Gpu {
@@ -56,6 +60,7 @@ impl Gpu {
             state: context.buffer("state", shape.state_bytes(), storage)?,
             gates: context.buffer("gates", 4 * TERMS, storage)?,
             scores: context.buffer("scores", 4 * shape.items(), storage)?,
+            priors: context.buffer("priors", 4 * shape.items(), BufferUsages::STORAGE | BufferUsages::COPY_DST)?,
         };
         Ok(Self {
             encode: encode::Session::new(&model, &shared)?,
@@ -67,6 +72,7 @@ impl Gpu {
             model,
             scores_wait: false,
             open: [0.0; TERMS],
+            priors: Vec::new(),
         })
     }
 }
@@ -124,14 +130,15 @@ impl Gpu {
 
     /// Sends what waits, in the order encode, score, adjust; then, with a `k`, ranks and copies the result out.
     fn submit(&mut self, k: Option<usize>) -> Result<()> {
-        let Self { model, shared, encode, score, adjust, top_k, readback, scores_wait, open } = self;
+        let Self { model, shared, encode, score, adjust, top_k, readback, scores_wait, open, priors } = self;
         let GpuModel { context, .. } = &**model;
         context.check()?;
         let (steps, adjustments) = (encode.waiting(), adjust.waiting());
         let mut call = [0; CALL_BYTES / 4];
         let (gates, numbers) = call.split_at_mut(OPEN_ROOM);
         gates.iter_mut().zip(&*open).for_each(|(word, gate)| *word = gate.to_bits());
-        numbers[..3].copy_from_slice(&[steps, adjustments, k.unwrap_or(0)].map(|number| number as u32));
+        let has_priors = usize::from(!priors.is_empty());
+        numbers.copy_from_slice(&[steps, adjustments, k.unwrap_or(0), has_priors].map(|number| number as u32));
         context.device.write_buffer(&shared.call, 0, bytemuck::cast_slice(&call));
         let mut commands = context.device.create_command_encoder();
         let mut pass = begin_compute_pass(&mut commands);
@@ -187,6 +194,15 @@ impl Ops for Gpu {
         // New scores replace all that was or would have been there.
         self.adjust.clear();
         self.scores_wait = true;
+        Ok(())
+    }
+
+    fn priors(&mut self, write: &mut dyn FnMut(&mut Vec<f32>)) -> Result<()> {
+        let Self { model, shared, priors, .. } = self;
+        write(priors);
+        // Shaders need not know infinities.
+        priors.iter_mut().for_each(|prior| *prior = prior.max(EXCLUDED));
+        model.context.device.write_buffer(&shared.priors, 0, bytemuck::cast_slice(priors));
         Ok(())
     }
 

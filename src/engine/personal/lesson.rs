@@ -39,7 +39,8 @@ impl Personal {
     /// # Errors
     /// None in practice: the stream is on the CPU.
     pub fn lesson<L: Lanes>(&self, stream: &mut Stream<Cpu<L>>, event: EventView<'_>) -> Result<Option<Lesson>> {
-        stream.score(Upcoming { group: event.group }, &[])?;
+        // What a shop rules out today says nothing of the visitor.
+        stream.score_unknowing(Upcoming { group: event.group })?;
         let mut candidates = stream.adjustments().to_vec();
         let target = self.add_others(&mut candidates, event.item);
         let Candidates { place, exact, stride } = target;

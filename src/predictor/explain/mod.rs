@@ -18,6 +18,7 @@ use crate::engine::{Adjustment, Ops, Stream};
 use crate::error::{Error, Result};
 use crate::event::Upcoming;
 use crate::format::FEATURES;
+use crate::knowledge::Reason;
 use crate::schema::{Head, HeadKind};
 use crate::vocab::ItemId;
 
@@ -57,6 +58,8 @@ pub struct Explanation {
     /// Items of the context (of the open group or, where there are no groups, of the last ten events) beside which it is found, by
     /// key, and its share among their neighbours: see [`crate::format::Neighbours`].
     pub evidence: Vec<(String, f32)>,
+    /// The known rules and relations that act on it; their effects add up to the term `knowledge`.
+    pub rules: Vec<Reason>,
     /// The latest events and what each did, oldest first; those that changed nothing are left out. Effects are differences of
     /// the probability's logarithm.
     pub events: Vec<Effect>,
@@ -94,6 +97,8 @@ pub struct Terms {
     pub habit: f32,
     /// What was learned of this visitor, where it is used; 0 elsewhere.
     pub personal: f32,
+    /// What rules and relations beside the model give it.
+    pub knowledge: f32,
 }
 
 /// What one event did.
@@ -116,7 +121,8 @@ struct Explained {
 }
 
 impl<G: Ops> Predictor<G> {
-    /// Explains the item's score as the next event's item.
+    /// Explains the item's score as the next event's item. One that a rule takes out of the candidates has the score minus infinity;
+    /// no event could change that, so that none is told of.
     ///
     /// A session of more than 10,000 events is explained from its last 10,000.
     ///
@@ -133,11 +139,18 @@ impl<G: Ops> Predictor<G> {
         let question = self.question(self.model.vocab.len(), exclude, group.as_deref());
         let explained =
             self.explained(*events, &|this, stream| log_probability(stream, &question, this.personal_in_use(), id))?;
-        let Explained { stream, with, events, fields } = explained;
+        let Explained { stream, with, mut events, mut fields } = explained;
+        let (rules, related) = stream.reasons(id, question.group);
+        let knowledge = rules.iter().map(|rule| rule.effect).sum();
         if with == f32::NEG_INFINITY {
-            return Err(Error::Argument(format!(
-                "item \"{item}\" is no candidate now: it was excluded, or the visitor has it already"
-            )));
+            if knowledge > f32::NEG_INFINITY {
+                return Err(Error::Argument(format!(
+                    "item \"{item}\" is no candidate now: it was excluded, or the visitor has it already"
+                )));
+            }
+            // No event could change that.
+            events.clear();
+            fields.clear();
         }
         let (met, found) = stream.evidence(id, Upcoming { group: question.group });
         let mut evidence = Vec::new();
@@ -148,9 +161,10 @@ impl<G: Ops> Predictor<G> {
             item: item.to_owned(),
             score: stream.ops().score_of(id),
             probability: with.exp(),
-            terms: self.terms(&stream, id),
+            terms: self.terms(&stream, id, knowledge, related),
             met,
             evidence,
+            rules,
             events,
             fields,
         })
@@ -188,6 +202,7 @@ impl<G: Ops> Predictor<G> {
             follower.restart(&self.session, first)?;
             follower.catch_up(&self.session, behind)?;
         }
+        follower.stream.know(self.knowledge.as_ref())?;
         let mut stream = follower.stream.clone();
         for between in behind..number {
             self.replay(&mut stream, between)?;
@@ -231,7 +246,8 @@ impl<G: Ops> Predictor<G> {
         Ok(explained)
     }
 
-    fn terms(&self, stream: &CpuStream, item: ItemId) -> Terms {
+    /// `knowledge` is what rules and relations give it, `related` what of it relations do.
+    fn terms(&self, stream: &CpuStream, item: ItemId, knowledge: f32, related: f32) -> Terms {
         let weights = &self.model.weights;
         let (query, &[popularity_gate, ref gates @ ..]) = stream.ops().state();
         let mut row = vec![0.0; query.len()];
@@ -245,10 +261,12 @@ impl<G: Ops> Predictor<G> {
         Terms {
             taste: query.iter().zip(&row).map(|(a, b)| a * b).sum(),
             popularity: popularity_gate * weights.item_bias[item as usize],
-            repetition: gated(RECENCY) + gated(TOGETHER) - neighbours + adjustment.constant,
+            // Relations are part of the constant.
+            repetition: gated(RECENCY) + gated(TOGETHER) - neighbours + adjustment.constant - related,
             neighbours: gated(NEIGHBOURS) + gated(NEAREST) + neighbours,
             habit: gated(HABIT),
             personal: self.personal_in_use().map_or(0.0, |personal| personal.term(adjustment, &personal.moves(query))),
+            knowledge,
         }
     }
 }

@@ -1,6 +1,7 @@
 // Every public member, used as its types say. Not run: compiled against pkg/index.d.ts.
 import { init, Predictor } from "../../../pkg/index.js";
 import { ModelCache } from "../../../pkg/cache.js";
+import { Knowledge } from "../../../pkg/knowledge.js";
 import { Predictor as Threaded } from "../../../pkg/worker.js";
 import type { Diagnostics, Explanation, ForeclickError, Prediction, TaskAnswer, VisitorEvent } from "../../../pkg/index.js";
 
@@ -44,7 +45,7 @@ export async function use(model: Response): Promise<[Prediction, Explanation, Di
 
 for (const source of ["/model.safetensors", new URL("https://example.org"), new ArrayBuffer(8), new Uint8Array(8)]) {
   const predictor = await Predictor.load(source).catch((error: ForeclickError) => {
-    const code: "fetch" | "format" | "version" | "schema" | "integrity" | "worker" | "storage" | "event" | "argument" | "freed" | "wasm" = error.code;
+    const code: "fetch" | "format" | "version" | "schema" | "integrity" | "knowledge" | "worker" | "storage" | "event" | "argument" | "freed" | "wasm" = error.code;
     return code;
   });
   if (typeof predictor !== "string") predictor.free();
@@ -63,6 +64,24 @@ export async function inWorker(worker: Worker): Promise<Diagnostics> {
   await predictor.settled;
   return predictor.diagnostics();
 }
+
+const knowledge = new Knowledge({
+  version: 1,
+  maxPrice: 20,
+  items: { soap: { stock: 0, price: 3.5, category: "household", tags: ["new"] } },
+  categories: { household: "all" },
+  together: { tea: { honey: 0.7 } },
+  rules: [{ name: "not now", categories: ["all"], never: true, when: { items: ["tea"], within: "session" } }],
+});
+const knowing = await Predictor.load("/model.safetensors", { knowledge });
+const unknown: number | undefined = knowing.setKnowledge(await Knowledge.load("/knowledge.json"))?.unknownItems;
+const { rules } = await knowing.explain("soap", { maxPrice: Infinity });
+console.log(unknown, rules.map(({ rule, effect }) => `${rule} ${effect}`), knowing.setKnowledge(null), knowledge.source.version);
+await knowing.rank(["soap"], { minPrice: 1 });
+// @ts-expect-error: a rule either adds or takes out
+new Knowledge({ version: 1, rules: [{ items: ["tea"], boost: "much" }] });
+// @ts-expect-error: another form
+new Knowledge({ version: 2 });
 
 const erased: boolean = await new ModelCache().clear();
 console.log(erased);

@@ -51,7 +51,7 @@ pub fn tell_fields(
 ) -> f64 {
     let mut taken: Vec<Vec<Taken>> = weights.fields.iter().map(|_| Vec::new()).collect();
     for (event, at) in masked.iter().enumerate() {
-        let before = Before { previous: None, met: 0 };
+        let before = Before { previous: None, met: 0, left_out: None };
         input::rows(weights, dataset.sequences.event(at.place), before, &mut |table, row, factor| {
             if let Table::Field(place) = table {
                 taken[place].push(Taken { event, row, factor });

@@ -52,7 +52,7 @@ pub fn hide(shard: &mut Shard, dataset: &Dataset, share: f32, rng: &mut impl Rng
 /// Tells `take` each row that a masked event's input is summed from, and what it is multiplied with: its time's and the mask's.
 pub fn masked_rows(weights: &Weights, time: i64, previous: Option<Previous>, take: &mut dyn FnMut(Table, usize, f32)) {
     let event = EventView { item: UNKNOWN_ITEM, time, group: 0, fields: &[] };
-    input::rows(weights, event, Before { previous, met: 0 }, &mut |table, row, factor| {
+    input::rows(weights, event, Before { previous, met: 0, left_out: None }, &mut |table, row, factor| {
         if matches!(table, Table::Gap | Table::Hour | Table::Weekday) {
             take(table, row, factor);
         }
