@@ -130,7 +130,7 @@ fn explanations_name_the_rules_and_add_up() {
     let mut model = random_model(SHAPE, 1);
     let subspace = Matrix { columns: SHAPE.hidden, values: Random(2).vector(3 * SHAPE.hidden, 0.5) };
     model.personal =
-        PersonalStart { first: [0.1, -0.2, 0.1, 0.0, 0.1, 0.3, 0.4], subspace, ..PersonalStart::default() };
+        PersonalStart { first: [0.1, -0.2, 0.1, 0.0, 0.1, 0.3, 0.2, 0.1, 0.4], subspace, ..PersonalStart::default() };
     let mut predictor = predictor(&model);
     predictor.set_knowledge(Some(known(&model))).unwrap();
     let (mut personal, mut related, mut boosted) = (false, false, false);
