@@ -80,7 +80,7 @@ function readLabels(place, { items = [], categories = [], tags = [], ...others }
 }
 
 const mapped = (place, value, read) =>
-  Object.entries(object(place, value)).map(([name, member]) => [name, read(`${place}[${JSON.stringify(name)}]`, member)]);
+  Object.entries(object(place, value)).map(([name, member]) => [name, read(`${place}["${name}"]`, member)]);
 
 function list(place, value, read) {
   if (!Array.isArray(value)) throw wrong(place, value, "a list");
