@@ -41,7 +41,7 @@ fn table(Measure { task, name, base, ways }: &Measure<'_>) -> String {
         let _ = writeln!(body, "<tr><th scope=\"row\">{}%</th>{cells}<td>{base:.4}</td></tr>", percent(*share));
     }
     format!(
-        "<h3>{}, {name}</h3>\n<div class=\"scroll\"><table>\n<thead><tr><th scope=\"col\">labels of</th>{head}\
+        "<h3>{}, {name}</h3>\n<div class=\"scroll\"><table class=\"plain\">\n<thead><tr><th scope=\"col\">labels of</th>{head}\
          <th scope=\"col\">without a model</th></tr></thead>\n<tbody>\n{body}</tbody>\n</table></div>\n",
         escape(task)
     )

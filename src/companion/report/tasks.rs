@@ -22,7 +22,7 @@ pub fn tasks(results: &TaskResults) -> String {
         }
         let _ = write!(
             html,
-            "<h3>{}</h3>\n<div class=\"scroll\"><table>\n<thead><tr><th scope=\"col\">answered by</th>{head}</tr></thead>\n\
+            "<h3>{}</h3>\n<div class=\"scroll\"><table class=\"plain\">\n<thead><tr><th scope=\"col\">answered by</th>{head}</tr></thead>\n\
              <tbody>\n{body}</tbody>\n</table></div>\n<p class=\"note\">{labels} labels; {}</p>\n",
             escape(task),
             escape(&results.protocol)
