@@ -161,8 +161,8 @@ impl Json<'_> {
     pub fn place(&self) -> (usize, &str) {
         let bytes = self.text.as_bytes();
         let (mut line, mut start) = (1, self.at.saturating_sub(NEAR));
-        for place in 0..self.at.min(bytes.len()) {
-            if bytes[place] == b'\n' {
+        for (place, &byte) in bytes.iter().enumerate().take(self.at) {
+            if byte == b'\n' {
                 line += 1;
                 start = start.max(place + 1);
             }

@@ -37,7 +37,7 @@ const SHAPE: ModelShape = ModelShape {
 
 /// What the shop says of an item, said once more; relations are left to the file.
 fn expected(item: usize, met: &[usize], open: &[usize], limits: Limits) -> f32 {
-    let never = item % 7 == 0
+    let never = item.is_multiple_of(7)
         || item % 10 == 3
         || (open.iter().any(|&other| other < 5) && (item % 10 == 8 || item == 21))
         || (item as f32) < limits.min
