@@ -37,12 +37,15 @@ pub const LARGEST: f32 = 8.0;
 /// What each event leaves of the advantage before it.
 const KEPT: f32 = 0.98;
 
+/// The most advantage that counts, in nats: a visitor who changes is not foretold worse for long.
+const MOST_ADVANTAGE: f32 = 10.0;
+
 /// What was learned of one visitor.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Learned {
     /// How much better it foretold the latest events than the base model: the logarithms of the ratios of their probabilities,
-    /// each counting .98 times as much as the one after it, in nats, and what is left of the credit that it began with. Then the
-    /// number of events that it was learned from.
+    /// each counting .98 times as much as the one after it, in nats, at most 10, and what is left of the credit that it began with.
+    /// Then the number of events that it was learned from.
     pub record: [f32; 2],
     /// Offsets of the features' gates and of having met the item, then coefficients of the directions in which the query moves,
     /// `[OWN_GATES + rank]`.
@@ -131,7 +134,7 @@ impl Personal {
             learned.add(item, start.first[OWN_GATES]);
         }
         let [advantage, events] = &mut learned.record;
-        *advantage = KEPT * *advantage + (own - base);
+        *advantage = (KEPT * *advantage + (own - base)).min(MOST_ADVANTAGE);
         *events += 1.0;
         self.move_query();
     }
