@@ -300,7 +300,7 @@ export interface BinaryAnswer {
 
 /** One of several. */
 export interface ClassAnswer {
-  /** The likeliest. */
+  /** The likeliest, or with `[[task]] balanced` the one that is likeliest against its share in training. */
   class: string;
   /** All of them, in the order of their names; the probabilities sum to 1. */
   classes: { class: string; probability: number }[];
@@ -391,7 +391,7 @@ export interface Explanation {
 export interface TaskExplanation {
   /** Its name. */
   task: string;
-  /** The answer as the number that effects are differences of: the log odds of yes or of the likeliest class, or the number. */
+  /** The answer as the number that effects are differences of: the log odds of yes or of the class that is named, or the number. */
   value: number;
   /** The latest events, oldest first, without those that changed nothing. */
   events: EventEffect[];

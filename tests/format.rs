@@ -209,13 +209,23 @@ fn heads_that_their_tensors_contradict_are_refused() {
     };
     let kind =
         |place: usize, kind: HeadKind| move |model: &mut Model| model.metadata.schema.heads[place].kind = kind.clone();
-    let names = |count: usize| HeadKind::Classes { names: (0..count).map(|name| name.to_string()).collect() };
+    let names = |count: usize| HeadKind::Classes {
+        names: (0..count).map(|name| name.to_string()).collect(),
+        shares: Vec::new(),
+    };
     refused("\"heads.0\" holds NaN", &|model| model.weights.heads[0].weight.values[1] = f32::NAN);
     refused("\"heads.2.bias\" holds NaN", &|model| model.weights.heads[2].bias[0] = f32::INFINITY);
     refused("\"heads.1", &kind(1, names(1000)));
     refused("\"heads.1", &kind(1, HeadKind::Binary { threshold: 0.5 }));
     refused("\"heads.0", &|model| model.weights.heads[0].weight.columns = 8);
     refused("two classes or more", &kind(1, names(1)));
+    let shares = |shares: &[f32]| {
+        let count = random_model(shape(5), 1).metadata.schema.heads[1].outputs();
+        let names = (0..count).map(|name| name.to_string()).collect();
+        HeadKind::Classes { names, shares: shares.to_vec() }
+    };
+    refused("a share each", &kind(1, shares(&[0.5])));
+    refused("a share each", &kind(1, shares(&[0.0; 3])));
     refused("threshold between 0 and 1", &kind(0, HeadKind::Binary { threshold: 1.0 }));
     refused("std above 0", &kind(2, HeadKind::Number { mean: 1.0, std: 0.0 }));
     refused("two tasks are called \"buys\"", &|model| model.metadata.schema.heads[1].name = "buys".into());

@@ -342,7 +342,7 @@ fn what_fields_say_later_is_learned() {
     let model = Model::from_bytes(&std::fs::read(at.join("runs/up/model.safetensors")).unwrap()).unwrap();
     let heads = &model.metadata.schema.heads;
     assert_eq!(heads[0].kind, HeadKind::Binary { threshold: 0.5 });
-    assert_eq!(heads[2].kind, HeadKind::Classes { names: vec!["falls".into(), "rises".into()] });
+    assert_eq!(heads[2].kind, HeadKind::Classes { names: vec!["falls".into(), "rises".into()], shares: Vec::new() });
 
     for (old, new, expected) in [
         ("kind = \"number\", of", "kind = \"binary\", of", "of is for the kinds classes, number and direction"),
@@ -358,6 +358,7 @@ fn what_fields_say_later_is_learned() {
         ),
         ("steps = 3", "steps = 0", "steps is 0, expected 1 or more"),
         ("steps = 3", "at = \"last\"", "remove next and at"),
+        ("kind = \"number\", of", "balanced = true, kind = \"number\", of", "balanced is for kind = \"classes\""),
     ] {
         assert!(config.contains(old), "{old}");
         std::fs::write(at.join("foreclick.toml"), config.replacen(old, new, 1)).unwrap();

@@ -23,7 +23,7 @@ pub enum Answer {
     },
     /// One of several.
     Classes {
-        /// The likeliest one.
+        /// The likeliest one, or the one that is likeliest against its share in training: see [`HeadKind::Classes`].
         class: String,
         /// All, in the model's order.
         classes: Vec<Class>,
@@ -67,15 +67,14 @@ impl Serialize for Answers {
 impl Answer {
     /// What a head's outputs, `[outputs]`, mean.
     pub fn of(head: &Head, mut outputs: Vec<f32>) -> Self {
-        let largest = outputs.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-        let best = outputs.iter().position(|&output| output == largest).unwrap_or(0);
+        let best = head.class(&outputs);
         head.predict(&mut outputs);
         match &head.kind {
             HeadKind::Binary { threshold } => {
                 let probability = outputs[0];
                 Self::Binary { probability, threshold: *threshold, yes: probability >= *threshold }
             }
-            HeadKind::Classes { names } => {
+            HeadKind::Classes { names, .. } => {
                 let class = |(class, probability): (&String, f32)| Class { class: class.clone(), probability };
                 Self::Classes { class: names[best].clone(), classes: names.iter().zip(outputs).map(class).collect() }
             }
@@ -97,13 +96,19 @@ mod tests {
         let binary = |logit| answer(HeadKind::Binary { threshold: 0.5 }, &[logit]);
         assert_eq!(binary(0.0), r#"{"probability":0.5,"threshold":0.5,"yes":true}"#);
         assert!(binary(-0.1).ends_with(r#""yes":false}"#));
-        let classes = HeadKind::Classes { names: vec!["low".into(), "high".into()] };
+        let classes = HeadKind::Classes { names: vec!["low".into(), "high".into()], shares: Vec::new() };
         let alike =
             r#"{"class":"low","classes":[{"class":"low","probability":0.5},{"class":"high","probability":0.5}]}"#;
         assert_eq!(answer(classes.clone(), &[100.0, 100.0]), alike);
         assert!(
             answer(classes, &[100.0, 101.0])
                 .starts_with(r#"{"class":"high","classes":[{"class":"low","probability":0.26"#)
+        );
+        // A quarter of a chance is much for a class that one label in ten has.
+        let balanced = HeadKind::Classes { names: vec!["low".into(), "high".into()], shares: vec![0.1, 0.9] };
+        assert!(
+            answer(balanced, &[100.0, 101.0])
+                .starts_with(r#"{"class":"low","classes":[{"class":"low","probability":0.26"#)
         );
         assert_eq!(answer(HeadKind::Number { mean: 2.0, std: 3.0 }, &[0.5]), r#"{"value":3.5}"#);
     }

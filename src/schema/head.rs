@@ -27,6 +27,9 @@ pub enum HeadKind {
     Classes {
         /// Their names, two or more.
         names: Vec<String>,
+        /// Their shares of the training labels, where the answer is the class that is likeliest against its share; else empty.
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        shares: Vec<f32>,
     },
     /// A number.
     Number {
@@ -47,6 +50,7 @@ struct Binary {
 /// The contents of [`HeadKind::Classes`], as read.
 struct Classes {
     names: Vec<String>,
+    shares: Vec<f32>,
 }
 
 /// The contents of [`HeadKind::Number`], as read.
@@ -56,7 +60,7 @@ struct Number {
 }
 
 read_object!(Binary { threshold });
-read_object!(Classes { names });
+read_object!(Classes { names } or { shares: Vec::new() });
 read_object!(Number { mean, std });
 
 impl FromJson for HeadKind {
@@ -65,7 +69,7 @@ impl FromJson for HeadKind {
         json.members(&mut [("binary", &mut binary), ("classes", &mut classes), ("number", &mut number)])?;
         match (binary, classes, number) {
             (Some(Binary { threshold }), None, None) => Ok(Self::Binary { threshold }),
-            (None, Some(Classes { names }), None) => Ok(Self::Classes { names }),
+            (None, Some(Classes { names, shares }), None) => Ok(Self::Classes { names, shares }),
             (None, None, Some(Number { mean, std })) => Ok(Self::Number { mean, std }),
             _ => Err(json.expected("one of binary, classes and number")),
         }
@@ -77,7 +81,7 @@ impl Head {
     pub fn outputs(&self) -> usize {
         match &self.kind {
             HeadKind::Binary { .. } | HeadKind::Number { .. } => 1,
-            HeadKind::Classes { names } => names.len(),
+            HeadKind::Classes { names, .. } => names.len(),
         }
     }
 
@@ -95,6 +99,19 @@ impl Head {
         }
     }
 
+    /// The place of the class that the logarithms of odds or probabilities, `[classes]`, name; 0 where there are no classes.
+    pub fn class(&self, logarithms: &[f32]) -> usize {
+        let HeadKind::Classes { shares, .. } = &self.kind else { return 0 };
+        let mut best = (0, f32::NEG_INFINITY);
+        for (place, &value) in logarithms.iter().enumerate() {
+            let value = value - shares.get(place).map_or(0.0, |share| share.ln());
+            if value > best.1 {
+                best = (place, value);
+            }
+        }
+        best.0
+    }
+
     /// Checks what types do not show.
     ///
     /// # Errors
@@ -102,14 +119,17 @@ impl Head {
     pub fn validate(&self) -> Result<()> {
         let sound = match &self.kind {
             HeadKind::Binary { threshold } => *threshold > 0.0 && *threshold < 1.0,
-            HeadKind::Classes { names } => names.len() > 1,
+            HeadKind::Classes { names, shares } => {
+                let is_share = |share: &f32| *share > 0.0 && *share <= 1.0;
+                names.len() > 1 && (shares.is_empty() || shares.len() == names.len()) && shares.iter().all(is_share)
+            }
             HeadKind::Number { mean, std } => mean.is_finite() && std.is_finite() && *std > 0.0,
         };
         if sound {
             return Ok(());
         }
         Err(Error::Schema(format!(
-            "task \"{}\": expected a threshold between 0 and 1, two classes or more, or a finite mean and a std above 0",
+            "task \"{}\": expected a threshold between 0 and 1, two classes or more with a share each or none, or a finite mean and a std above 0",
             self.name
         )))
     }

@@ -137,7 +137,7 @@ fn answered() -> Vec<Head> {
     let names = ["calm", "glad", "sad"].map(str::to_owned).to_vec();
     let kinds = [
         ("buys", HeadKind::Binary { threshold: 0.25 }),
-        ("mood", HeadKind::Classes { names }),
+        ("mood", HeadKind::Classes { names, shares: vec![0.5, 0.2, 0.3] }),
         ("spend", HeadKind::Number { mean: 20.0, std: 4.0 }),
     ];
     kinds.map(|(name, kind)| Head { name: name.into(), kind }).to_vec()

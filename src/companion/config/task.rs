@@ -36,6 +36,10 @@ pub struct TaskConfig {
     /// What its loss counts, beside 1 for the next item's. Default 1.
     #[serde(default = "one")]
     pub weight: f32,
+    /// "classes" only: whether the answer is the class that is likeliest against its share of the training labels, and not simply
+    /// the likeliest one. Default false.
+    #[serde(default)]
+    pub balanced: bool,
     /// Answers of yes and no: what a false yes costs. Default 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cost_false_positive: Option<f32>,
@@ -113,6 +117,7 @@ impl TaskConfig {
             at,
             label_share,
             weight,
+            balanced,
             cost_false_positive,
             cost_false_negative,
         } = self;
@@ -181,6 +186,10 @@ impl TaskConfig {
         ensure!(
             weight.is_finite() && *weight > 0.0,
             "[[task]] {name:?}: weight is {weight}, expected above 0; remove the task to leave it out"
+        );
+        ensure!(
+            !balanced || *kind == TaskKind::Classes,
+            "[[task]] {name:?}: balanced is for kind = \"classes\"; yes and no have costs"
         );
         for cost in [cost_false_positive, cost_false_negative].into_iter().flatten() {
             ensure!(

@@ -103,14 +103,18 @@ impl Labelled<'_> {
                 let mut counts = vec![0; names.len()];
                 training().for_each(|label| counts[label as usize] += 1);
                 let known = names.iter().zip(counts).filter(|(_, count)| count >= min_count);
-                let mut names: Vec<String> = known.map(|(name, _)| name.to_owned()).collect();
-                names.sort_unstable();
+                let mut known: Vec<(&str, usize)> = known.collect();
+                known.sort_unstable();
+                let all: usize = known.iter().map(|(_, count)| count).sum();
+                let share = |(_, count): &(&str, usize)| *count as f32 / all as f32;
+                let shares = if task.balanced { known.iter().map(share).collect() } else { Vec::new() };
+                let names: Vec<String> = known.into_iter().map(|(name, _)| name.to_owned()).collect();
                 ensure!(
                     names.len() <= MOST_CLASSES,
                     "{} different names, expected at most {MOST_CLASSES} classes; is it a number?",
                     names.len()
                 );
-                HeadKind::Classes { names }
+                HeadKind::Classes { names, shares }
             }
             (Cells::Numbers(_), _) => {
                 let count = training().count() as f64;
@@ -245,7 +249,9 @@ fn context(task: &TaskConfig) -> String {
 
 /// Each name's class, NaN for one that the head does not know; empty where labels are no names.
 fn places(cells: &Cells<'_>, head: &Head) -> Vec<f32> {
-    let (Cells::Names(names, ..), HeadKind::Classes { names: known }) = (cells, &head.kind) else { return Vec::new() };
+    let (Cells::Names(names, ..), HeadKind::Classes { names: known, .. }) = (cells, &head.kind) else {
+        return Vec::new();
+    };
     let places: HashMap<&str, usize> = known.iter().map(String::as_str).zip(0..).collect();
     names.iter().map(|name| places.get(name).map_or(f32::NAN, |&place| place as f32)).collect()
 }

@@ -120,7 +120,7 @@ pub fn loss(head: &Head, labels: &[f32], predictions: &[f32]) -> f64 {
             let of_truth = |(label, p): (&f32, &f32)| if *label == 1.0 { *p } else { 1.0 - p };
             log_loss(&labels.iter().zip(predictions).map(of_truth).collect::<Vec<_>>())
         }
-        HeadKind::Classes { names } => {
+        HeadKind::Classes { names, .. } => {
             let of_truth = |(label, p): (&f32, &[f32])| p[*label as usize];
             log_loss(&labels.iter().zip(predictions.chunks_exact(names.len())).map(of_truth).collect::<Vec<_>>())
         }
@@ -144,7 +144,7 @@ pub fn base_rate(dataset: &Dataset, place: usize) -> Vec<f32> {
     };
     match &dataset.schema.heads[place].kind {
         HeadKind::Binary { .. } => vec![shares(2)[1]],
-        HeadKind::Classes { names } => shares(names.len()),
+        HeadKind::Classes { names, .. } => shares(names.len()),
         HeadKind::Number { mean, .. } => vec![*mean],
     }
 }

@@ -165,8 +165,8 @@ fn figures(head: &Head, task: &TaskConfig, labels: &[f32], predictions: &[f32]) 
                 ("calibration error", Calibration::of(&scored, BINS).expected_error),
             ])
         }
-        HeadKind::Classes { names } => {
-            let best = |p: &[f32]| (0..p.len()).max_by(|&a, &b| p[a].total_cmp(&p[b])).unwrap_or(0);
+        HeadKind::Classes { names, .. } => {
+            let best = |p: &[f32]| head.class(&p.iter().map(|p| p.ln()).collect::<Vec<_>>());
             let rows = || predictions.chunks_exact(names.len());
             let pairs: Vec<(usize, usize)> = rows().zip(labels).map(|(p, &label)| (best(p), label as usize)).collect();
             let sure: Vec<(f32, bool)> = rows().zip(&pairs).map(|(p, pair)| (p[pair.0], pair.0 == pair.1)).collect();

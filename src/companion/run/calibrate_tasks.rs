@@ -162,7 +162,7 @@ mod tests {
         let names = vec!["no".into(), "yes".into()];
         for (kind, shift, near) in [
             (HeadKind::Binary { threshold: 0.5 }, 1.0, 0.15),
-            (HeadKind::Classes { names }, 0.0, 0.15),
+            (HeadKind::Classes { names, shares: Vec::new() }, 0.0, 0.15),
             (HeadKind::Number { mean: 10.0, std: 3.0 }, 1.0, 1e-3),
         ] {
             let Line { stretch, shift: found } = told(kind.clone(), 4.0, shift).0.unwrap();

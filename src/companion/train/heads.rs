@@ -55,7 +55,7 @@ pub fn begin(weights: &mut Weights, dataset: &Dataset) {
                 let positive = labels().filter(|&label| label == 1.0).count() as f32;
                 bias[0] = ((positive + 0.5) / (count - positive + 0.5)).ln();
             }
-            HeadKind::Classes { names } => {
+            HeadKind::Classes { names, .. } => {
                 let mut counts = vec![0.5; names.len()];
                 labels().for_each(|label| counts[label as usize] += 1.0);
                 bias.iter_mut().zip(counts).for_each(|(bias, own)| *bias = f32::ln(own / count));

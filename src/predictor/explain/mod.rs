@@ -73,7 +73,7 @@ pub struct Explanation {
 pub struct TaskExplanation {
     /// The task's name.
     pub task: String,
-    /// Its answer as the number that effects are differences of: of yes or of the likeliest class the logarithm of its odds, of a
+    /// Its answer as the number that effects are differences of: of yes or of the class that is named the logarithm of its odds, of a
     /// number itself, in the log's own unit.
     pub value: f32,
     /// As in [`Explanation`].
@@ -179,7 +179,7 @@ impl<G: Ops> Predictor<G> {
         let heads = &model.metadata.schema.heads;
         let place = heads.iter().position(|head| head.name == task);
         let place = place.ok_or_else(|| Error::Argument("the model has no task of that name".into()))?;
-        let class = likeliest(&self.cpu.ops().head(place));
+        let class = heads[place].class(&self.cpu.ops().head(place));
         let measure = |stream: &CpuStream| in_own_unit(&heads[place], &stream.ops().head(place), class);
         let explained = self.explained(options.events, &|_, stream| Ok(measure(stream)))?;
         let Explained { stream: _, with, events, fields } = explained;
@@ -280,16 +280,6 @@ fn log_probability(
     score(stream, question, personal)?;
     let scores = stream.ops_mut();
     Ok(scores.score_of(item) - scores.rank(0, None).log_sum_exp)
-}
-
-fn likeliest(outputs: &[f32]) -> usize {
-    let mut best = 0;
-    for (place, &output) in outputs.iter().enumerate() {
-        if output > outputs[best] {
-            best = place;
-        }
-    }
-    best
 }
 
 /// A head's outputs, `[outputs]`, as one number: the log odds of yes or of the class, or the number in the log's own unit.

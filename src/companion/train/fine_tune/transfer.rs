@@ -157,7 +157,7 @@ fn take_head(from: &Head, known: &HeadWeights, head: &Head, to: &mut HeadWeights
 /// Which outputs of a head are which of another one's.
 fn matching(from: &Head, head: &Head) -> Vec<(usize, usize)> {
     match (&from.kind, &head.kind) {
-        (HeadKind::Classes { names: known }, HeadKind::Classes { names }) => {
+        (HeadKind::Classes { names: known, .. }, HeadKind::Classes { names, .. }) => {
             let old = |name| known.iter().position(|other| other == name);
             names.iter().enumerate().filter_map(|(place, name)| Some((place, old(name)?))).collect()
         }

@@ -13,7 +13,7 @@ pub fn with_tasks(next_item: bool) -> Dataset {
     let names = ["calm", "glad", "sad"].map(str::to_owned).to_vec();
     let kinds = [
         ("buys", HeadKind::Binary { threshold: 0.5 }),
-        ("mood", HeadKind::Classes { names }),
+        ("mood", HeadKind::Classes { names, shares: Vec::new() }),
         ("spend", HeadKind::Number { mean: 3.0, std: 2.0 }),
     ];
     dataset.schema.heads = kinds.map(|(name, kind)| Head { name: name.into(), kind }).to_vec();
