@@ -71,7 +71,12 @@ export class Predictor {
     }
     const predictor = new Predictor([at, size, over], backend, memory, file.decisions);
     predictor.#load = { from: file.from, milliseconds: performance.now() - start };
-    if (knowledge) predictor.setKnowledge(knowledge);
+    try {
+      if (knowledge) predictor.setKnowledge(knowledge);
+    } catch (error) {
+      predictor.free();
+      throw error;
+    }
     if (backend === "gpu") await predictor.settled;
     return predictor;
   }

@@ -7,13 +7,14 @@ export async function obtain(source, { cache, integrity, onProgress, signal }, r
     return cache.read(source, { integrity, onProgress, signal });
   }
   const bytes = await read(source, onProgress, signal, room);
-  if (integrity) await verify(bytes, integrity);
+  if (integrity !== undefined) await verify(bytes, integrity);
   const given = source instanceof ArrayBuffer || ArrayBuffer.isView(source);
   return { bytes, from: given ? "memory" : "network" };
 }
 
 // The bytes of a file that holds only what differs from the model file, if there is one.
 export async function obtainDelta(delta, integrity, signal) {
+  if (!delta && integrity !== undefined) throw failure("argument", "deltaIntegrity is of a delta, and there is none");
   return delta && (await obtain(delta, { integrity, signal })).bytes;
 }
 

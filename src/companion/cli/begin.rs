@@ -4,13 +4,13 @@ use super::Source;
 use crate::companion::config::Config;
 use crate::companion::data::{CleaningReport, Dataset};
 use crate::companion::run::Lesson;
-use crate::companion::train::{DistillConfig, FineTuneConfig};
+use crate::companion::train::{DistillConfig, FineTuneConfig, last};
 #[cfg(not(all(feature = "wgpu", feature = "cuda")))]
 use anyhow::bail;
 use anyhow::{Context, Result, ensure};
 use burn::tensor::Device;
 use clap::{Args, ValueEnum};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Where runs lie.
@@ -142,6 +142,11 @@ impl Begin {
     ) -> Lesson<'a> {
         Lesson { dataset, cleaning, device, device_name: format!("{:?}", self.device), stop }
     }
+}
+
+/// Whether one of several runs can go on from what it saved.
+pub fn has_saved(runs: &Path, name: &str) -> bool {
+    last(&runs.join(name)).exists()
 }
 
 /// Ctrl-C from now on: what says whether it was pressed. Once only.

@@ -1,6 +1,6 @@
 //! `foreclick train --label-shares`: how few labels a task needs, from scratch and on from a model.
 
-use super::begin::{Begin, RUNS, STOPPED, listen_for_stop};
+use super::begin::{Begin, RUNS, STOPPED, has_saved, listen_for_stop};
 use super::print;
 use super::train::{Finished, finish};
 use crate::companion::config::Config;
@@ -9,7 +9,7 @@ use crate::companion::evaluate::{LabelCurve, LabelPoint, percent};
 use crate::companion::report;
 use crate::companion::run::RunFolder;
 use crate::companion::train::{FineTuneConfig, write_whole};
-use anyhow::{Result, ensure};
+use anyhow::{Result, bail, ensure};
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -18,7 +18,7 @@ const LONGEST: f32 = 10.0;
 
 /// Trains every share in every way, then keeps, prints and draws the curve.
 pub fn run(begin: &Begin, config: &Config, shares: &[f32]) -> Result<ExitCode> {
-    ensure!(!config.tasks.is_empty(), "--label-shares asks what tasks reach, and there is none; add a [[task]]");
+    check(config)?;
     let device = begin.device()?;
     let (runs, name) = (Path::new(RUNS), begin.name()?);
     let variants = variants(config, shares, &name)?;
@@ -26,10 +26,15 @@ pub fn run(begin: &Begin, config: &Config, shares: &[f32]) -> Result<ExitCode> {
     let folders: Vec<(bool, RunFolder)> = variants
         .iter()
         .map(|Variant { name, .. }| {
-            let goes_on = begin.resume && runs.join(name).join("config.toml").exists();
-            Ok((goes_on, RunFolder::claim(runs, name, goes_on, begin.replace)?))
+            let goes_on = begin.resume && has_saved(runs, name);
+            // What has saved nothing yet begins anew.
+            Ok((goes_on, RunFolder::claim(runs, name, goes_on, begin.replace || begin.resume)?))
         })
         .collect::<Result<_>>()?;
+    ensure!(
+        !begin.resume || folders.iter().any(|(goes_on, _)| *goes_on),
+        "--resume: none of the curve's runs has saved anything; leave --resume out"
+    );
     let stop = listen_for_stop()?;
     let (mut points, mut all_passed) = (Vec::new(), true);
     for (number, (Variant { config, share, way, .. }, (goes_on, folder))) in variants.iter().zip(&folders).enumerate() {
@@ -63,6 +68,26 @@ pub fn run(begin: &Begin, config: &Config, shares: &[f32]) -> Result<ExitCode> {
     Ok(if all_passed { ExitCode::SUCCESS } else { ExitCode::from(1) })
 }
 
+/// Whether the labels are all that the runs differ in.
+fn check(config: &Config) -> Result<()> {
+    ensure!(!config.tasks.is_empty(), "--label-shares asks what tasks reach, and there is none; add a [[task]]");
+    ensure!(
+        config.distill.teachers.is_empty(),
+        "--label-shares asks what the log's labels teach, and teachers have seen them all; leave the teachers out"
+    );
+    if let Some(base) = config.fine_tune.read()? {
+        let learned = &base.metadata.schema.heads;
+        let both = config.tasks.iter().find(|task| learned.iter().any(|head| head.name == task.name));
+        if let Some(task) = both {
+            bail!(
+                "--label-shares: the model to go on from has learned the task {:?} from labels already; name one without it",
+                task.name
+            );
+        }
+    }
+    Ok(())
+}
+
 /// One run of the curve.
 struct Variant {
     name: String,
@@ -72,8 +97,16 @@ struct Variant {
 }
 
 fn variants(config: &Config, shares: &[f32], name: &str) -> Result<Vec<Variant>> {
-    let mut variants = Vec::new();
-    for &share in shares {
+    let mut variants: Vec<Variant> = Vec::new();
+    // The smallest first: one that is too small is told before the others have trained.
+    let mut shares = shares.to_vec();
+    shares.sort_unstable_by(f32::total_cmp);
+    for share in shares {
+        ensure!(
+            variants.iter().all(|other| percent(other.share.into()) != percent(share.into())),
+            "--label-shares: {}% is there twice; name each share once",
+            percent(share.into())
+        );
         let mut config = config.clone();
         config.tasks.iter_mut().for_each(|task| task.label_share = share);
         config.train.epochs = (config.train.epochs as f32 * (1.0 / share).clamp(1.0, LONGEST)).ceil() as usize;

@@ -1,6 +1,6 @@
 //! `foreclick train`.
 
-use super::begin::{Begin, RUNS, STOPPED, listen_for_stop};
+use super::begin::{Begin, RUNS, STOPPED, has_saved, listen_for_stop};
 use super::{label_curve, print};
 use crate::companion::config::Config;
 use crate::companion::data::{self, CleaningReport, Dataset, Part};
@@ -33,7 +33,8 @@ pub struct Train {
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=1000))]
     seeds: u64,
     /// Learn the tasks from so many shares of the sequences' labels, as runs NAME-labels-PERCENT-scratch and, with --from or
-    /// fine_tune.from, NAME-labels-PERCENT-from, and draw what they reach in NAME-labels.json and .html. With fewer labels there are
+    /// fine_tune.from, NAME-labels-PERCENT-from, and draw what they reach in NAME-labels.json and .html. Labels of the validation part
+    /// are all known, and pick the epoch. With fewer labels there are
     /// more epochs at most: train.epochs over the share, but no more than ten times as many [default: none]
     #[arg(long, value_name = "SHARE,SHARE,...", value_delimiter = ',', conflicts_with_all = ["seeds", "dp", "meta", "compare"])]
     label_shares: Vec<f32>,
@@ -76,8 +77,9 @@ impl Train {
         let claim = |seed: u64| {
             let name = if several { format!("{name}-seed-{seed}") } else { name.clone() };
             // Of several, those that were not begun yet when they were stopped begin now.
-            let goes_on = begin.resume && (!several || runs.join(&name).join("config.toml").exists());
-            Ok((seed, goes_on, RunFolder::claim(runs, &name, goes_on, begin.replace)?))
+            let goes_on = begin.resume && (!several || has_saved(runs, &name));
+            let anew = begin.replace || (several && begin.resume);
+            Ok((seed, goes_on, RunFolder::claim(runs, &name, goes_on, anew)?))
         };
         // All of them before a log is read for nothing.
         let first = config.train.seed;

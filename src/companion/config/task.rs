@@ -1,9 +1,12 @@
 //! `[[task]]`: what else is answered of a sequence.
 
-use super::{Config, FieldChoice};
+use super::{Config, FieldChoice, SplitKind};
 use crate::format::EncoderKind;
 use anyhow::{Result, bail, ensure};
 use serde::{Deserialize, Serialize};
+
+/// How far ahead a field is foretold, at most.
+const MOST_STEPS: usize = 100_000;
 
 /// `[[task]]`
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -23,7 +26,8 @@ pub struct TaskConfig {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub steps: Option<usize>,
     /// Makes labels of the numbers in `column`, in the group after an event's own: "any" (binary: whether one of them is not 0) or
-    /// "sum" (number). They count at each group's last event, where the group after it is in the same part of the split.
+    /// "sum" (number); blank cells count as 0. They count at each group's last event, where the group after it is in the same part of
+    /// the split.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next: Option<NextGroup>,
     /// Which events' labels count. Default "every".
@@ -136,7 +140,16 @@ impl TaskConfig {
                     config.fields.iter().any(|field| field.name == *of && field.kind == choice),
                     "[[task]] {name:?}: of is {of:?}, expected a [[field]] of kind = {word}"
                 );
-                ensure!(*steps != Some(0), "[[task]] {name:?}: steps is 0, expected 1 or more");
+                ensure!(
+                    steps.is_none_or(|steps| (1..=MOST_STEPS).contains(&steps)),
+                    "[[task]] {name:?}: steps is {}, expected 1 to {MOST_STEPS}",
+                    steps.unwrap_or_default()
+                );
+                ensure!(
+                    config.split.kind() != SplitKind::LeaveOneOut,
+                    "[[task]] {name:?}: of asks for an event in the same part of the split, and leaving one out gives a part of one event; \
+                     use [split] kind = \"time\" or \"sequence\""
+                );
                 ensure!(
                     next.is_none() && *at == LabelsAt::Every,
                     "[[task]] {name:?}: of asks after every event of what is steps later; remove next and at"

@@ -5,12 +5,16 @@ use super::column::{Column, Spool, Store};
 use super::dataset::Part;
 use super::encode::MIN_COUNT;
 use super::names::{MISSING, Names};
+use super::report::Rule;
 use super::split;
 use super::table::{FieldColumn, Table};
 use crate::companion::config::{Config, FieldChoice, LabelsAt, NextGroup, TaskConfig, TaskKind};
 use crate::schema::{Head, HeadKind};
 use anyhow::{Context, Result, bail, ensure};
 use std::collections::HashMap;
+
+/// Squares of larger labels have no place in a float.
+const LARGEST: f32 = 1e15;
 
 /// More different names than this are hardly meant as classes.
 const MOST_CLASSES: usize = 1000;
@@ -82,6 +86,8 @@ impl Labelled<'_> {
                 .zip(self.parts)
                 .filter(move |(label, other)| **other == part && !label.is_nan())
         };
+        // Which classes there are is known of all, whatever the share of labels.
+        let whole = TaskConfig { label_share: 1.0, ..task.clone() };
         let training = || of(Part::Train).map(|(label, _)| label);
         let way = "with at = \"last\" use [split] kind = \"sequence\" or \"time\"";
         ensure!(
@@ -101,7 +107,9 @@ impl Labelled<'_> {
             }
             (Cells::Names(names, _, min_count), _) => {
                 let mut counts = vec![0; names.len()];
-                training().for_each(|label| counts[label as usize] += 1);
+                let all = self.raw(&whole, &cells, &asked).zip(self.parts);
+                all.filter(|(label, part)| **part == Part::Train && !label.is_nan())
+                    .for_each(|(label, _)| counts[label as usize] += 1);
                 let known = names.iter().zip(counts).filter(|(_, count)| count >= min_count);
                 let mut known: Vec<(&str, usize)> = known.collect();
                 known.sort_unstable();
@@ -120,6 +128,11 @@ impl Labelled<'_> {
                 let count = training().count() as f64;
                 let mean = training().map(f64::from).sum::<f64>() / count;
                 let variance = training().map(|label| (f64::from(label) - mean).powi(2)).sum::<f64>() / count;
+                let furthest = training().fold(0.0, |furthest: f32, label| furthest.max(label.abs()));
+                ensure!(
+                    furthest <= LARGEST,
+                    "a label is {furthest:e} in size, expected at most {LARGEST:e}; use another unit"
+                );
                 HeadKind::Number { mean: mean as f32, std: variance.sqrt() as f32 }
             }
         };
@@ -129,11 +142,11 @@ impl Labelled<'_> {
     }
 
     /// The events' labels, `[events, heads]`: 1 for yes and 0 for no, a class's place, a number; NaN where there is none, or
-    /// one that the head does not know.
+    /// one that the head does not know, which are counted in `notes`.
     ///
     /// # Errors
     /// When a column is not of its task's kind, or the disk refuses.
-    pub fn labels(&self, heads: &[Head], store: &Store) -> Result<Column<f32>> {
+    pub fn labels(&self, heads: &[Head], store: &Store, notes: &mut Vec<Rule>) -> Result<Column<f32>> {
         let tasks = &self.config.tasks;
         let cells =
             tasks.iter().map(|task| self.cells(task).with_context(|| context(task))).collect::<Result<Vec<_>>>()?;
@@ -141,12 +154,21 @@ impl Labelled<'_> {
         let mut columns: Vec<_> =
             tasks.iter().zip(&cells).map(|(task, (cells, asked))| self.raw(task, cells, asked)).collect();
         let mut labels = Spool::new(store);
+        let mut unknown = vec![0; tasks.len()];
         for _ in 0..self.cleaned.rows.len() {
-            for (column, places) in columns.iter_mut().zip(&places) {
+            for ((column, places), unknown) in columns.iter_mut().zip(&places).zip(&mut unknown) {
                 let label = column.next().unwrap_or(f32::NAN);
                 let known = if places.is_empty() || label.is_nan() { label } else { places[label as usize] };
+                *unknown += u64::from(known.is_nan() && !label.is_nan());
                 labels.push(known)?;
             }
+        }
+        for (task, rows) in tasks.iter().zip(unknown).filter(|(_, rows)| *rows > 0) {
+            let detail = format!(
+                "labels of classes that the training part does not have: [[task]] {:?} does not measure them",
+                task.name
+            );
+            notes.push(Rule { name: "unknown classes".into(), rows, detail });
         }
         labels.finish()
     }

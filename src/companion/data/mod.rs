@@ -107,7 +107,7 @@ fn read_log(config: &Config, learned: Option<&Dataset>, store: &Store) -> Result
         Some(_) => items(&table, &cleaned, &vocab, store)?,
         None => Column::collect(store, cleaned.rows.iter().map(|_| 0))?,
     };
-    let labels = labelled.labels(&schema.heads, store)?;
+    let labels = labelled.labels(&schema.heads, store, &mut report.notes)?;
     let (fields, field_ends) = encode::codes(config, &schema, &table, &cleaned, &parts, &items, store)?;
     let (item_table, unknown) = side::item_table(&sides, &vocab);
     let times = Column::collect(store, cleaned.rows.iter().map(|&row| table.time(row as usize)))?;

@@ -27,6 +27,10 @@ pub fn percent(share: f64) -> String {
     ((1e6 * share).round() / 1e4).to_string()
 }
 
+/// Rows of a model, and those that need none.
+const MODELS: [&str; 2] = ["exported", "f32"];
+const BASES: [&str; 2] = ["base rate", "mean"];
+
 /// One measure of one task: a curve for each way.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Measure<'a> {
@@ -34,9 +38,7 @@ pub struct Measure<'a> {
     pub task: &'a str,
     /// The figure's name.
     pub name: &'static str,
-    /// What needs no model.
-    pub base: f64,
-    /// Ways, each with its points: share and figure.
+    /// Ways, each with its points: share and figure. The first needs no model.
     pub ways: Vec<(&'a str, Vec<(f64, f64)>)>,
 }
 
@@ -47,34 +49,36 @@ impl LabelCurve {
         let tasks = first.results.tasks.iter().enumerate();
         tasks
             .flat_map(|(place, task)| {
-                let base = task.rows.iter().find(|(name, _)| ["base rate", "mean"].contains(&name.as_str()));
-                headline(&of_model(task)).iter().map(move |&name| Measure {
-                    task: &task.task,
-                    name,
-                    base: base.and_then(|(_, figures)| figures.get(name).copied()).unwrap_or(f64::NAN),
-                    ways: self.ways(place, name),
-                })
+                let names = headline(&of_row(task, &MODELS)).iter();
+                names.map(move |&name| Measure { task: &task.task, name, ways: self.ways(place, name) })
             })
             .collect()
     }
 
     fn ways(&self, place: usize, name: &str) -> Vec<(&str, Vec<(f64, f64)>)> {
-        let mut ways: Vec<(&str, Vec<(f64, f64)>)> = Vec::new();
+        let mut ways: Vec<(&str, Vec<(f64, f64)>)> = vec![("without a model", Vec::new())];
         for LabelPoint { label_share, way, results } in &self.points {
-            let figure = results.tasks.get(place).and_then(|task| of_model(task).get(name).copied());
-            let point = (f64::from(*label_share), figure.unwrap_or(f64::NAN));
+            let figure = |rows: &[&str]| {
+                let task = results.tasks.get(place);
+                task.and_then(|task| of_row(task, rows).get(name).copied()).unwrap_or(f64::NAN)
+            };
+            let share = f64::from(*label_share);
+            if ways[0].1.last().is_none_or(|(last, _)| *last != share) {
+                ways[0].1.push((share, figure(&BASES)));
+            }
             match ways.iter_mut().find(|(other, _)| other == way) {
-                Some((_, points)) => points.push(point),
-                None => ways.push((way, vec![point])),
+                Some((_, points)) => points.push((share, figure(&MODELS))),
+                None => ways.push((way, vec![(share, figure(&MODELS))])),
             }
         }
         ways
     }
 }
 
-fn of_model(task: &TaskResult) -> Figures {
-    let of = |name| task.rows.iter().find(|(row, _)| row == name).map(|(_, figures)| figures.clone());
-    of("exported").or_else(|| of("f32")).unwrap_or_default()
+/// The first of these rows that there is.
+fn of_row(task: &TaskResult, names: &[&str]) -> Figures {
+    let found = names.iter().find_map(|name| task.rows.iter().find(|(row, _)| row == name));
+    found.map(|(_, figures)| figures.clone()).unwrap_or_default()
 }
 
 fn headline(figures: &Figures) -> &'static [&'static str] {
@@ -89,16 +93,16 @@ fn headline(figures: &Figures) -> &'static [&'static str] {
 
 impl fmt::Display for LabelCurve {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for Measure { task, name, base, ways } in self.measures() {
+        for Measure { task, name, ways } in self.measures() {
             let protocol = &self.points[0].results.protocol;
             writeln!(f, "\ntask {task}, {name} by the sequences whose labels are known ({protocol})")?;
             write!(f, "{:<14}", "labels of")?;
             ways.iter().try_for_each(|(way, _)| write!(f, " {way:>24}"))?;
-            writeln!(f, " {:>16}", "without a model")?;
+            writeln!(f)?;
             for (place, (share, _)) in ways.first().map_or(&[][..], |(_, points)| points).iter().enumerate() {
                 write!(f, "{:<14}", percent(*share) + "%")?;
                 ways.iter().try_for_each(|(_, points)| write!(f, " {:>24.4}", points[place].1))?;
-                writeln!(f, " {base:>16.4}")?;
+                writeln!(f)?;
             }
         }
         Ok(())

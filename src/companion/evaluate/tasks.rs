@@ -66,7 +66,9 @@ pub fn measure_tasks(
             answers.iter().map(|(name, answered)| row(name, &mean_predictions(head, place, answered))).collect();
         let base = if matches!(head.kind, HeadKind::Number { .. }) { "mean" } else { "base rate" };
         rows.push(row(base, &base_rate(learned, place).repeat(labels.len())));
-        if let Some(predictions) = after_the_last(learned, dataset, place, &shown[place]) {
+        // What a field says later is known later.
+        let steps = if task.of.is_some() { task.steps.unwrap_or(1) } else { 1 };
+        if let Some(predictions) = after_the_last(learned, dataset, place, &shown[place], steps) {
             rows.push(row("label before", &predictions));
         }
         TaskResult { task: head.name.clone(), labels: labels.len(), rows }
@@ -88,10 +90,17 @@ fn mean_predictions(head: &Head, place: usize, answered: &[Vec<Answered>]) -> Ve
 }
 
 /// What a task's label before, in the same sequence, lets expect: how often yes or each class followed it in training, or the
-/// number itself; what it does not know is the base rate's. `None` where no label has one before.
-fn after_the_last(learned: &Dataset, dataset: &Dataset, place: usize, answered: &Answered) -> Option<Vec<f32>> {
+/// number itself; what it does not know is the base rate's. A label is known so many events after its own. `None` where no label has
+/// one before.
+fn after_the_last(
+    learned: &Dataset,
+    dataset: &Dataset,
+    place: usize,
+    answered: &Answered,
+    steps: usize,
+) -> Option<Vec<f32>> {
     let head = &learned.schema.heads[place];
-    let before = last_labels(dataset, place);
+    let before = last_labels(dataset, place, steps);
     if answered.places.iter().all(|&place| before[place].is_nan()) {
         return None;
     }
@@ -101,7 +110,7 @@ fn after_the_last(learned: &Dataset, dataset: &Dataset, place: usize, answered: 
     let classes = if is_number { 0 } else { base.len().max(2) };
     let mut counts = vec![vec![0.0_f32; classes]; classes];
     if !is_number {
-        let training = last_labels(learned, place);
+        let training = last_labels(learned, place, steps);
         for (at, &last) in training.iter().enumerate() {
             let label = learned.sequences.labels(at)[place];
             if learned.sequences.parts[at] == Part::Train && !label.is_nan() && !last.is_nan() {
@@ -129,15 +138,18 @@ fn after_the_last(learned: &Dataset, dataset: &Dataset, place: usize, answered: 
     Some(answered.places.iter().flat_map(predict).collect())
 }
 
-/// A task's label before each event's in its sequence, NaN where there is none: `[events]`.
-fn last_labels(dataset: &Dataset, place: usize) -> Vec<f32> {
+/// A task's latest label at least so many events before each event in its sequence, NaN where there is none: `[events]`.
+fn last_labels(dataset: &Dataset, place: usize, steps: usize) -> Vec<f32> {
     let mut before = vec![f32::NAN; dataset.sequences.items.len()];
     for sequence in 0..dataset.sequences.len() {
         let mut last = f32::NAN;
-        for at in dataset.sequences.range(sequence) {
+        let range = dataset.sequences.range(sequence);
+        for at in range.clone() {
+            if let Some(known) = at.checked_sub(steps).filter(|known| range.contains(known)) {
+                let label = dataset.sequences.labels(known)[place];
+                last = if label.is_nan() { last } else { label };
+            }
             before[at] = last;
-            let label = dataset.sequences.labels(at)[place];
-            last = if label.is_nan() { last } else { label };
         }
     }
     before
@@ -145,7 +157,10 @@ fn last_labels(dataset: &Dataset, place: usize) -> Vec<f32> {
 
 /// The figures of predictions, `[labels, outputs]`.
 fn figures(head: &Head, task: &TaskConfig, labels: &[f32], predictions: &[f32]) -> Figures {
-    let count = labels.len().max(1) as f64;
+    if labels.is_empty() {
+        return Figures::new();
+    }
+    let count = labels.len() as f64;
     let mean_loss = loss(head, labels, predictions);
     match &head.kind {
         HeadKind::Binary { threshold } => {
@@ -188,6 +203,10 @@ impl fmt::Display for TaskResults {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for TaskResult { task, labels, rows } in &self.tasks {
             writeln!(f, "task {task}, {labels} labels ({})", self.protocol)?;
+            if *labels == 0 {
+                writeln!(f, "none to measure\n")?;
+                continue;
+            }
             let names: Vec<&str> =
                 rows.iter().flat_map(|(_, figures)| figures.keys().copied()).take(rows[0].1.len()).collect();
             write!(f, "{:<16}", "")?;

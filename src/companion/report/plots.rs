@@ -32,15 +32,15 @@ pub fn curve(points: &[(f64, f64)], x_name: &str, y_name: &str, mark: Mark) -> R
 
 /// Curves over shares of a whole, which stand at equal steps of their logarithm; the last one is the accented one. `guide` is what
 /// they are to be above, or below.
-pub fn by_share(curves: &[&[(f64, f64)]], x_name: &str, y_name: &str, guide: f64) -> Result<String> {
-    let logarithms: Vec<Vec<(f64, f64)>> =
-        curves.iter().map(|points| points.iter().map(|(share, y)| (share.log10(), *y)).collect()).collect();
-    let points = || logarithms.iter().flatten();
+pub fn by_share(curves: &[&[(f64, f64)]], x_name: &str, y_name: &str, guide: &[(f64, f64)]) -> Result<String> {
+    let logarithmic = |points: &[(f64, f64)]| points.iter().map(|(share, y)| (share.log10(), *y)).collect::<Vec<_>>();
+    let logarithms: Vec<Vec<(f64, f64)>> = curves.iter().map(|points| logarithmic(points)).collect();
+    let guides = [logarithmic(guide)];
+    let points = || logarithms.iter().chain(&guides).flatten();
     let x = padded(points().map(|point| point.0), 0.05);
-    let y = padded(points().map(|point| point.1).chain([guide]), 0.08);
-    let level = vec![(x.start, guide), (x.end, guide)];
+    let y = padded(points().map(|point| point.1), 0.08);
     let curves: Vec<(&[(f64, f64)], Mark)> = logarithms.iter().map(|points| (points.as_slice(), Mark::Dots)).collect();
-    draw([x, y], [x_name, y_name], &|x| format!("{}%", short(100.0 * 10f64.powf(x), 2)), &[level], &curves)
+    draw([x, y], [x_name, y_name], &|x| format!("{}%", short(100.0 * 10f64.powf(x), 2)), &guides, &curves)
 }
 
 /// A curve before others, the first of which is the darkest; none may be empty.

@@ -16,8 +16,9 @@ const STEPS: usize = 30;
 /// Halvings of a step, at most.
 const HALVINGS: i32 = 20;
 
-/// What keeps a step finite where outputs are all alike.
-const RIDGE: f64 = 1e-6;
+/// What pulls a line towards no change, in labels: half the square of what it changes counts as one label's loss. Labels that are told
+/// apart without an error would stretch outputs without end.
+const PULL: f64 = 1.0;
 
 /// `stretch * output + shift`.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -63,10 +64,15 @@ fn target(head: &Head, label: f32) -> f64 {
 
 /// Newton's method on the mean loss, from no change on; a step that goes too far is halved.
 fn line(head: &Head, told: &[Told<'_>]) -> Line {
-    let (mut line, mut least) = (SAME, loss(head, told, SAME));
+    let pulled = |line: Line| {
+        let pull = PULL / 2.0 * ((line.stretch - 1.0).powi(2) + line.shift.powi(2));
+        loss(head, told, line) + pull / told.len().max(1) as f64
+    };
+    let (mut line, mut least) = (SAME, pulled(SAME));
     for _ in 0..STEPS {
         // The gradient by stretch and shift, and the second derivatives.
-        let ([mut by_stretch, mut by_shift], [mut aa, mut ab, mut bb]) = ([0.0; 2], [RIDGE, 0.0, RIDGE]);
+        let [mut by_stretch, mut by_shift] = [PULL * (line.stretch - 1.0), PULL * line.shift];
+        let [mut aa, mut ab, mut bb] = [PULL, 0.0, PULL];
         for (label, outputs) in told {
             if let HeadKind::Classes { .. } = head.kind {
                 let shares = shares(outputs, line.stretch);
@@ -96,7 +102,7 @@ fn line(head: &Head, told: &[Told<'_>]) -> Line {
         let step = [(bb * by_stretch - ab * by_shift) / determinant, (aa * by_shift - ab * by_stretch) / determinant];
         let shorter = (0..HALVINGS).map(|halvings| 0.5f64.powi(halvings)).find_map(|part| {
             let next = Line { stretch: line.stretch - part * step[0], shift: line.shift - part * step[1] };
-            let loss = loss(head, told, next);
+            let loss = pulled(next);
             (loss < least).then_some((next, loss))
         });
         let Some(next) = shorter else { break };
@@ -117,7 +123,7 @@ fn loss(head: &Head, told: &[Told<'_>], Line { stretch, shift }: Line) -> f64 {
     let one = |(label, outputs): &Told<'_>| {
         let output = stretch * f64::from(outputs[0]) + shift;
         match head.kind {
-            HeadKind::Number { .. } => (output - label).powi(2),
+            HeadKind::Number { .. } => (output - label).powi(2) / 2.0,
             HeadKind::Binary { .. } => output.max(0.0) + (-output.abs()).exp().ln_1p() - label * output,
             HeadKind::Classes { .. } => -shares(outputs, stretch)[*label as usize].max(f64::MIN_POSITIVE).ln(),
         }

@@ -10,6 +10,9 @@ use anyhow::{Context, Result, ensure};
 use std::path::PathBuf;
 use std::sync::Arc;
 
+/// Says in a model that its tasks are calibrated.
+const TASKS_CALIBRATED: &str = "validation.tasks.calibrated";
+
 /// Validation events by which starts are told apart.
 const QUICK_EVENTS: usize = 5000;
 
@@ -133,9 +136,12 @@ impl RunFolder {
         Ok(true)
     }
 
-    /// Fits the best model's heads to the validation part: see `calibrate_tasks.rs`.
+    /// Fits the best model's heads to the validation part: see `calibrate_tasks.rs`. Done once, however often the run is resumed.
     fn calibrate_tasks(&self, dataset: &Dataset, labels: &[usize]) -> Result<()> {
         let mut best = self.best()?;
+        if best.metadata.metrics.get(TASKS_CALIBRATED).is_some() {
+            return Ok(());
+        }
         let answered = answer(dataset, labels, &best)?;
         let model = Arc::make_mut(&mut best);
         for ((head, weights), answered) in dataset.schema.heads.iter().zip(&mut model.weights.heads).zip(&answered) {
@@ -144,6 +150,7 @@ impl RunFolder {
                 calibrate_tasks::apply(weights, line);
             }
         }
+        model.metadata.metrics.insert(TASKS_CALIBRATED, 1.0);
         write_whole(&self.best_file(), &best.to_bytes()?)
     }
 }

@@ -9,6 +9,7 @@ use std::arch::wasm32::{
     u16x8_splat, v128, v128_and, v128_load, v128_store,
 };
 use std::f32::consts::LOG2_E;
+use std::hint::black_box;
 
 impl Lanes for Simd {
     fn multiply(matrix: &[f32], x: &[f32], out: &mut [f32]) {
@@ -59,7 +60,7 @@ impl Lanes for Simd {
             // no alignment is needed.
             unsafe {
                 // Many at once: what a load needs beside a constant offset is added anew for each.
-                while factor.add(BLOCK) <= factors.end {
+                while factors.end.offset_from(factor) >= BLOCK as isize {
                     let part = |part: usize| v128_load(factor.add(8 * part).cast());
                     let factors = [part(0), part(1), part(2), part(3)];
                     a = add_codes(a, at, factors);
@@ -90,6 +91,8 @@ impl Lanes for Simd {
         take_apart(query.codes, factors);
         let factors = factors.as_ptr_range();
         let offset = i32x4_splat(offset(query.codes));
+        // Not a constant: see `exp`.
+        let mask = u16x8_splat(black_box(15));
         score_fours(rows, 4 * bytes, query, &mut scores[..done], |codes| {
             let [mut a, mut b, mut c, mut d] = [i32x4_splat(0); 4];
             let (mut at, mut factor) = (codes, factors.start);
@@ -99,10 +102,10 @@ impl Lanes for Simd {
                 unsafe {
                     let part = |part: usize| v128_load(factor.add(8 * part).cast());
                     let factors = [part(0), part(1), part(2), part(3)];
-                    a = add_block(a, at, factors);
-                    b = add_block(b, at.add(bytes), factors);
-                    c = add_block(c, at.add(2 * bytes), factors);
-                    d = add_block(d, at.add(3 * bytes), factors);
+                    a = add_block(a, at, factors, mask);
+                    b = add_block(b, at.add(bytes), factors, mask);
+                    c = add_block(c, at.add(2 * bytes), factors, mask);
+                    d = add_block(d, at.add(3 * bytes), factors, mask);
                     (at, factor) = (at.add(BLOCK / 2), factor.add(BLOCK));
                 }
             }
@@ -138,34 +141,51 @@ impl Lanes for Simd {
     }
 
     fn sum_exp(values: &[f32], largest: f32) -> f32 {
-        let mut sums = f32x4_splat(0.0);
-        let (parts, rest) = values.as_chunks::<4>();
+        let exp = exp(largest);
+        let (mut low, mut high) = (f32x4_splat(0.0), f32x4_splat(0.0));
+        let (parts, rest) = values.as_chunks::<8>();
         for part in parts {
             // SAFETY: the array holds what is loaded.
-            sums = f32x4_add(sums, exp(unsafe { v128_load(part.as_ptr().cast()) }, largest));
+            unsafe {
+                low = f32x4_add(low, exp(v128_load(part.as_ptr().cast())));
+                high = f32x4_add(high, exp(v128_load(part.as_ptr().add(4).cast())));
+            }
         }
-        let mut last = [f32::NEG_INFINITY; 4];
+        let mut last = [f32::NEG_INFINITY; 8];
         last[..rest.len()].copy_from_slice(rest);
-        // SAFETY: the array holds what is loaded.
-        let lanes = exp(unsafe { v128_load(last.as_ptr().cast()) }, largest);
         // What fills up counts exp(-86) each, as good as nothing.
-        sum(f32x4_add(sums, lanes))
+        // SAFETY: the array holds what is loaded.
+        unsafe {
+            low = f32x4_add(low, exp(v128_load(last.as_ptr().cast())));
+            high = f32x4_add(high, exp(v128_load(last.as_ptr().add(4).cast())));
+        }
+        sum(f32x4_add(low, high))
     }
 }
 
 /// exp(value - largest) for values that are not above: see the native one.
+///
+/// The constants are loaded, once: written as constants, V8 puts each together anew wherever it is used (Chromium 148; node 20 does
+/// not).
 #[inline(always)]
-fn exp(values: v128, largest: f32) -> v128 {
-    // A NaN stays one. (`f32x4_max`, which tells 0 from -0, is eight instructions, one after the other.)
-    let x = f32x4_pmax(f32x4_sub(values, f32x4_splat(largest)), f32x4_splat(LOWEST));
-    let x = f32x4_mul(x, f32x4_splat(LOG2_E));
-    let shifted = f32x4_add(x, f32x4_splat(ROUND));
-    let rest = f32x4_sub(x, f32x4_sub(shifted, f32x4_splat(ROUND)));
-    // Written out: compiled for size, a loop stays one.
-    let [a, b, c, d, e, f] = SERIES;
-    let add = |series: v128, factor: f32| f32x4_add(f32x4_mul(series, rest), f32x4_splat(factor));
-    let series = add(add(add(add(add(f32x4_splat(a), b), c), d), e), f);
-    i32x4_add(series, i32x4_shl(shifted, 23))
+fn exp(largest: f32) -> impl Fn(v128) -> v128 {
+    static CONSTANTS: [f32; 9] = {
+        let [a, b, c, d, e, f] = SERIES;
+        [LOWEST, LOG2_E, ROUND, a, b, c, d, e, f]
+    };
+    let [lowest, log2_e, round, a, b, c, d, e, f] = black_box(CONSTANTS).map(|value| f32x4_splat(value));
+    let largest = f32x4_splat(largest);
+    move |values| {
+        // A NaN stays one. (`f32x4_max` is five instructions, one after the other.)
+        let x = f32x4_pmax(f32x4_sub(values, largest), lowest);
+        let x = f32x4_mul(x, log2_e);
+        let shifted = f32x4_add(x, round);
+        let rest = f32x4_sub(x, f32x4_sub(shifted, round));
+        // Written out: compiled for size, a loop stays one.
+        let add = |series: v128, factor: v128| f32x4_add(f32x4_mul(series, rest), factor);
+        let series = add(add(add(add(add(a, b), c), d), e), f);
+        i32x4_add(series, i32x4_shl(shifted, 23))
+    }
 }
 
 fn sum(lanes: v128) -> f32 {
@@ -203,13 +223,12 @@ fn take_apart(factors: &[i16], out: &mut [i16]) {
 }
 
 /// Adds the products of an int4 block, its codes with their offset; the factors as [`take_apart`] leaves them. A lane of 16
-/// bits has four codes, which shifts and masks bring down: fewer instructions than bytes that are widened.
+/// bits has four codes, which shifts and `mask`, 15, bring down: fewer instructions than bytes that are widened.
 ///
 /// # Safety
 /// Sixteen bytes can be read from `at`.
 #[inline(always)]
-unsafe fn add_block(sum: v128, at: *const u8, factors: [v128; 4]) -> v128 {
-    let mask = u16x8_splat(15);
+unsafe fn add_block(sum: v128, at: *const u8, factors: [v128; 4], mask: v128) -> v128 {
     // SAFETY: see above; no alignment is needed.
     let all = unsafe { v128_load(at.cast()) };
     let even = i32x4_add(
@@ -244,7 +263,7 @@ fn score_fours<T>(
     let Rows { columns: _, codes, scales, biases } = *rows;
     let count = scores.len();
     assert!(count.is_multiple_of(4) && scales.len() >= count && biases.len() == scales.len());
-    assert!(codes.len() >= count / 4 * length);
+    assert!(codes.len() >= count / 4 * length && query.codes.len() == rows.columns);
     let (scale, gate) = (f32x4_splat(query.scale), f32x4_splat(query.gate));
     let mut at = codes.as_ptr();
     let mut row = 0;
