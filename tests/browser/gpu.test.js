@@ -162,8 +162,8 @@ test("a GPU that computes something else is found out", async () => {
   const before = () => {
     const { createShaderModule } = GPUDevice.prototype;
     GPUDevice.prototype.createShaderModule = function ({ code, ...rest }) {
-      // A score is written as a sum made a float; its names are short by then.
-      const broken = code.replace(/(\w+\[(\w+)\])=f32\(/, "$1=0.1*f32($2&1u)+f32(");
+      // A score begins as a sum made a float; its names are short by then.
+      const broken = code.replace(/var (\w+)=f32\((\w+)\[(\w+)\]\)/, "var $1=0.1*f32($3&1u)+f32($2[$3])");
       globalThis.broke ||= broken !== code;
       return createShaderModule.call(this, { code: broken, ...rest });
     };

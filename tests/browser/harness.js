@@ -110,6 +110,10 @@ export function assertSameAnswers(answers = {}, expected, what) {
   assert.equal(answers.buys.yes, answers.buys.probability >= answers.buys.threshold);
   assert.deepEqual(answers.mood.classes.map((one) => one.class), ["calm", "glad", "sad"]);
   answers.mood.classes.forEach((one, place) => near(one.probability, expected.mood.classes[place].probability));
-  assert.equal(answers.mood.class, answers.mood.classes.toSorted((a, b) => b.probability - a.probability)[0].class);
+  // The test models name what is likeliest against these shares.
+  const [calm, glad, sad] = answers.mood.classes.map(({ probability }) => probability);
+  const most = Math.max(calm / 0.5, glad / 0.2, sad / 0.3);
+  const named = { calm: calm / 0.5, glad: glad / 0.2, sad: sad / 0.3 }[answers.mood.class];
+  assert.ok(named > 0.999 * most, `${what}: ${answers.mood.class} of ${[calm, glad, sad]}`);
   near(answers.spend.value, expected.spend.value);
 }
