@@ -5,7 +5,7 @@ import { createSSRApp, h } from "vue";
 import { renderToString as renderVue } from "vue/server-renderer";
 
 const modules = {};
-for (const entry of ["index", "worker", "cache", "prefetch", "collect", "bandit", "state", "react", "vue", "devtools"]) {
+for (const entry of ["index", "worker", "cache", "knowledge", "prefetch", "collect", "bandit", "state", "react", "vue", "devtools"]) {
   modules[entry] = await import(entry === "index" ? "foreclick" : `foreclick/${entry}`);
   console.log(`${entry}: ${typeof Object.values(modules[entry])[0]}`);
 }
