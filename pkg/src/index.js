@@ -189,6 +189,7 @@ export class Predictor {
   }
 
   recall(learned) {
+    if (!(learned instanceof Uint8Array)) throw failure("argument", "recall() takes the bytes that learned() gave");
     this.#call((inner) => inner.recall(learned));
   }
 

@@ -60,6 +60,35 @@ async function openMap(page, { before } = {}) {
   }, before);
 }
 
+test("a write that came too late is taken back, so that forget() is true", async () => {
+  await visitor(async (open) => {
+    const page = await open();
+    const left = await page.evaluate(async () => {
+      const { openState } = await import("/foreclick/state.js");
+      const rows = new Map();
+      const pause = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
+      const slow = {
+        get: async (key) => rows.get(key),
+        keys: async () => rows.keys(),
+        delete: async (key) => rows.delete(key),
+        set: async (key, value) => {
+          await pause(7000);
+          rows.set(key, value);
+        },
+      };
+      const told = { observe() {}, reset() {}, free() {}, diagnostics: () => ({ model: "a" }) };
+      const late = await openState(told, { name: "late", store: slow });
+      told.observe({ item: "a", time: 0 });
+      await late.flush();
+      const { mode } = late.status;
+      await late.forget();
+      await pause(4000);
+      return { mode, rows: [...rows.keys()] };
+    });
+    assert.deepEqual(left, { mode: "memory", rows: [] });
+  });
+});
+
 test("a store of the page's own keeps the rows", async () => {
   await visitor(async (open) => {
     const page = await open();

@@ -27,7 +27,20 @@ export class Given {
   }
 
   async write(pairs) {
-    await within(Promise.all(pairs.map(([key, value]) => this.#store.set(this.#prefix + key, value))));
+    let givenUp = false;
+    const write = async ([key, value]) => {
+      await this.#store.set(this.#prefix + key, value);
+      // Nobody counts on it any more, and all may have been erased since.
+      if (givenUp) await this.#store.delete(this.#prefix + key);
+    };
+    const writes = pairs.map(write);
+    try {
+      await within(Promise.all(writes));
+    } catch (error) {
+      givenUp = true;
+      writes.forEach((late) => late.catch(() => {}));
+      throw error;
+    }
   }
 
   async remove(keys) {
