@@ -60,7 +60,9 @@ impl<G: Ops> Predictor<G> {
         let words: Vec<u32> = bytemuck::pod_collect_to_vec(bytes);
         let count = learned.record.len() + learned.numbers.len();
         let room = count + 1..=count + 1 + 2 * MAX_OWN_ITEMS;
-        let mut is_right = room.contains(&words.len()) && words[0] as usize == count;
+        // Words of four bytes, of an item two.
+        let is_whole = bytes.len() == 4 * words.len() && words.len() % 2 == (count + 1) % 2;
+        let mut is_right = is_whole && room.contains(&words.len()) && words[0] as usize == count;
         if is_right {
             let mut number = |word: u32| {
                 let number = f32::from_bits(word);
