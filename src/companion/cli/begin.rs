@@ -3,7 +3,7 @@
 use super::Source;
 use crate::companion::config::Config;
 use crate::companion::data::{CleaningReport, Dataset};
-use crate::companion::run::Lesson;
+use crate::companion::run::{Lesson, RunFolder};
 use crate::companion::train::{DistillConfig, FineTuneConfig, last};
 #[cfg(not(all(feature = "wgpu", feature = "cuda")))]
 use anyhow::bail;
@@ -132,6 +132,13 @@ impl Begin {
         Ok(stem.to_string_lossy().into_owned())
     }
 
+    /// One of several runs' folders, and whether it goes on: with --resume those that have saved nothing yet begin anew.
+    pub fn claim_of_several(&self, name: &str) -> Result<(bool, RunFolder)> {
+        let runs = Path::new(RUNS);
+        let goes_on = self.resume && last(&runs.join(name)).exists();
+        Ok((goes_on, RunFolder::claim(runs, name, goes_on, self.replace || self.resume)?))
+    }
+
     /// What to learn from; `stop` is of [`listen_for_stop`].
     pub fn lesson<'a>(
         &self,
@@ -142,11 +149,6 @@ impl Begin {
     ) -> Lesson<'a> {
         Lesson { dataset, cleaning, device, device_name: format!("{:?}", self.device), stop }
     }
-}
-
-/// Whether one of several runs can go on from what it saved.
-pub fn has_saved(runs: &Path, name: &str) -> bool {
-    last(&runs.join(name)).exists()
 }
 
 /// Ctrl-C from now on: what says whether it was pressed. Once only.

@@ -7,7 +7,7 @@ use crate::companion::evaluate::{
     Explanations, Models, check_fit, measure, measure_explanations, measure_knowledge, measure_tasks,
 };
 use crate::companion::run::{RunFolder, read_model};
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use clap::{Args, ValueEnum};
 use serde_json::json;
 use std::path::PathBuf;
@@ -86,9 +86,9 @@ impl Evaluate {
             items.protocol.log = Some(log.display().to_string());
         }
         let known = self.knowledge.as_ref().map(|path| -> Result<_> {
-            let [model] = (if models.exported.is_empty() { &models.f32 } else { &models.exported })[..]
-                .as_array()
-                .context("--knowledge measures one model, expected one run or model file; name each alone")?;
+            let [model] = models.shipped() else {
+                bail!("--knowledge measures one model, expected one run or model file; name each alone");
+            };
             ensure!(predicts_items, "--knowledge is of items, which this model does not predict; leave it out");
             measure_knowledge(&config, dataset, part, model, &read_knowledge(path, &model.vocab)?)
         });
@@ -151,7 +151,7 @@ fn explain(
     models: &Models,
     count: usize,
 ) -> Result<Explanations> {
-    let model = models.exported.first().or(models.f32.first()).context("no model to explain")?;
+    let model = models.shipped().first().context("no model to explain")?;
     ensure!(
         models.exported.len().max(models.f32.len()) == 1,
         "an ensemble has no explanations; name one run or model file"

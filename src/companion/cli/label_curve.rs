@@ -1,13 +1,12 @@
 //! `foreclick train --label-shares`: how few labels a task needs, from scratch and on from a model.
 
-use super::begin::{Begin, RUNS, STOPPED, has_saved, listen_for_stop};
+use super::begin::{Begin, RUNS, STOPPED, listen_for_stop};
 use super::print;
 use super::train::{Finished, finish};
 use crate::companion::config::Config;
 use crate::companion::data;
 use crate::companion::evaluate::{LabelCurve, LabelPoint, percent};
 use crate::companion::report;
-use crate::companion::run::RunFolder;
 use crate::companion::train::{FineTuneConfig, write_whole};
 use anyhow::{Result, bail, ensure};
 use std::path::Path;
@@ -23,14 +22,7 @@ pub fn run(begin: &Begin, config: &Config, shares: &[f32]) -> Result<ExitCode> {
     let (runs, name) = (Path::new(RUNS), begin.name()?);
     let variants = variants(config, shares, &name)?;
     // All of them before a log is read for nothing.
-    let folders: Vec<(bool, RunFolder)> = variants
-        .iter()
-        .map(|Variant { name, .. }| {
-            let goes_on = begin.resume && has_saved(runs, name);
-            // What has saved nothing yet begins anew.
-            Ok((goes_on, RunFolder::claim(runs, name, goes_on, begin.replace || begin.resume)?))
-        })
-        .collect::<Result<_>>()?;
+    let folders = variants.iter().map(|variant| begin.claim_of_several(&variant.name)).collect::<Result<Vec<_>>>()?;
     ensure!(
         !begin.resume || folders.iter().any(|(goes_on, _)| *goes_on),
         "--resume: none of the curve's runs has saved anything; leave --resume out"

@@ -1,6 +1,6 @@
 //! `foreclick train`.
 
-use super::begin::{Begin, RUNS, STOPPED, has_saved, listen_for_stop};
+use super::begin::{Begin, RUNS, STOPPED, listen_for_stop};
 use super::{label_curve, print};
 use crate::companion::config::Config;
 use crate::companion::data::{self, CleaningReport, Dataset, Part};
@@ -75,11 +75,12 @@ impl Train {
         let (runs, name) = (Path::new(RUNS), begin.name()?);
         let several = seeds > 1;
         let claim = |seed: u64| {
-            let name = if several { format!("{name}-seed-{seed}") } else { name.clone() };
-            // Of several, those that were not begun yet when they were stopped begin now.
-            let goes_on = begin.resume && (!several || has_saved(runs, &name));
-            let anew = begin.replace || (several && begin.resume);
-            Ok((seed, goes_on, RunFolder::claim(runs, &name, goes_on, anew)?))
+            let (goes_on, folder) = if several {
+                begin.claim_of_several(&format!("{name}-seed-{seed}"))?
+            } else {
+                (begin.resume, RunFolder::claim(runs, &name, begin.resume, begin.replace)?)
+            };
+            Ok((seed, goes_on, folder))
         };
         // All of them before a log is read for nothing.
         let first = config.train.seed;
@@ -188,7 +189,7 @@ pub fn finish(config: &Config, dataset: &Dataset, cleaning: &CleaningReport, fol
         folder.keep("result.json", &serde_json::to_string_pretty(&measured)?)?;
         print(measured.to_string().trim_end())?;
         evaluation = Some(measured);
-        let model = models.exported.first().or(models.f32.first()).context("no model to explain")?;
+        let model = models.shipped().first().context("no model to explain")?;
         let measured = measure_explanations(config, dataset, Part::Test, model, EXPLAINED)?;
         folder.keep("explanations.json", &serde_json::to_string_pretty(&measured)?)?;
         explanations = Some(measured);

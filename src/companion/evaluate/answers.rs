@@ -1,6 +1,6 @@
 //! What a model answers to tasks after labelled events, by the engine that ships.
 
-use super::stream::{by_sequence, sample};
+use super::stream::{by_sequence, measured};
 use crate::companion::config::EvaluateConfig;
 use crate::companion::data::{Dataset, Part};
 use crate::engine::Stream;
@@ -35,12 +35,7 @@ pub fn labelled(dataset: &Dataset, part: Part, config: &EvaluateConfig, seed: u6
             && sequences.items[place] != UNKNOWN_ITEM
             && sequences.labels(place).iter().any(|label| !label.is_nan())
     };
-    let all: Vec<usize> = (0..sequences.items.len()).filter(has_label).collect();
-    let most = if part == Part::Test { config.max_test_events } else { Some(config.max_validation_events) };
-    match most {
-        Some(most) => sample(&all, most, seed),
-        None => all,
-    }
+    measured((0..sequences.items.len()).filter(has_label).collect(), part, config, seed)
 }
 
 /// What each head says after the events at these places, `[heads]`.

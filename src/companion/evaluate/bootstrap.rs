@@ -25,7 +25,8 @@ pub struct Difference {
 /// Compares two outcomes of the same targets. Whole sequences are resampled, since the targets of one visitor are
 /// not independent (Efron and Tibshirani 1993, chapter 8).
 pub fn paired(ours: &Outcome, theirs: &Outcome, seed: u64) -> Difference {
-    resampled(&by_sequence(ours, theirs), seed)
+    let of_target = |((&sequence, &a), &b): ((&usize, &u32), &u32)| (sequence, ndcg(a, K) - ndcg(b, K));
+    resampled(&by_sequence(ours.sequences.iter().zip(&ours.ranks).zip(&theirs.ranks).map(of_target)), seed)
 }
 
 /// The mean of differences and its interval, given for each sequence their sum and how many they are.
@@ -42,17 +43,17 @@ pub(super) fn resampled(sums: &[(f64, f64)], seed: u64) -> Difference {
     Difference { difference: mean(&mut sums.iter().copied()), low: percentile(0.025), high: percentile(0.975) }
 }
 
-/// For each sequence the sum of differences and the number of targets.
-fn by_sequence(ours: &Outcome, theirs: &Outcome) -> Vec<(f64, f64)> {
+/// For each sequence the sum of its differences and how many they are, given each one's sequence, those of one together.
+pub(super) fn by_sequence(differences: impl Iterator<Item = (usize, f64)>) -> Vec<(f64, f64)> {
     let mut sums: Vec<(f64, f64)> = Vec::new();
     let mut last = None;
-    for ((&sequence, &a), &b) in ours.sequences.iter().zip(&ours.ranks).zip(&theirs.ranks) {
+    for (sequence, difference) in differences {
         if last != Some(sequence) {
             sums.push((0.0, 0.0));
             last = Some(sequence);
         }
         if let Some(sum) = sums.last_mut() {
-            sum.0 += ndcg(a, K) - ndcg(b, K);
+            sum.0 += difference;
             sum.1 += 1.0;
         }
     }

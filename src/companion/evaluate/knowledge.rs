@@ -2,7 +2,7 @@
 
 use super::outcome::{Detail, TOP};
 use super::scorer::Scorer;
-use super::stream::{evaluate, places, sample};
+use super::stream::{evaluate, measured, places};
 use crate::companion::config::Config;
 use crate::companion::data::{Dataset, Part};
 use crate::engine::Stream;
@@ -47,9 +47,7 @@ pub fn measure_knowledge(
     knowledge: &Arc<Knowledge>,
 ) -> Result<KnowledgeResult> {
     let all = places(dataset, part, config.evaluate.min_history);
-    let most =
-        if part == Part::Test { config.evaluate.max_test_events } else { Some(config.evaluate.max_validation_events) };
-    let targets = most.map_or(all.clone(), |most| sample(&all, most, config.split.seed));
+    let targets = measured(all, part, &config.evaluate, config.split.seed);
     let run = |is_known: bool| -> Result<(RankingMetrics, f64, usize)> {
         let broken = AtomicUsize::new(0);
         let scorer = || KnowingScorer::new(model, knowledge, is_known, &broken);

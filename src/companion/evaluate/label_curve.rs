@@ -7,7 +7,7 @@ use std::fmt;
 /// Runs that differ in how many labels they knew and in what they began with, measured alike.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct LabelCurve {
-    /// In the order in which they were asked for.
+    /// The smallest share first.
     pub points: Vec<LabelPoint>,
 }
 

@@ -5,7 +5,7 @@ use super::bootstrap::{Difference, paired};
 use super::engine::EnsembleScorer;
 use super::outcome::{Detail, Outcome, top_overlap};
 use super::slices::Slices;
-use super::stream::{evaluate, places, sample};
+use super::stream::{evaluate, measured, places, sample};
 use crate::companion::config::{Config, SplitConfig};
 use crate::companion::data::{Dataset, Part};
 use crate::format::Model;
@@ -97,6 +97,13 @@ pub struct Models {
     pub exported: Vec<Arc<Model>>,
 }
 
+impl Models {
+    /// As shipped or, without a model file, as trained.
+    pub fn shipped(&self) -> &[Arc<Model>] {
+        if self.exported.is_empty() { &self.f32 } else { &self.exported }
+    }
+}
+
 /// Measures models and baselines that were `learned` from one log on a part of `dataset`: the same log, or another
 /// one that was read by [`crate::companion::data::load_like`].
 ///
@@ -110,10 +117,7 @@ pub fn measure(
     models: &Models,
 ) -> Result<Evaluation> {
     let seed = config.split.seed;
-    let all = places(dataset, part, config.evaluate.min_history);
-    let most =
-        if part == Part::Test { config.evaluate.max_test_events } else { Some(config.evaluate.max_validation_events) };
-    let targets = most.map_or(all.clone(), |most| sample(&all, most, seed));
+    let targets = measured(places(dataset, part, config.evaluate.min_history), part, &config.evaluate, seed);
     let run = |models: &[Arc<Model>]| -> Result<Option<Outcome>> {
         models.iter().try_for_each(|model| check_fit(learned, model))?;
         let measure = || evaluate(dataset, &targets, Detail::Full, || EnsembleScorer::new(models));

@@ -2,6 +2,7 @@
 
 use super::outcome::{Detail, Outcome};
 use super::scorer::Scorer;
+use crate::companion::config::EvaluateConfig;
 use crate::companion::data::{Dataset, Part, Sequences};
 use crate::event::Upcoming;
 use crate::metrics::EXCLUDED;
@@ -30,6 +31,15 @@ pub fn sample(places: &[usize], count: usize, seed: u64) -> Vec<usize> {
     let mut picked: Vec<usize> = picked.into_iter().map(|index| places[index]).collect();
     picked.sort_unstable();
     picked
+}
+
+/// Of these places of a part as many as the configuration measures.
+pub fn measured(all: Vec<usize>, part: Part, config: &EvaluateConfig, seed: u64) -> Vec<usize> {
+    let most = if part == Part::Test { config.max_test_events } else { Some(config.max_validation_events) };
+    match most {
+        Some(most) => sample(&all, most, seed),
+        None => all,
+    }
 }
 
 /// Streams every sequence with a target and ranks the targets at `places` (ascending), each among all

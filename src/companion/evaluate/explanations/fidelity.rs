@@ -4,7 +4,7 @@
 use super::interval;
 use crate::companion::config::Config;
 use crate::companion::data::{Dataset, Part};
-use crate::companion::evaluate::bootstrap::{Difference, resampled};
+use crate::companion::evaluate::bootstrap::{Difference, by_sequence, resampled};
 use crate::companion::evaluate::stream::{places, sample, sequence_at};
 use crate::engine::Stream;
 use crate::engine::cpu::{Cpu, Simd};
@@ -106,8 +106,8 @@ pub fn measure(
         for case in &cases {
             curve.iter_mut().zip(of(case)[order]).for_each(|(mean, p)| *mean += p / cases.len() as f64);
         }
-        let gain = |case: &Case| sign * (area(&of(case)[0]) - area(&of(case)[order]));
-        let better = (order > 0).then(|| resampled(&by_sequence(&cases, gain), seed));
+        let gain = |case: &Case| (case.sequence, sign * (area(&of(case)[0]) - area(&of(case)[order])));
+        let better = (order > 0).then(|| resampled(&by_sequence(cases.iter().map(gain)), seed));
         Curves { area: area(&curve), curve, better }
     };
     let order = |(place, &order): (usize, &&'static str)| Order {
@@ -117,17 +117,11 @@ pub fn measure(
     };
     Ok(Some(Fidelity {
         predictions: cases.len(),
-        sequences: by_sequence(&cases, |_| 0.0).len(),
+        sequences: cases.chunk_by(|a, b| a.sequence == b.sequence).count(),
         least,
         events: cases.iter().map(|case| case.events as f64).sum::<f64>() / cases.len() as f64,
         orders: ORDERS.iter().enumerate().map(order).collect(),
     }))
-}
-
-/// For each sequence the sum over its cases and how many they are.
-fn by_sequence(cases: &[Case], gain: impl Fn(&Case) -> f64) -> Vec<(f64, f64)> {
-    let of_sequence = |cases: &[Case]| (cases.iter().map(&gain).sum(), cases.len() as f64);
-    cases.chunk_by(|a, b| a.sequence == b.sequence).map(of_sequence).collect()
 }
 
 /// The trapezoids under a curve whose points lie a tenth apart.

@@ -3,7 +3,7 @@
 use crate::companion::config::Config;
 use crate::companion::data::{Dataset, Part};
 use crate::companion::evaluate::answers::{answer_without, labelled, loss, predictions};
-use crate::companion::evaluate::bootstrap::{Difference, paired, resampled};
+use crate::companion::evaluate::bootstrap::{Difference, by_sequence, paired, resampled};
 use crate::companion::evaluate::outcome::Detail;
 use crate::companion::evaluate::stream::{evaluate, places, sample, sequence_at};
 use crate::companion::evaluate::{EngineScorer, Outcome};
@@ -109,18 +109,16 @@ fn of_tasks(
         for (head, ((places, with), (_, without))) in heads.iter().zip(with.iter().zip(&without)) {
             let kind = if matches!(head.kind, HeadKind::Number { .. }) { "squared error" } else { "log loss" };
             let mean = |losses: &[f64]| losses.iter().sum::<f64>() / losses.len().max(1) as f64;
-            let rows: Vec<(usize, f64)> = places
+            let lost = places
                 .iter()
                 .zip(without.iter().zip(with))
-                .map(|(&place, (without, with))| (sequence_at(&dataset.sequences, place), without - with))
-                .collect();
-            let of_sequence = |rows: &[(usize, f64)]| (rows.iter().map(|&(_, lost)| lost).sum(), rows.len() as f64);
-            let sums: Vec<(f64, f64)> = rows.chunk_by(|a, b| a.0 == b.0).map(of_sequence).collect();
+                .map(|(&place, (without, with))| (sequence_at(&dataset.sequences, place), without - with));
+            let sums = by_sequence(lost);
             if !sums.is_empty() {
                 all.push(Importance {
                     field: (*name).to_owned(),
                     measure: format!("{kind} of {}", head.name),
-                    events: rows.len(),
+                    events: places.len(),
                     with: mean(with),
                     without: mean(without),
                     lost: resampled(&sums, seed),
