@@ -38,7 +38,7 @@ pub fn run<L: Lanes>(items: usize, k: usize, block: &mut [f32], mut fill: impl F
             sum *= f64::from(before - largest).exp();
         }
         if largest > f32::NEG_INFINITY {
-            sum += scores.chunks(PART).map(|scores| f64::from(L::sum_exp(scores, largest))).sum::<f64>();
+            sum += scores.chunks_mut(PART).map(|scores| f64::from(L::exp_all(scores, largest))).sum::<f64>();
         } else if scores.iter().any(|score| score.is_nan()) {
             sum = f64::NAN;
         }

@@ -5,7 +5,7 @@
 //! layer norm. The time is that between events, not to the one to come, which is not known yet.
 
 use super::super::Lanes;
-use super::{Scratch, add, rms_norm, sigmoid};
+use super::{Scratch, add, rms_norm};
 use crate::engine::ops::Step;
 use crate::format::{Architecture, HstuBlock};
 
@@ -22,7 +22,7 @@ pub fn run<L: Lanes>(
     let (keys, values) = memory.split_at_mut(memory.len() / 2);
     rms_norm(&scratch.state, &block.norm.values, &mut scratch.normed);
     L::multiply(&block.projection.values, &scratch.normed, &mut scratch.projected);
-    scratch.projected.iter_mut().for_each(silu);
+    silu::<L>(&mut scratch.projected);
     let (query, rest) = scratch.projected.split_at(hidden);
     let (gate, rest) = rest.split_at(hidden);
     let (key, value) = rest.split_at(hidden);
@@ -43,10 +43,8 @@ pub fn run<L: Lanes>(
         let filled = start..start + step.filled * head_size;
         L::multiply(&keys[filled.clone()], &query[part.clone()], attention);
         add(attention, bias);
-        attention.iter_mut().for_each(|weight| {
-            silu(weight);
-            *weight /= step.filled as f32;
-        });
+        silu::<L>(attention);
+        attention.iter_mut().for_each(|weight| *weight /= step.filled as f32);
         L::add_weighted_rows(&values[filled], attention, &mut scratch.context[part]);
     }
     rms_norm(&scratch.context, &block.context_norm.values, &mut scratch.normed);
@@ -57,6 +55,12 @@ pub fn run<L: Lanes>(
     add(&mut scratch.state, &scratch.delta);
 }
 
-fn silu(x: &mut f32) {
-    *x *= sigmoid(*x);
+/// Each value times its own logistic function.
+fn silu<L: Lanes>(values: &mut [f32]) {
+    let mut gates = [0.0; 64];
+    for part in values.chunks_mut(gates.len()) {
+        let gates = &mut gates[..part.len()];
+        gates.copy_from_slice(part);
+        L::gate(part, gates);
+    }
 }

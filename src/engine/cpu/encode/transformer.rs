@@ -4,7 +4,7 @@
 //! feed-forward layer (SwiGLU, arXiv 2002.05202).
 
 use super::super::Lanes;
-use super::{Scratch, add, rms_norm, sigmoid};
+use super::{Scratch, add, rms_norm};
 use crate::engine::ops::Step;
 use crate::format::{Architecture, TransformerBlock};
 
@@ -35,10 +35,12 @@ fn attend<L: Lanes>(
     let (query, rest) = qkv.split_at_mut(architecture.hidden);
     let (key, value) = rest.split_at_mut(architecture.hidden);
     scratch.context.fill(0.0);
+    let factor = 1.0 / (head_size as f32).sqrt();
     let attention = &mut scratch.attention[..step.filled];
     for head in 0..architecture.heads {
         let part = head * head_size..(head + 1) * head_size;
         rotate(&mut query[part.clone()], step.rotation);
+        query[part.clone()].iter_mut().for_each(|value| *value *= factor);
         rotate(&mut key[part.clone()], step.rotation);
         let start = head * architecture.max_len * head_size;
         let newest = start + step.slot * head_size;
@@ -46,8 +48,11 @@ fn attend<L: Lanes>(
         values[newest..newest + head_size].copy_from_slice(&value[part.clone()]);
         let filled = start..start + step.filled * head_size;
         L::multiply(&keys[filled.clone()], &query[part.clone()], attention);
-        softmax(attention, 1.0 / (head_size as f32).sqrt());
-        L::add_weighted_rows(&values[filled], attention, &mut scratch.context[part]);
+        let largest = L::largest(attention);
+        let sum = L::exp_all(attention, largest);
+        let context = &mut scratch.context[part];
+        L::add_weighted_rows(&values[filled], attention, context);
+        context.iter_mut().for_each(|value| *value /= sum);
     }
     L::multiply(&block.attention_out.values, &scratch.context, &mut scratch.delta);
     add(&mut scratch.state, &scratch.delta);
@@ -57,10 +62,9 @@ fn feed_forward<L: Lanes>(block: &TransformerBlock, scratch: &mut Scratch) {
     rms_norm(&scratch.state, &block.feed_forward_norm.values, &mut scratch.normed);
     L::multiply(&block.up.values, &scratch.normed, &mut scratch.inner);
     let (gate, up) = scratch.inner.split_at_mut(block.down.columns);
-    for (gate, up) in gate.iter_mut().zip(up) {
-        *gate = *gate * sigmoid(*gate) * *up;
-    }
-    L::multiply(&block.down.values, gate, &mut scratch.delta);
+    up.iter_mut().zip(&*gate).for_each(|(up, gate)| *up *= gate);
+    L::gate(up, gate);
+    L::multiply(&block.down.values, up, &mut scratch.delta);
     add(&mut scratch.state, &scratch.delta);
 }
 
@@ -70,17 +74,5 @@ fn rotate(head: &mut [f32], rotation: &[f32]) {
     for ((a, b), turn) in first.iter_mut().zip(second).zip(rotation.chunks_exact(2)) {
         let (cosine, sine) = (turn[0], turn[1]);
         (*a, *b) = (*a * cosine - *b * sine, *a * sine + *b * cosine);
-    }
-}
-
-fn softmax(logits: &mut [f32], factor: f32) {
-    let largest = logits.iter().fold(f32::MIN, |largest, &logit| largest.max(logit));
-    let mut sum = 0.0;
-    for logit in logits.iter_mut() {
-        *logit = ((*logit - largest) * factor).exp();
-        sum += *logit;
-    }
-    for weight in logits {
-        *weight /= sum;
     }
 }

@@ -26,8 +26,10 @@ pub trait Lanes: 'static {
     fn score_int4(rows: &Rows<'_, u8>, query: &Query<'_>, scores: &mut [f32]);
     /// The largest value; minus infinity for none. A NaN may count or not.
     fn largest(values: &[f32]) -> f32;
-    /// `sum of exp(value - largest)`, where no value is above `largest`; NaN if a value is NaN.
-    fn sum_exp(values: &[f32], largest: f32) -> f32;
+    /// Each value becomes `exp(value - largest)`, where none is above `largest`; returns their sum, NaN if a value is NaN.
+    fn exp_all(values: &mut [f32], largest: f32) -> f32;
+    /// Each value is multiplied by the logistic function of its gate, of which there are as many.
+    fn gate(values: &mut [f32], gates: &[f32]);
 }
 
 /// One value after the other: what every other implementation is tested against.
@@ -61,8 +63,13 @@ impl Lanes for Scalar {
         values.iter().copied().fold(f32::NEG_INFINITY, f32::max)
     }
 
-    fn sum_exp(values: &[f32], largest: f32) -> f32 {
-        values.iter().map(|value| (value - largest).exp()).sum()
+    fn exp_all(values: &mut [f32], largest: f32) -> f32 {
+        values.iter_mut().for_each(|value| *value = (*value - largest).exp());
+        values.iter().sum()
+    }
+
+    fn gate(values: &mut [f32], gates: &[f32]) {
+        values.iter_mut().zip(gates).for_each(|(value, gate)| *value /= 1.0 + (-gate).exp());
     }
 }
 
@@ -178,9 +185,22 @@ mod tests {
             let largest = Scalar::largest(&values);
             prop_assert_eq!(largest, Simd::largest(&values));
             if largest > f32::NEG_INFINITY {
-                let (scalar, simd) = (Scalar::sum_exp(&values, largest), Simd::sum_exp(&values, largest));
+                let (mut expected, mut got) = (values.clone(), values);
+                let (scalar, simd) = (Scalar::exp_all(&mut expected, largest), Simd::exp_all(&mut got, largest));
                 prop_assert!((scalar - simd).abs() <= 2e-6 * scalar, "{} {}", scalar, simd);
+                prop_assert!(expected.iter().zip(&got).all(|(a, b)| (a - b).abs() <= 1e-5 * a + 1e-30));
             }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn gated_values_agree(gates in prop::collection::vec(-120.0f32..120.0, 1..70), seed: u32) {
+            let values: Vec<f32> = (0..gates.len()).map(numbers(seed)).collect();
+            let (mut expected, mut got) = (values.clone(), values);
+            Scalar::gate(&mut expected, &gates);
+            Simd::gate(&mut got, &gates);
+            prop_assert!(expected.iter().zip(&got).all(|(a, b)| (a - b).abs() <= 1e-5 * a.abs() + 1e-30));
         }
     }
 
@@ -199,7 +219,10 @@ mod tests {
         for place in 0..11 {
             let mut values = [0.0; 11];
             values[place] = f32::NAN;
-            assert!(Simd::sum_exp(&values, 0.0).is_nan(), "{place}");
+            assert!(Simd::exp_all(&mut values.clone(), 0.0).is_nan(), "{place}");
+            let mut gated = [1.0; 11];
+            Simd::gate(&mut gated, &values);
+            assert!(gated[place].is_nan(), "{place}");
         }
     }
 }

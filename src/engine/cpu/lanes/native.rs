@@ -40,8 +40,12 @@ impl Lanes for Simd {
         with_avx2!(largest(values), else largest(values))
     }
 
-    fn sum_exp(values: &[f32], largest: f32) -> f32 {
-        with_avx2!(sum_exp(values, largest), else sum_exp(values, largest))
+    fn exp_all(values: &mut [f32], largest: f32) -> f32 {
+        with_avx2!(exp_all(values, largest), else exp_all(values, largest))
+    }
+
+    fn gate(values: &mut [f32], gates: &[f32]) {
+        with_avx2!(gate(values, gates), else gate(values, gates));
     }
 }
 
@@ -88,15 +92,25 @@ fn largest(values: &[f32]) -> f32 {
 }
 
 #[inline(always)]
-fn sum_exp(values: &[f32], largest: f32) -> f32 {
+fn exp_all(values: &mut [f32], largest: f32) -> f32 {
     let mut sums = [0.0; WIDTH];
-    let (parts, rest) = values.as_chunks::<WIDTH>();
+    let (parts, rest) = values.as_chunks_mut::<WIDTH>();
     for part in parts {
         for lane in 0..WIDTH {
-            sums[lane] += exp(part[lane] - largest);
+            part[lane] = exp(part[lane] - largest);
+            sums[lane] += part[lane];
         }
     }
-    sum(sums) + rest.iter().map(|value| exp(value - largest)).sum::<f32>()
+    rest.iter_mut().for_each(|value| *value = exp(*value - largest));
+    sum(sums) + rest.iter().sum::<f32>()
+}
+
+#[inline(always)]
+fn gate(values: &mut [f32], gates: &[f32]) {
+    for (value, gate) in values.iter_mut().zip(gates) {
+        let power = exp(-gate.abs());
+        *value *= if *gate < 0.0 { power } else { 1.0 } / (1.0 + power);
+    }
 }
 
 /// By halves, so that no addition waits for all the others.
@@ -139,8 +153,13 @@ mod avx2 {
     }
 
     #[target_feature(enable = "avx2,fma")]
-    pub fn sum_exp(values: &[f32], largest: f32) -> f32 {
-        super::sum_exp(values, largest)
+    pub fn exp_all(values: &mut [f32], largest: f32) -> f32 {
+        super::exp_all(values, largest)
+    }
+
+    #[target_feature(enable = "avx2,fma")]
+    pub fn gate(values: &mut [f32], gates: &[f32]) {
+        super::gate(values, gates);
     }
 
     /// Four rows at a time, which share the last additions.

@@ -1,33 +1,41 @@
 //! In the browser: simd128, written out, since the package is compiled for size.
 
-use super::{LOWEST, Lanes, ROUND, SERIES, Simd, offset, score_int4_rows, score_int8_rows};
+use super::{LOWEST, Lanes, ROUND, SERIES, Scalar, Simd, offset, score_int4_rows, score_int8_rows};
 use crate::engine::cpu::score::{Query, Rows};
 use crate::quant::{BLOCK, MAX_COLUMNS};
 use std::arch::wasm32::{
-    f32x4_add, f32x4_convert_i32x4, f32x4_extract_lane, f32x4_mul, f32x4_pmax, f32x4_splat, f32x4_sub,
-    i16x8_load_extend_i8x8, i32x4_add, i32x4_dot_i16x8, i32x4_shl, i32x4_shuffle, i32x4_splat, i32x4_sub, u16x8_shr,
-    u16x8_splat, v128, v128_and, v128_load, v128_store,
+    f32x4_abs, f32x4_add, f32x4_convert_i32x4, f32x4_div, f32x4_extract_lane, f32x4_lt, f32x4_mul, f32x4_neg, f32x4_pmax,
+    f32x4_splat, f32x4_sub, i16x8_load_extend_i8x8, i32x4_add, i32x4_dot_i16x8, i32x4_shl, i32x4_shuffle, i32x4_splat,
+    i32x4_sub, u16x8_shr, u16x8_splat, v128, v128_and, v128_bitselect, v128_load, v128_store,
 };
 use std::f32::consts::LOG2_E;
 use std::hint::black_box;
 
 impl Lanes for Simd {
     fn multiply(matrix: &[f32], x: &[f32], out: &mut [f32]) {
-        let columns = x.len();
-        for (value, row) in out.iter_mut().zip(matrix.chunks_exact(columns)) {
-            let (mut low, mut high) = (f32x4_splat(0.0), f32x4_splat(0.0));
-            let (row_parts, row_rest) = row.as_chunks::<8>();
-            let (x_parts, x_rest) = x.as_chunks::<8>();
-            for (a, b) in row_parts.iter().zip(x_parts) {
-                // SAFETY: each load reads 4 floats inside the arrays of 8; no alignment is needed.
+        let (columns, rows) = (x.len(), out.len());
+        let (parts, rest) = x.as_chunks::<8>();
+        if rows < 4 || !rest.is_empty() {
+            return Scalar::multiply(matrix, x, out);
+        }
+        assert_eq!(matrix.len(), rows * columns);
+        for row in (0..rows).step_by(4) {
+            // The last four begin among those before, if need be.
+            let row = row.min(rows - 4);
+            let mut at = matrix[row * columns..].as_ptr();
+            // Four rows side by side, so that no addition waits for the one before.
+            let [mut a, mut b, mut c, mut d] = [f32x4_splat(0.0); 4];
+            for x in parts {
+                // SAFETY: each of the four rows has eight floats more, as asserted.
                 unsafe {
-                    let (a, b) = (a.as_ptr(), b.as_ptr());
-                    low = f32x4_add(low, f32x4_mul(v128_load(a.cast()), v128_load(b.cast())));
-                    high = f32x4_add(high, f32x4_mul(v128_load(a.add(4).cast()), v128_load(b.add(4).cast())));
+                    a = add_products(a, at, x);
+                    b = add_products(b, at.add(columns), x);
+                    c = add_products(c, at.add(2 * columns), x);
+                    d = add_products(d, at.add(3 * columns), x);
+                    at = at.add(8);
                 }
             }
-            let rest: f32 = row_rest.iter().zip(x_rest).map(|(a, b)| a * b).sum();
-            *value = sum(f32x4_add(low, high)) + rest;
+            out[row..row + 4].copy_from_slice(&[sum(a), sum(b), sum(c), sum(d)]);
         }
     }
 
@@ -140,26 +148,52 @@ impl Lanes for Simd {
         rest.iter().copied().fold(f32x4_extract_lane::<0>(lanes), f32::max)
     }
 
-    fn sum_exp(values: &[f32], largest: f32) -> f32 {
+    fn exp_all(values: &mut [f32], largest: f32) -> f32 {
         let exp = exp(largest);
-        let (mut low, mut high) = (f32x4_splat(0.0), f32x4_splat(0.0));
-        let (parts, rest) = values.as_chunks::<8>();
-        for part in parts {
-            // SAFETY: the array holds what is loaded.
+        let mut sums = f32x4_splat(0.0);
+        let (parts, rest) = values.as_chunks_mut::<4>();
+        let mut take = |part: &mut [f32; 4]| {
+            // SAFETY: the array holds what is loaded and stored.
             unsafe {
-                low = f32x4_add(low, exp(v128_load(part.as_ptr().cast())));
-                high = f32x4_add(high, exp(v128_load(part.as_ptr().add(4).cast())));
+                let powers = exp(v128_load(part.as_ptr().cast()));
+                v128_store(part.as_mut_ptr().cast(), powers);
+                sums = f32x4_add(sums, powers);
             }
-        }
-        let mut last = [f32::NEG_INFINITY; 8];
-        last[..rest.len()].copy_from_slice(rest);
-        // What fills up counts exp(-86) each, as good as nothing.
-        // SAFETY: the array holds what is loaded.
-        unsafe {
-            low = f32x4_add(low, exp(v128_load(last.as_ptr().cast())));
-            high = f32x4_add(high, exp(v128_load(last.as_ptr().add(4).cast())));
-        }
-        sum(f32x4_add(low, high))
+        };
+        parts.iter_mut().for_each(&mut take);
+        sum(sums) + Scalar::exp_all(rest, largest)
+    }
+
+    fn gate(values: &mut [f32], gates: &[f32]) {
+        let exp = exp(0.0);
+        let (one, zero) = (f32x4_splat(1.0), f32x4_splat(0.0));
+        let take = |values: &mut [f32; 4], gates: &[f32; 4]| {
+            // SAFETY: the arrays hold what is loaded and stored.
+            unsafe {
+                let gates = v128_load(gates.as_ptr().cast());
+                let power = exp(f32x4_neg(f32x4_abs(gates)));
+                let above = v128_bitselect(power, one, f32x4_lt(gates, zero));
+                let factor = f32x4_div(above, f32x4_add(one, power));
+                v128_store(values.as_mut_ptr().cast(), f32x4_mul(v128_load(values.as_ptr().cast()), factor));
+            }
+        };
+        let ((parts, rest), (gates, gates_rest)) = (values.as_chunks_mut(), gates.as_chunks());
+        parts.iter_mut().zip(gates).for_each(|(values, gates)| take(values, gates));
+        Scalar::gate(rest, gates_rest);
+    }
+}
+
+/// Adds eight products.
+///
+/// # Safety
+/// Eight floats can be read from `at`.
+#[inline(always)]
+unsafe fn add_products(sum: v128, at: *const f32, x: &[f32; 8]) -> v128 {
+    // SAFETY: see above; no alignment is needed.
+    unsafe {
+        let low = f32x4_mul(v128_load(at.cast()), v128_load(x.as_ptr().cast()));
+        let high = f32x4_mul(v128_load(at.add(4).cast()), v128_load(x.as_ptr().add(4).cast()));
+        f32x4_add(sum, f32x4_add(low, high))
     }
 }
 
