@@ -16,6 +16,7 @@ use foreclick::engine::gpu::{Gpu, GpuContext, GpuModel};
 use foreclick::engine::{Ops, Step, Stream};
 use foreclick::event::{EncodedEvent, Upcoming};
 use foreclick::format::Model;
+use foreclick::predictor::{MAX_EVENTS, effects};
 use foreclick::schema::FilterSeen;
 use pollster::block_on;
 use serde_json::{Map, Value, json};
@@ -64,6 +65,7 @@ fn main() {
         bench.score(items, name);
     }
     bench.demo();
+    bench.explain();
     bench.write_files();
 }
 
@@ -126,6 +128,24 @@ impl Bench {
         if let Some(gpu) = &mut gpu {
             observe_and_predict(&mut group, "gpu", gpu, &events);
         }
+    }
+
+    /// An explanation's events, each left out in turn.
+    fn explain(&mut self) {
+        let model = Arc::new(random_model(DEMO, 3));
+        let events = random_events(DEMO, UNTIMED + MAX_EVENTS, 4);
+        let (before, latest) = events.split_at(UNTIMED);
+        let mut stream = Stream::new(model.clone(), Cpu::<Simd>::new(model.clone())).unwrap();
+        begin(&mut stream, before);
+        let latest: Vec<_> = latest.iter().map(EncodedEvent::view).collect();
+        let measure = |stream: &mut Stream<Cpu<Simd>>| {
+            stream.score(Upcoming { group: 0 }, &[])?;
+            Ok(stream.ops_mut().rank(0, None).log_sum_exp)
+        };
+        let mut group = self.row("explain 32 events (demo's model)", 1);
+        group.bench_function("simd", |bencher| {
+            bencher.iter(|| effects(stream.clone(), &model.metadata.schema, &latest, &measure).unwrap().effects);
+        });
     }
 
     fn row(&mut self, name: &str, elements: usize) -> Group<'_> {

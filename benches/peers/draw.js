@@ -47,7 +47,7 @@ export function draw({ machine, chromium, adapter, results }) {
     const own = results.filter((row) => row.hidden === hidden && row.history === history);
     parts.push(`<g transform="translate(${x} ${y})">${panel(own, { hidden, history, items, low, high })}</g>`);
   });
-  const names = [...new Set(results.map(({ name }) => name))];
+  const names = [...new Set(results.filter(total).map(({ name }) => name))];
   parts.push(`<g transform="translate(${GAP} ${height - LEGEND + 10})">${legend(names, width)}</g>`);
   return (
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}" role="img">` +

@@ -1,7 +1,6 @@
 // Our side: an event is a step, and a prediction scores what the steps left.
-import { Predictor } from "/foreclick/index.js";
-
 export async function load(model, { keys, times }, backend) {
+  const { Predictor } = await import("/foreclick/index.js");
   const predictor = await Predictor.load(model, { backend });
   keys.forEach((item, place) => predictor.observe({ item, time: times[place] }));
   if (backend === "gpu") {
