@@ -4,9 +4,9 @@ use super::{LOWEST, Lanes, ROUND, SERIES, Scalar, Simd, offset, score_int4_rows,
 use crate::engine::cpu::score::{Query, Rows};
 use crate::quant::{BLOCK, MAX_COLUMNS};
 use std::arch::wasm32::{
-    f32x4_abs, f32x4_add, f32x4_convert_i32x4, f32x4_div, f32x4_extract_lane, f32x4_lt, f32x4_mul, f32x4_neg, f32x4_pmax,
-    f32x4_splat, f32x4_sub, i16x8_load_extend_i8x8, i32x4_add, i32x4_dot_i16x8, i32x4_shl, i32x4_shuffle, i32x4_splat,
-    i32x4_sub, u16x8_shr, u16x8_splat, v128, v128_and, v128_bitselect, v128_load, v128_store,
+    f32x4_abs, f32x4_add, f32x4_convert_i32x4, f32x4_div, f32x4_extract_lane, f32x4_lt, f32x4_mul, f32x4_neg,
+    f32x4_pmax, f32x4_splat, f32x4_sub, i16x8_load_extend_i8x8, i32x4_add, i32x4_dot_i16x8, i32x4_shl, i32x4_shuffle,
+    i32x4_splat, i32x4_sub, u16x8_shr, u16x8_splat, v128, v128_and, v128_bitselect, v128_load, v128_store,
 };
 use std::f32::consts::LOG2_E;
 use std::hint::black_box;
