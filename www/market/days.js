@@ -18,10 +18,14 @@ export class Days {
   /** Forecasts the year before the model's first unseen day, of every stock, to know what each way to forecast is off by. */
   async calibrate() {
     const rows = [];
+    // What came earlier it was trained on.
+    const since = new Date(this.from);
+    since.setUTCFullYear(since.getUTCFullYear() - 1);
     for (const ticker of this.stocks.keys()) {
       this.#take(ticker);
       for (this.at = LOOK_BACK; this.at + AHEAD <= this.start; this.at++) {
         await this.predictor.observe(this.#event(this.at));
+        if (this.bars[this.at].time < since) continue;
         const { tasks } = await this.predictor.predict({ k: 1 });
         rows.push({ vol: volatility(this.bars, this.at + 1, this.at + 1 + AHEAD), forecast: this.#ways(this.at, tasks.vol.value) });
       }
