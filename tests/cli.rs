@@ -82,9 +82,33 @@ fn from_a_log_to_a_prediction() {
     let refused = failure(foreclick(at).args(["predict", "m.safetensors"]).write_stdin("\n[]"));
     assert!(refused.contains(r#"standard input, line 2: expected {"events": [...]}"#), "{refused}");
     predict_answers_in_order(at);
+    what_is_known_beside_the_model_acts(at, session);
     let model =
         foreclick(at).args(["evaluate", "m.safetensors", "--config", "foreclick.toml", "--json"]).assert().success();
     assert!(!model.get_output().stdout.is_empty());
+}
+
+/// The next page, which the model is nearly sure of, is sold out.
+fn what_is_known_beside_the_model_acts(at: &Path, session: &str) {
+    let predict = |known: &[&str]| {
+        let mut command = foreclick(at);
+        command.args(["predict", "m.safetensors", "--k", "1"]).args(known).write_stdin(session);
+        command
+    };
+    let best =
+        |known: &[&str]| serde_json::from_str::<Value>(&output(&mut predict(known))).unwrap()["items"][0].clone();
+    assert_eq!(best(&[])["item"], "page7");
+    std::fs::write(at.join("rules.json"), r#"{"version": 1, "items": {"page7": {"stock": 0}, "page9": {"stock": 3}}}"#)
+        .unwrap();
+    assert_ne!(best(&["--knowledge", "rules.json"])["item"], "page7");
+    let evaluate = ["evaluate", "runs/ring", "--knowledge", "rules.json", "--json"];
+    let result: Value = serde_json::from_str(&output(foreclick(at).args(evaluate))).unwrap();
+    let broken = |of: &str| result["knowledge"][of].as_f64().unwrap();
+    assert!(broken("broken_without") > 0.0 && broken("broken_with") == 0.0, "{}", result["knowledge"]);
+
+    std::fs::write(at.join("rules.json"), r#"{"version": 1, "items": {"page7": {"stock": "none"}}}"#).unwrap();
+    let refused = failure(&mut predict(&["--knowledge", "rules.json"]));
+    assert!(refused.contains("rules.json") && refused.contains("page7") && refused.contains("stock"), "{refused}");
 }
 
 /// Many sessions on all cores, a wrong one among them, and a pipe that stays open.
