@@ -14,17 +14,17 @@ use crate::predictor::trial::{self, Trial};
 use crate::predictor::{Predictor, Preference, Started};
 use crate::promise::{Task, sleep};
 use crate::vocab::UNKNOWN_ITEM;
-use rlsf::SmallGlobalTlsf;
 use std::alloc::{Layout, alloc};
 use std::cell::{RefCell, RefMut};
 use std::ptr::NonNull;
 use std::rc::Rc;
 use std::sync::Arc;
+use talc::wasm::{WasmDynamicTalc, new_wasm_dynamic_allocator};
 use wasm_bindgen::prelude::{JsValue, wasm_bindgen};
 
 /// Smaller than the one that std brings, which a page would download first.
 #[global_allocator]
-static ALLOCATOR: SmallGlobalTlsf = SmallGlobalTlsf::new();
+static ALLOCATOR: WasmDynamicTalc = new_wasm_dynamic_allocator();
 
 #[wasm_bindgen]
 extern "C" {
