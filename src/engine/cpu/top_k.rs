@@ -3,6 +3,8 @@
 use super::super::ops::TopK;
 use super::Lanes;
 use crate::vocab::ItemId;
+use std::cmp::Ordering;
+use std::collections::BinaryHeap;
 
 /// Scores that are worked on at once: few enough to stay in the nearest cache.
 pub const BLOCK: usize = 512;
@@ -16,7 +18,7 @@ const PART: usize = 256;
 /// The sum is taken about the largest score so far, so that nothing overflows (Milakov and Gimelshein 2018, arXiv
 /// 1805.02867). Its logarithm is minus infinity when there is no candidate, NaN when a score is no number.
 pub fn run<L: Lanes>(items: usize, k: usize, block: &mut [f32], mut fill: impl FnMut(usize, &mut [f32])) -> TopK {
-    let mut ranked: Vec<(ItemId, f32)> = Vec::with_capacity(k + 1);
+    let mut best = BinaryHeap::with_capacity(k.min(items));
     let mut threshold = f32::NEG_INFINITY;
     let mut largest = f32::NEG_INFINITY;
     let mut sum = 0.0;
@@ -25,13 +27,10 @@ pub fn run<L: Lanes>(items: usize, k: usize, block: &mut [f32], mut fill: impl F
         fill(first, scores);
         let before = largest;
         for (part, scores) in scores.chunks(PART).enumerate() {
-            let best = L::largest(scores);
-            largest = largest.max(best);
-            if best > threshold && k > 0 {
-                insert(scores, first + part * PART, k, &mut ranked);
-                if ranked.len() == k {
-                    threshold = ranked[k - 1].1;
-                }
+            let top = L::largest(scores);
+            largest = largest.max(top);
+            if top > threshold && k > 0 {
+                threshold = take(scores, first + part * PART, k, &mut best);
             }
         }
         if largest > before {
@@ -44,20 +43,46 @@ pub fn run<L: Lanes>(items: usize, k: usize, block: &mut [f32], mut fill: impl F
         }
     }
     let log_sum_exp = if sum == 0.0 { f32::NEG_INFINITY } else { largest + (sum as f32).ln() };
+    let ranked = best.into_sorted_vec().into_iter().map(|Ranked { item, score }| (item, score)).collect();
     TopK { ranked, log_sum_exp }
 }
 
-/// Takes those of the scores, whose first is this item's, that belong to the `k` best.
-fn insert(scores: &[f32], first: usize, k: usize, ranked: &mut Vec<(ItemId, f32)>) {
-    for (place, &score) in scores.iter().enumerate() {
+/// The greater, the worse: a lower score or, of equal ones, a later item.
+#[derive(PartialEq)]
+struct Ranked {
+    item: ItemId,
+    score: f32,
+}
+
+impl Eq for Ranked {}
+
+impl PartialOrd for Ranked {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Ranked {
+    fn cmp(&self, other: &Self) -> Ordering {
+        other.score.partial_cmp(&self.score).unwrap_or(Ordering::Equal).then(self.item.cmp(&other.item))
+    }
+}
+
+/// Takes those of the scores, whose first is this item's, that belong to the `k` best; returns what a score must exceed to.
+fn take(scores: &[f32], first: usize, k: usize, best: &mut BinaryHeap<Ranked>) -> f32 {
+    let lowest = |best: &BinaryHeap<Ranked>| {
         // Items come in rising order, so an equal score never displaces an earlier one.
-        let threshold = if ranked.len() == k { ranked[k - 1].1 } else { f32::NEG_INFINITY };
-        if score > threshold {
-            let rank = ranked.partition_point(|&(_, better)| better >= score);
-            ranked.insert(rank, ((first + place) as ItemId, score));
-            ranked.truncate(k);
+        best.peek().filter(|_| best.len() == k).map_or(f32::NEG_INFINITY, |worst| worst.score)
+    };
+    for (place, &score) in scores.iter().enumerate() {
+        if score > lowest(best) {
+            if best.len() == k {
+                best.pop();
+            }
+            best.push(Ranked { item: (first + place) as ItemId, score });
         }
     }
+    lowest(best)
 }
 
 #[cfg(test)]
