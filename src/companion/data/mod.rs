@@ -108,7 +108,8 @@ fn read_log(config: &Config, learned: Option<&Dataset>, store: &Store) -> Result
         None => Column::collect(store, cleaned.rows.iter().map(|_| 0))?,
     };
     let labels = labelled.labels(&schema.heads, store, &mut report.notes)?;
-    let (fields, field_ends) = encode::codes(config, &schema, &table, &cleaned, &parts, &items, store)?;
+    let codes = encode::codes(config, &schema, &table, &cleaned, &parts, &items, store)?;
+    report.notes.extend(codes.notes);
     let (item_table, unknown) = side::item_table(&sides, &vocab);
     let times = Column::collect(store, cleaned.rows.iter().map(|&row| table.time(row as usize)))?;
     let (groups, group_count) = groups(&table, &cleaned, store)?;
@@ -153,6 +154,7 @@ fn read_log(config: &Config, learned: Option<&Dataset>, store: &Store) -> Result
     }
 
     let Cleaned { rows: _, begun: _, offsets, keys, rules: _, notes: _ } = cleaned;
+    let (fields, field_ends) = (codes.all, codes.ends);
     let sequences = Sequences { keys, offsets, items, times, groups, fields, field_ends, labels, parts };
     let item_features = learned.map(|learned| learned.item_features.clone()).unwrap_or_default();
     let mut dataset = Dataset { schema, vocab, sequences, split: config.split.kind(), item_table, item_features };
