@@ -58,3 +58,23 @@ fn a_log_of_other_items_is_refused() {
     let error = format!("{:#}", read_another(log).unwrap_err());
     assert!(error.contains("none of the model's items"), "{error}");
 }
+
+#[test]
+fn cells_that_are_no_vectors_are_told() {
+    let toml = "log = { path = \"first.csv\" }\nsequence = { key = \"user\", time = \"day\" }\n\
+                item = { column = \"item\", min_count = 2 }\nfield = [{ name = \"image\", kind = \"vector\" }]\n\
+                split = { kind = \"time\", validation_from = \"2024-01-03\", test_from = \"2024-01-04\" }\n";
+    let first =
+        "user,day,item,image\na,2024-01-01,x,1 2\na,2024-01-02,y,[3; 4]\na,2024-01-03,x,abc\na,2024-01-04,y,nan 1\n";
+    let next = "user,day,item,image\nb,2024-02-01,x,1 2 3\nb,2024-02-02,y,\nb,2024-02-03,x,5 6\n";
+    let logs = Logs::new().with("first.csv", first).with("next.csv", next);
+    let mut config = Config::parse(toml, logs.folder.path()).unwrap();
+    let (learned, report) = data::load(&config).unwrap();
+    config.log.path = LogPath::One(logs.path("next.csv"));
+    let (_, other) = data::load_like(&config, &learned).unwrap();
+    for (report, rows, cell) in [(report, 2, "\"abc\""), (other, 1, "\"1 2 3\"")] {
+        let note = report.notes.iter().find(|note| note.name == "broken vectors").unwrap();
+        assert_eq!(note.rows, rows, "{report}");
+        assert!(note.detail.contains("no 2 finite numbers") && note.detail.ends_with(cell), "{report}");
+    }
+}

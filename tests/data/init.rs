@@ -3,7 +3,7 @@
 use crate::{Logs, assert_sums, sample, shared};
 use foreclick::companion::config::{Config, SplitKind};
 use foreclick::companion::data::{self, CleaningReport, Dataset};
-use foreclick::schema::FilterSeen;
+use foreclick::schema::{FieldKind, FilterSeen};
 use std::path::Path;
 
 fn init_and_load(log: &Path) -> (String, Config, Dataset, CleaningReport) {
@@ -119,6 +119,39 @@ fn an_invented_log_of_clicks() {
     assert_eq!(config.item.column.as_deref(), Some("itemid"));
     assert_eq!(dataset.schema.fields[0].name, "event");
     assert_eq!((report.sequences, config.evaluate.filter_seen), (200, FilterSeen::None));
+}
+
+#[test]
+fn lists_of_as_many_numbers_are_vectors() {
+    let mut log = String::from("visitor,item,image,place,paid,sizes,words\n");
+    for row in 0..400 {
+        let number = |by: usize| ((row * by) % 997) as f64 / 500.0 - 1.0;
+        log += &format!(
+            "v{},i{},{:.3} {:.3} {:.3},\"[{:.2}, {:.2}]\",\"{},{:02}\",{},a {} few {} words\n",
+            row / 10,
+            (row * 7) % 20,
+            number(313),
+            number(71),
+            number(17),
+            number(5),
+            number(3),
+            row % 90,
+            row % 100,
+            ["1 2", "1 2 3"][row % 2],
+            row * 3,
+            row * 5
+        );
+    }
+    let logs = Logs::new().with("log.csv", log);
+    let (text, _, dataset, report) = init_and_load(&logs.path("log.csv"));
+    let sizes = dataset.schema.fields.iter().map(|field| match &field.kind {
+        FieldKind::Vector(vector) => (field.name.as_str(), vector.mean.len()),
+        FieldKind::Text { .. } => (field.name.as_str(), 0),
+        kind => panic!("{kind:?}"),
+    });
+    assert_eq!(sizes.collect::<Vec<_>>(), [("image", 3), ("place", 2), ("words", 0)], "{text}");
+    assert!(text.contains("A field because its values are lists of 3 numbers."), "{text}");
+    assert!(report.notes.iter().all(|note| note.name != "broken vectors"), "{report}");
 }
 
 #[test]

@@ -22,12 +22,12 @@ pub struct TaskConfig {
     /// In the column's place a field that is foretold: "direction" needs a number, "number" takes one, "classes" a category.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub of: Option<String>,
-    /// How many events later the field is asked for. Default 1.
+    /// How many events later the field is asked for; those of rare items count too. Default 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub steps: Option<usize>,
     /// Makes labels of the numbers in `column`, in the group after an event's own: "any" (binary: whether one of them is not 0) or
-    /// "sum" (number); blank cells count as 0. They count at each group's last event, where the group after it is in the same part of
-    /// the split.
+    /// "sum" (number); blank cells count as 0. All rows of that group count, those of rare and repeated items too. The label is at the
+    /// last event that is left of a group, where the group after it is in the same part of the split.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next: Option<NextGroup>,
     /// Which events' labels count. Default "every".
@@ -83,9 +83,10 @@ pub enum LabelsAt {
     /// Every event's.
     #[default]
     Every,
-    /// A sequence's last event's: the label is one of the whole sequence.
+    /// A sequence's last row's: the label is one of the whole sequence. It is at the last event that is left, where that row is
+    /// dropped for its item. Of equal times the last one is drawn.
     Last,
-    /// Each group's last event's: the label is one of the whole group. Of equal times the last one is drawn.
+    /// Each group's last row's: the label is one of the whole group, at the last event that is left of it.
     Group,
 }
 

@@ -20,6 +20,22 @@ pub struct Event {
     pub row: u32,
     /// When its group began (the event itself, without groups): a time or, without times, a row.
     pub begun: i64,
+    /// Whether it is no event, since one like it was there before.
+    pub is_repeat: bool,
+}
+
+/// All rows that have what an event must have, in order, sequence after sequence: also repeats, rare items and sequences that
+/// are too short. What a label says of a group or a sequence, it says of all its rows.
+#[derive(Debug)]
+pub struct Valid {
+    /// Each row in the table: `[valid rows]`. Those of [`Cleaned::rows`] are among them, in the same order.
+    pub rows: Column<u32>,
+    /// See [`Event::begun`]: `[valid rows]`.
+    pub begun: Column<i64>,
+    /// See [`Event::is_repeat`]: `[valid rows]`.
+    pub repeats: Column<bool>,
+    /// Where each sequence ends, dropped ones too: `[sequences of valid rows]`.
+    pub ends: Column<u64>,
 }
 
 /// What is left, in order, sequence after sequence.
@@ -68,7 +84,8 @@ struct Cleaner<'a> {
 }
 
 /// Applies all rules and puts the events in order, bucket by bucket. For a model that is there already, its own items
-/// count: none is dropped for being rare in this log; nor is one whose features speak for it.
+/// count: none is dropped for being rare in this log; nor is one whose features speak for it. Beside what is left, all that
+/// labels are made of.
 ///
 /// # Errors
 /// When the disk refuses.
@@ -78,25 +95,27 @@ pub fn clean(
     for_a_model: bool,
     described: &HashSet<&str>,
     store: &Store,
-) -> Result<Cleaned> {
+) -> Result<(Cleaned, Valid)> {
     let table = &log.table;
     let mut cleaner = Cleaner { config, table, dropped: Dropped::default() };
     let mut order = Order::default();
-    let (mut sorted, mut ends) = (Events::new(store), vec![0]);
+    let (mut sorted, mut repeats, mut ends) = (Events::new(store), Spool::new(store), vec![0]);
     let mut counts = vec![0_usize; table.items.names.len()];
     let mut keys_with = vec![0_usize; table.items.names.len()];
     for bucket in &log.buckets {
         let mut events = cleaner.valid(bucket);
         order.put(&mut events, log, bucket);
         cleaner.robots(&mut events);
-        events.iter().for_each(|event| counts[table.items.ids[event.row as usize] as usize] += 1);
+        let once = events.iter().filter(|event| !event.is_repeat);
+        once.for_each(|event| counts[table.items.ids[event.row as usize] as usize] += 1);
         cleaner.items_by_key(&events, |item| keys_with[item as usize] += 1);
         sorted.extend(&events)?;
+        repeats.extend(events.iter().map(|event| event.is_repeat))?;
         ends.push(sorted.rows.len());
     }
 
     // How rare an item is, is known only now.
-    let (sorted_rows, sorted_begun) = (sorted.rows.finish()?, sorted.begun.finish()?);
+    let (rows, begun, repeats) = (sorted.rows.finish()?, sorted.begun.finish()?, repeats.finish()?);
     let (min_count, min_sequences) =
         if for_a_model { (0, 0) } else { (config.item.min_count, config.item.min_sequences) };
     let few = counts.iter().zip(&keys_with).zip(table.items.names.iter());
@@ -107,14 +126,23 @@ pub fn clean(
         })
         .collect();
     let (mut kept, mut offsets, mut keys) = (Events::new(store), Spool::new(store), TextSpool::new(store));
+    let mut sequence_ends = Spool::new(store);
     offsets.push(0)?;
     for bucket in ends.windows(2) {
-        let both = sorted_rows[bucket[0]..bucket[1]].iter().zip(&sorted_begun[bucket[0]..bucket[1]]);
-        let mut events: Vec<Event> = both.map(|(&row, &begun)| Event { row, begun }).collect();
-        cleaner.dropped.rare += keep(&mut events, |row| !is_rare[table.items.ids[row] as usize]);
-        cleaner.sequences(&events, |key, events| {
+        let events = (bucket[0]..bucket[1]).map(|place| Event {
+            row: rows[place],
+            begun: begun[place],
+            is_repeat: repeats[place],
+        });
+        let mut end = bucket[0];
+        cleaner.sequences(&events.collect::<Vec<_>>(), &is_rare, |key, all, left| {
+            end += all.len();
+            sequence_ends.push(end as u64)?;
+            if left.is_empty() {
+                return Ok(());
+            }
             keys.push(key)?;
-            kept.extend(events)?;
+            kept.extend(left)?;
             offsets.push(kept.rows.len() as u64)
         })?;
     }
@@ -124,14 +152,15 @@ pub fn clean(
     let rare = (!for_a_model).then(|| format!("{rare} items with fewer than {min_count} events{of_few}"));
     let mut notes = order.notes(table, config.split.seed);
     notes.extend(table.notes(&config.fields));
-    Ok(Cleaned {
+    let cleaned = Cleaned {
         rows: kept.rows.finish()?,
         begun: kept.begun.finish()?,
         offsets: offsets.finish()?,
         keys: keys.finish()?,
         rules: cleaner.dropped.rules(config, table, rare),
         notes,
-    })
+    };
+    Ok((cleaned, Valid { rows, begun, repeats, ends: sequence_ends.finish()? }))
 }
 
 impl Events {
@@ -145,19 +174,23 @@ impl Events {
     }
 }
 
-/// Keeps the events whose rows pass, and counts the others.
+/// Keeps the rows that pass, and counts the others; repeats were counted before.
 fn keep(events: &mut Vec<Event>, mut passes: impl FnMut(usize) -> bool) -> u64 {
-    let before = events.len();
-    events.retain(|event| passes(event.row as usize));
-    (before - events.len()) as u64
+    let mut dropped = 0;
+    events.retain(|event| {
+        let passes = passes(event.row as usize);
+        dropped += u64::from(!passes && !event.is_repeat);
+        passes
+    });
+    dropped
 }
 
 impl Cleaner<'_> {
-    /// A bucket's events that have all that an event must have, once each.
+    /// A bucket's rows that have all that an event must have.
     fn valid(&mut self, bucket: &Bucket) -> Vec<Event> {
         let Self { config, table, dropped } = self;
         let rows = bucket.rows.start as u32..bucket.rows.end as u32;
-        let mut events: Vec<Event> = rows.map(|row| Event { row, begun: 0 }).collect();
+        let mut events: Vec<Event> = rows.map(|row| Event { row, begun: 0, is_repeat: false }).collect();
         dropped.no_sequence += keep(&mut events, |row| table.sequences.ids[row] != MISSING);
         dropped.no_item += keep(&mut events, |row| table.items.ids[row] != MISSING);
         if let Some(groups) = &table.groups {
@@ -194,7 +227,7 @@ impl Cleaner<'_> {
     fn robots(&mut self, events: &mut Vec<Event>) {
         let Some(limit) = self.config.sequence.robot_events_per_hour else { return };
         let mut times: HashMap<u32, Vec<i64>> = HashMap::new();
-        for event in &*events {
+        for event in events.iter().filter(|event| !event.is_repeat) {
             let row = event.row as usize;
             times.entry(self.table.sequences.ids[row]).or_default().push(self.table.time(row));
         }
@@ -208,45 +241,62 @@ impl Cleaner<'_> {
         self.dropped.robots += keep(events, |row| !robots.contains(&self.table.sequences.ids[row]));
     }
 
-    /// Cuts a bucket's ordered events into sequences, drops the short ones and hands over the others with their keys.
-    fn sequences(&mut self, events: &[Event], mut take: impl FnMut(&str, &[Event]) -> Result<()>) -> Result<()> {
+    /// Cuts a bucket's ordered rows into sequences and hands each over, with its key and the events that are left of it: none,
+    /// where they are all rare or too few.
+    fn sequences(
+        &mut self,
+        rows: &[Event],
+        is_rare: &[bool],
+        mut take: impl FnMut(&str, &[Event], &[Event]) -> Result<()>,
+    ) -> Result<()> {
         let Self { config: Config { sequence: config, .. }, table, dropped } = self;
         let key = |event: &Event| table.sequences.ids[event.row as usize];
         let (mut last_key, mut piece) = (MISSING, 0);
-        for events in events.chunk_by(|before, after| {
+        for rows in rows.chunk_by(|before, after| {
             key(before) == key(after)
                 && !config.idle_gap.is_some_and(|gap| table.pauses(before, after, gap.milliseconds))
         }) {
-            piece = if key(&events[0]) == last_key { piece + 1 } else { 1 };
-            last_key = key(&events[0]);
-            if events.len() < config.min_length && !config.each_row {
+            piece = if key(&rows[0]) == last_key { piece + 1 } else { 1 };
+            last_key = key(&rows[0]);
+            let mut events: Vec<Event> = rows.iter().copied().filter(|event| !event.is_repeat).collect();
+            dropped.rare += keep(&mut events, |row| !is_rare[table.items.ids[row] as usize]);
+            if !events.is_empty() && events.len() < config.min_length && !config.each_row {
                 dropped.short += events.len() as u64;
                 dropped.short_sequences += 1;
-                continue;
+                events.clear();
             }
             let name = table.sequences.names.get(last_key);
-            if config.idle_gap.is_some() { take(&format!("{name}#{piece}"), events)? } else { take(name, events)? }
+            match config.idle_gap {
+                Some(_) => take(&format!("{name}#{piece}"), rows, &events)?,
+                None => take(name, rows, &events)?,
+            }
         }
         Ok(())
     }
 }
 
-/// Drops all but the first of equal rows and says how many. Without groups and times a repeat is behaviour, not a slip.
-fn duplicates(events: &mut Vec<Event>, table: &Table) -> u64 {
+/// Marks all but the first of equal rows and says how many. Without groups and times a repeat is behaviour, not a slip.
+fn duplicates(events: &mut [Event], table: &Table) -> u64 {
     match (&table.groups, &table.times) {
         (Some(groups), _) => {
             let mut seen = HashSet::new();
-            keep(events, |row| seen.insert((table.sequences.ids[row], groups.ids[row], table.items.ids[row])))
+            mark(events, |row| seen.insert((table.sequences.ids[row], groups.ids[row], table.items.ids[row])))
         }
         (None, Some(times)) => {
             let mut seen = HashSet::new();
-            keep(events, |row| {
+            mark(events, |row| {
                 let fields: Box<[u32]> = table.fields.iter().map(|field| field.bits(row)).collect();
                 seen.insert((table.sequences.ids[row], table.items.ids[row], times[row], fields))
             })
         }
         (None, None) => 0,
     }
+}
+
+/// Marks the rows that are not new, and counts them.
+fn mark(events: &mut [Event], mut is_new: impl FnMut(usize) -> bool) -> u64 {
+    events.iter_mut().for_each(|event| event.is_repeat = !is_new(event.row as usize));
+    events.iter().filter(|event| event.is_repeat).count() as u64
 }
 
 impl Dropped {

@@ -5,6 +5,7 @@ use super::column::{Column, Spool, Store};
 use super::dataset::Part;
 use super::interpolate;
 use super::names::MISSING;
+use super::report::Rule;
 use super::table::{FieldColumn, Keys, Table};
 use super::vectors;
 use crate::companion::config::{Config, FieldChoice, FieldConfig, Filling};
@@ -52,18 +53,42 @@ pub fn fields(configs: &[FieldConfig], columns: &[FieldColumn], rows: &[u32], pa
 
 /// What turns the rows of a column into codes.
 enum Coder<'a> {
-    Category { codes: Vec<f32>, ids: &'a [u32] },
-    Number { values: &'a [f32], number: &'a Number },
-    Text { keys: &'a Keys, buckets: usize },
-    Vector { keys: &'a Keys, vector: &'a Vector },
+    Category {
+        codes: Vec<f32>,
+        ids: &'a [u32],
+    },
+    Number {
+        values: &'a [f32],
+        number: &'a Number,
+    },
+    Text {
+        keys: &'a Keys,
+        buckets: usize,
+    },
+    /// And how many cells are no such vectors, the first of them.
+    Vector {
+        keys: &'a Keys,
+        vector: &'a Vector,
+        broken: u64,
+        first_broken: Option<&'a str>,
+    },
 }
 
-/// The codes of the cleaned events, and where each event's end unless all have as many: see [`Sequences`].
+/// The codes of the cleaned events, see [`Sequences`].
+///
+/// [`Sequences`]: super::dataset::Sequences
+pub struct Codes {
+    pub all: Column<f32>,
+    /// Where each event's end, unless all have as many.
+    pub ends: Column<u64>,
+    /// How many cells could not be read.
+    pub notes: Vec<Rule>,
+}
+
+/// Codes the cleaned events.
 ///
 /// # Errors
 /// When a column is of another kind than its field, or the disk refuses.
-///
-/// [`Sequences`]: super::dataset::Sequences
 pub fn codes(
     config: &Config,
     schema: &Schema,
@@ -72,9 +97,9 @@ pub fn codes(
     parts: &[Part],
     items: &[ItemId],
     store: &Store,
-) -> Result<(Column<f32>, Column<u64>)> {
+) -> Result<Codes> {
     let coders = schema.fields.iter().zip(&table.fields);
-    let coders = coders.map(|(field, column)| Coder::new(field, column)).collect::<Result<Vec<_>>>()?;
+    let mut coders = coders.map(|(field, column)| Coder::new(field, column)).collect::<Result<Vec<_>>>()?;
     let vary = schema.fields.iter().any(|field| matches!(field.kind, FieldKind::Text { .. }));
     let (mut all, mut ends) = (Spool::new(store), Spool::new(store));
     let (mut codes, mut before) = (Vec::new(), Vec::new());
@@ -84,7 +109,7 @@ pub fn codes(
         before.clear();
         for place in places.clone() {
             codes.clear();
-            for (field, coder) in coders.iter().enumerate() {
+            for (field, coder) in coders.iter_mut().enumerate() {
                 match filled.get(&(place - places.start, field)) {
                     Some(&value) => coder.push_number(value, &mut codes),
                     None => coder.push(cleaned.rows[place] as usize, &mut codes),
@@ -103,7 +128,8 @@ pub fn codes(
             }
         }
     }
-    Ok((all.finish()?, ends.finish()?))
+    let notes = coders.iter().zip(&schema.fields).filter_map(|(coder, field)| coder.note(&field.name)).collect();
+    Ok(Codes { all: all.finish()?, ends: ends.finish()?, notes })
 }
 
 impl<'a> Coder<'a> {
@@ -116,26 +142,40 @@ impl<'a> Coder<'a> {
             }
             (FieldKind::Number(number), FieldColumn::Number { values, .. }) => Ok(Self::Number { values, number }),
             (&FieldKind::Text { buckets }, FieldColumn::Category(keys)) => Ok(Self::Text { keys, buckets }),
-            (FieldKind::Vector(vector), FieldColumn::Category(keys)) => Ok(Self::Vector { keys, vector }),
+            (FieldKind::Vector(vector), FieldColumn::Category(keys)) => {
+                Ok(Self::Vector { keys, vector, broken: 0, first_broken: None })
+            }
             (_, FieldColumn::Number { .. }) | (FieldKind::Number(_), FieldColumn::Category(_)) => {
                 bail!("[[field]] {name:?} is of another kind than in the model; use the schema file of its training")
             }
         }
     }
 
-    fn push(&self, row: usize, codes: &mut Vec<f32>) {
+    fn push(&mut self, row: usize, codes: &mut Vec<f32>) {
         let name = |keys: &'a Keys| Some(keys.ids[row]).filter(|&id| id != MISSING).map(|id| keys.names.get(id));
         match self {
             Self::Category { codes: known, ids } => codes.push(known.get(ids[row] as usize).copied().unwrap_or(0.0)),
-            Self::Number { values, .. } => self.push_number(values[row], codes),
+            Self::Number { values, number } => codes.push(number.code(values[row])),
             Self::Text { keys, buckets } => text::codes(name(keys).unwrap_or_default(), *buckets, codes),
-            Self::Vector { keys, vector } => {
-                let size = vector.mean.len();
-                let values = name(keys).and_then(vectors::parse).filter(|values| values.len() == size);
+            Self::Vector { keys, vector, broken, first_broken } => {
+                let (cell, size) = (name(keys), vector.mean.len());
+                let values = cell.and_then(vectors::parse).filter(|values| values.len() == size);
+                if let (Some(cell), None) = (cell, &values) {
+                    *broken += 1;
+                    first_broken.get_or_insert(cell);
+                }
                 // Of the right size now.
                 let _size = vector.codes(values.as_deref(), codes);
             }
         }
+    }
+
+    /// What the report says of cells that could not be read.
+    fn note(&self, name: &str) -> Option<Rule> {
+        let Self::Vector { vector, broken, first_broken: Some(first), .. } = self else { return None };
+        let size = vector.mean.len();
+        let detail = format!("cells of {name:?} that are no {size} finite numbers: missing; the first: {first:?}");
+        Some(Rule { name: "broken vectors".into(), rows: *broken, detail })
     }
 
     fn push_number(&self, value: f32, codes: &mut Vec<f32>) {

@@ -1,13 +1,13 @@
 //! From label columns to the schema's heads and the events' labels; only training events decide on the heads.
 
-use super::clean::Cleaned;
 use super::column::{Column, Spool, Store};
 use super::dataset::Part;
 use super::encode::MIN_COUNT;
+use super::label_places::{Asked, LabelPlaces};
 use super::names::{MISSING, Names};
 use super::report::Rule;
 use super::split;
-use super::table::{FieldColumn, Table};
+use super::table::FieldColumn;
 use crate::companion::config::{Config, FieldChoice, LabelsAt, NextGroup, TaskConfig, TaskKind};
 use crate::schema::{Head, HeadKind};
 use anyhow::{Context, Result, bail, ensure};
@@ -33,9 +33,7 @@ pub fn choice(task: &TaskConfig) -> Option<FieldChoice> {
 /// The cleaned events that have labels.
 pub struct Labelled<'a> {
     pub config: &'a Config,
-    pub table: &'a Table,
-    pub cleaned: &'a Cleaned,
-    pub parts: &'a [Part],
+    pub places: LabelPlaces<'a>,
 }
 
 /// What a row's cell says.
@@ -45,17 +43,6 @@ enum Cells<'a> {
     /// The number of the name; of a field those that are common enough.
     Names(&'a Names, &'a [u32], usize),
     Numbers(&'a [f32]),
-}
-
-/// Which rows' cells an event's label is made of.
-enum Asked {
-    Now,
-    /// The numbers of the group after.
-    NextGroup(NextGroup),
-    /// The cell so many events later.
-    Later(usize),
-    /// Whether the number so many events later is higher.
-    Higher(usize),
 }
 
 impl Cells<'_> {
@@ -80,26 +67,33 @@ impl Labelled<'_> {
     }
 
     fn head(&self, task: &TaskConfig) -> Result<Head> {
-        let (cells, asked) = self.cells(task)?;
+        let (cells, asked) = (self.cells(task)?, Asked::of(task));
         let of = |part| {
-            self.raw(task, &cells, &asked)
-                .zip(self.parts)
+            self.raw(task, &cells)
+                .zip(self.places.parts)
                 .filter(move |(label, other)| **other == part && !label.is_nan())
         };
         // Which classes there are is known of all, whatever the share of labels.
         let whole = TaskConfig { label_share: 1.0, ..task.clone() };
         let training = || of(Part::Train).map(|(label, _)| label);
-        let way = "with at = \"last\" use [split] kind = \"sequence\" or \"time\"";
-        ensure!(
-            training().next().is_some(),
-            "no training event has a label; {}",
-            if task.label_share < 1.0 { "raise label_share" } else { way }
-        );
-        ensure!(of(Part::Validation).next().is_some(), "no validation event has a label; {way}");
+        let lost = match self.lost(task, &cells) {
+            0 => String::new(),
+            lost => format!(
+                " ({lost} are lost with rows that cleaning drops: without an item, of items rarer than [item] min_count, or of \
+                 sequences below min_length)"
+            ),
+        };
+        let way = match (task.at, task.label_share < 1.0) {
+            (_, true) => "raise label_share",
+            (LabelsAt::Last, _) => "with at = \"last\" use [split] kind = \"sequence\" or \"time\"",
+            _ => "is its column empty there?",
+        };
+        ensure!(training().next().is_some(), "no training event has a label{lost}; {way}");
+        ensure!(of(Part::Validation).next().is_some(), "no validation event has a label{lost}; {way}");
         let first = training().next().unwrap_or_default();
         ensure!(
             training().any(|label| label != first),
-            "all labels of training events are alike, expected two different ones: there is nothing to tell apart"
+            "all labels of training events are alike{lost}, expected two different ones: there is nothing to tell apart"
         );
         let kind = match (&cells, &asked) {
             (Cells::Flags(..), _) | (_, Asked::Higher(_) | Asked::NextGroup(NextGroup::Any)) => {
@@ -107,7 +101,7 @@ impl Labelled<'_> {
             }
             (Cells::Names(names, _, min_count), _) => {
                 let mut counts = vec![0; names.len()];
-                let all = self.raw(&whole, &cells, &asked).zip(self.parts);
+                let all = self.raw(&whole, &cells).zip(self.places.parts);
                 all.filter(|(label, part)| **part == Part::Train && !label.is_nan())
                     .for_each(|(label, _)| counts[label as usize] += 1);
                 let known = names.iter().zip(counts).filter(|(_, count)| count >= min_count);
@@ -150,12 +144,11 @@ impl Labelled<'_> {
         let tasks = &self.config.tasks;
         let cells =
             tasks.iter().map(|task| self.cells(task).with_context(|| context(task))).collect::<Result<Vec<_>>>()?;
-        let places: Vec<Vec<f32>> = cells.iter().zip(heads).map(|((cells, _), head)| places(cells, head)).collect();
-        let mut columns: Vec<_> =
-            tasks.iter().zip(&cells).map(|(task, (cells, asked))| self.raw(task, cells, asked)).collect();
+        let places: Vec<Vec<f32>> = cells.iter().zip(heads).map(|(cells, head)| places(cells, head)).collect();
+        let mut columns: Vec<_> = tasks.iter().zip(&cells).map(|(task, cells)| self.raw(task, cells)).collect();
         let mut labels = Spool::new(store);
         let mut unknown = vec![0; tasks.len()];
-        for _ in 0..self.cleaned.rows.len() {
+        for _ in 0..self.places.parts.len() {
             for ((column, places), unknown) in columns.iter_mut().zip(&places).zip(&mut unknown) {
                 let label = column.next().unwrap_or(f32::NAN);
                 let known = if places.is_empty() || label.is_nan() { label } else { places[label as usize] };
@@ -170,22 +163,31 @@ impl Labelled<'_> {
             );
             notes.push(Rule { name: "unknown classes".into(), rows, detail });
         }
+        for (task, cells) in tasks.iter().zip(&cells) {
+            let rows = self.lost(task, cells);
+            if rows > 0 {
+                let detail = format!(
+                    "labels of [[task]] {:?} without an event: their rows, or all of their group's or sequence's, are dropped",
+                    task.name
+                );
+                notes.push(Rule { name: "lost labels".into(), rows, detail });
+            }
+        }
         labels.finish()
     }
 
-    fn cells(&self, task: &TaskConfig) -> Result<(Cells<'_>, Asked)> {
-        let (column, min_count, asked) = match &task.of {
+    fn cells(&self, task: &TaskConfig) -> Result<Cells<'_>> {
+        let table = self.places.table;
+        let (column, min_count) = match &task.of {
             Some(of) => {
                 let place = self.config.fields.iter().position(|field| field.name == *of);
-                let steps = task.steps.unwrap_or(1);
-                let asked = if task.kind == TaskKind::Direction { Asked::Higher(steps) } else { Asked::Later(steps) };
                 let min_count = place.and_then(|place| self.config.fields[place].min_count).unwrap_or(MIN_COUNT);
-                (place.map(|place| &self.table.fields[place]), min_count, asked)
+                (place.map(|place| &table.fields[place]), min_count)
             }
             None => {
                 let place = self.config.tasks.iter().position(|other| std::ptr::eq(other, task));
-                let column = place.and_then(|place| self.table.labels.get(place)).and_then(Option::as_ref);
-                (column, 1, task.next.map_or(Asked::Now, Asked::NextGroup))
+                let column = place.and_then(|place| table.labels.get(place)).and_then(Option::as_ref);
+                (column, 1)
             }
         };
         let cells = match (task.kind, column) {
@@ -203,62 +205,34 @@ impl Labelled<'_> {
             }
             _ => bail!("its values are of another kind; change kind"),
         };
-        Ok((cells, asked))
+        Ok(cells)
     }
 
-    /// What each event's cell says, NaN for nothing: a class is its name's number still.
-    fn raw<'b>(
-        &'b self,
-        task: &'b TaskConfig,
-        cells: &'b Cells<'b>,
-        asked: &'b Asked,
-    ) -> impl Iterator<Item = f32> + 'b {
-        let Cleaned { rows, offsets, .. } = self.cleaned;
+    /// What the log says of each event, NaN for nothing: a class is its name's number still.
+    fn raw<'b>(&'b self, task: &'b TaskConfig, cells: &'b Cells<'b>) -> impl Iterator<Item = f32> + 'b {
+        let LabelPlaces { parts, cleaned, .. } = self.places;
         // Another draw than the split's, which may be by sequence too.
         let seed = !self.config.split.seed;
-        offsets.windows(2).zip(self.cleaned.keys.iter()).flat_map(move |(pair, key)| {
+        let told = self.places.told(Asked::of(task), |row| cells.at(row)).filter(|told| !told.events.is_empty());
+        told.zip(cleaned.keys.iter()).flat_map(move |(told, key)| {
             let is_learned = split::draw(seed, key) < f64::from(task.label_share);
-            let (start, end) = (pair[0] as usize, pair[1] as usize);
-            (start..end).map(move |own| {
-                let row = rows[own] as usize;
-                let next = rows[start..end].get(own + 1 - start).map(|&row| row as usize);
-                let group = |row: usize| self.table.groups.as_ref().map(|groups| groups.ids[row]);
-                let counts = match task.at {
-                    LabelsAt::Every if task.next.is_some() => next.is_some_and(|next| group(next) != group(row)),
-                    LabelsAt::Every => true,
-                    LabelsAt::Last => next.is_none(),
-                    LabelsAt::Group => next.is_none_or(|next| group(next) != group(row)),
-                };
-                if !counts || (!is_learned && self.parts[own] == Part::Train) {
-                    return f32::NAN;
-                }
-                // A label from another part would tell of it.
-                let of_this_part = |place: usize| self.parts[place] == self.parts[own];
-                let later =
-                    |steps: usize| (own + steps < end && of_this_part(own + steps)).then(|| rows[own + steps] as usize);
-                match asked {
-                    Asked::Now => cells.at(row),
-                    Asked::NextGroup(asked) => {
-                        let after = rows[own + 1..end].iter().map(|&row| row as usize);
-                        let first = next.and_then(group);
-                        let after: Vec<usize> = after.take_while(|&row| group(row) == first).collect();
-                        if !(own + 1..=own + after.len()).all(of_this_part) {
-                            return f32::NAN;
-                        }
-                        let mut values = after.iter().map(|&row| cells.at(row)).filter(|value| !value.is_nan());
-                        match asked {
-                            NextGroup::Any => f32::from(u8::from(values.any(|value| value != 0.0))),
-                            NextGroup::Sum => values.sum(),
-                        }
-                    }
-                    Asked::Later(steps) => later(*steps).map_or(f32::NAN, |row| cells.at(row)),
-                    Asked::Higher(steps) => {
-                        let (now, later) = (cells.at(row), later(*steps).map_or(f32::NAN, |row| cells.at(row)));
-                        if now.is_nan() || later.is_nan() { f32::NAN } else { f32::from(u8::from(later > now)) }
-                    }
-                }
-            })
+            let label = move |(event, label)| if is_learned || parts[event] != Part::Train { label } else { f32::NAN };
+            told.events.zip(told.labels).map(label)
         })
+    }
+
+    /// How many labels have no event to stand at, since cleaning dropped the rows.
+    fn lost(&self, task: &TaskConfig, cells: &Cells<'_>) -> u64 {
+        let asked = Asked::of(task);
+        let of_valid_rows: u64 = self.places.told(asked, |row| cells.at(row)).map(|told| told.lost).sum();
+        let without_item = match asked {
+            Asked::Own | Asked::Sequence | Asked::Group => {
+                let ids = self.places.table.items.ids.iter().enumerate();
+                ids.filter(|(row, id)| **id == MISSING && !cells.at(*row).is_nan()).count()
+            }
+            Asked::NextGroup(_) | Asked::Later(_) | Asked::Higher(_) => 0,
+        };
+        of_valid_rows + without_item as u64
     }
 }
 

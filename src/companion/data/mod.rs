@@ -9,6 +9,7 @@ mod encode;
 mod features;
 mod init;
 mod interpolate;
+mod label_places;
 mod labels;
 mod names;
 mod order;
@@ -37,6 +38,7 @@ use anyhow::{Result, bail, ensure};
 use buckets::Bucketed;
 use clean::Cleaned;
 use column::{Spool, Store};
+use label_places::LabelPlaces;
 use labels::Labelled;
 use std::collections::HashSet;
 use table::Table;
@@ -74,7 +76,7 @@ fn read_log(config: &Config, learned: Option<&Dataset>, store: &Store) -> Result
     if config.item.include_new {
         new.extend(side::described(&sides, &config.item.features));
     }
-    let cleaned = clean::clean(config, &log, learned.is_some(), &new, store)?;
+    let (cleaned, valid) = clean::clean(config, &log, learned.is_some(), &new, store)?;
     let table = log.table;
 
     let mut report = CleaningReport {
@@ -94,21 +96,34 @@ fn read_log(config: &Config, learned: Option<&Dataset>, store: &Store) -> Result
     }
 
     let parts = split::parts(&config.split, &cleaned, store)?;
-    let labelled = Labelled { config, table: &table, cleaned: &cleaned, parts: &parts };
-    let (schema, vocab) = match learned {
-        Some(learned) => (learned.schema.clone(), learned.vocab.clone()),
-        None => {
-            let vocab = vocab(config, &table, &cleaned, &new, &report)?;
-            split::check(&config.split, &parts)?;
-            (schema(config, &labelled)?, vocab)
-        }
+    let vocab = match learned {
+        Some(learned) => learned.vocab.clone(),
+        None => vocab(config, &table, &cleaned, &new, &report)?,
     };
     let items = match &config.item.column {
         Some(_) => items(&table, &cleaned, &vocab, store)?,
         None => Column::collect(store, cleaned.rows.iter().map(|_| 0))?,
     };
+    let places = LabelPlaces {
+        split: &config.split,
+        table: &table,
+        valid: &valid,
+        cleaned: &cleaned,
+        parts: &parts,
+        items: &items,
+    };
+    let labelled = Labelled { config, places };
+    let schema = match learned {
+        Some(learned) => learned.schema.clone(),
+        None => {
+            split::check(&config.split, &parts)?;
+            schema(config, &labelled)?
+        }
+    };
     let labels = labelled.labels(&schema.heads, store, &mut report.notes)?;
-    let (fields, field_ends) = encode::codes(config, &schema, &table, &cleaned, &parts, &items, store)?;
+    drop(valid);
+    let codes = encode::codes(config, &schema, &table, &cleaned, &parts, &items, store)?;
+    report.notes.extend(codes.notes);
     let (item_table, unknown) = side::item_table(&sides, &vocab);
     let times = Column::collect(store, cleaned.rows.iter().map(|&row| table.time(row as usize)))?;
     let (groups, group_count) = groups(&table, &cleaned, store)?;
@@ -153,6 +168,7 @@ fn read_log(config: &Config, learned: Option<&Dataset>, store: &Store) -> Result
     }
 
     let Cleaned { rows: _, begun: _, offsets, keys, rules: _, notes: _ } = cleaned;
+    let (fields, field_ends) = (codes.all, codes.ends);
     let sequences = Sequences { keys, offsets, items, times, groups, fields, field_ends, labels, parts };
     let item_features = learned.map(|learned| learned.item_features.clone()).unwrap_or_default();
     let mut dataset = Dataset { schema, vocab, sequences, split: config.split.kind(), item_table, item_features };
@@ -177,7 +193,7 @@ fn describe_items(config: &Config, dataset: &mut Dataset, report: &mut CleaningR
 
 /// What an event of this log is.
 fn schema(config: &Config, labelled: &Labelled<'_>) -> Result<Schema> {
-    let Labelled { table, cleaned, parts, .. } = *labelled;
+    let LabelPlaces { table, cleaned, parts, .. } = labelled.places;
     let training = cleaned.rows.iter().zip(parts).filter(|(_, part)| **part == Part::Train);
     let times = training.map(|(&row, _)| table.time(row as usize));
     let (hour, weekday) = calendar::parts(config.sequence.calendar, times);

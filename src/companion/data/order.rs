@@ -27,17 +27,14 @@ impl Order {
             self.out_of_order += out_of_order(events, bucket, sequence, when);
         }
         begin(events, table, when);
-        events.par_sort_unstable_by_key(|&Event { row, begun }| {
+        events.par_sort_unstable_by_key(|&Event { row, begun, is_repeat: _ }| {
             (sequence(row), begun, group(row), when(row), ties[row as usize], row)
         });
 
-        let tied = |pair: &&[Event]| {
-            let (before, after) = (pair[0], pair[1]);
-            (sequence(before.row), before.begun, when(before.row))
-                == (sequence(after.row), after.begun, when(after.row))
-        };
         if table.times.is_some() {
-            self.ties += events.windows(2).filter(tied).count() as u64;
+            let once = || events.iter().filter(|event| !event.is_repeat);
+            let moment = |event: &Event| (sequence(event.row), event.begun, when(event.row));
+            self.ties += once().zip(once().skip(1)).filter(|(a, b)| moment(a) == moment(b)).count() as u64;
         }
     }
 
@@ -63,7 +60,7 @@ fn begin(events: &mut [Event], table: &Table, when: impl Fn(u32) -> i64) {
     };
     let group = |event: &Event| (table.sequences.ids[event.row as usize], groups.ids[event.row as usize]);
     let mut first: HashMap<(u32, u32), i64> = HashMap::new();
-    for event in &*events {
+    for event in events.iter().filter(|event| !event.is_repeat) {
         let time = when(event.row);
         first.entry(group(event)).and_modify(|begun| *begun = time.min(*begun)).or_insert(time);
     }
@@ -74,7 +71,7 @@ fn begin(events: &mut [Event], table: &Table, when: impl Fn(u32) -> i64) {
 fn out_of_order(events: &[Event], bucket: &Bucket, sequence: impl Fn(u32) -> u32, when: impl Fn(u32) -> i64) -> u64 {
     let mut last = vec![i64::MIN; bucket.ranks.len()];
     let mut rows = 0;
-    for &Event { row, .. } in events {
+    for &Event { row, .. } in events.iter().filter(|event| !event.is_repeat) {
         let last = &mut last[(sequence(row) - bucket.ranks.start) as usize];
         rows += u64::from(when(row) < *last);
         *last = (*last).max(when(row));

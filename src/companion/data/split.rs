@@ -35,17 +35,24 @@ pub fn parts(config: &SplitConfig, cleaned: &Cleaned, store: &Store) -> Result<C
     Column::collect(store, cleaned.keys.iter().zip(ranges).flat_map(of_sequence))
 }
 
-fn parts_by_place(config: &SplitConfig, cleaned: &Cleaned, store: &Store) -> Result<Column<Part>> {
+/// The part of rows whose group began at a time, where the log is split by time.
+pub fn by_time(config: &SplitConfig, begun: i64) -> Option<Part> {
     match (config.kind(), config.validation_from, config.test_from) {
-        (SplitKind::Time, Some(validation), Some(test)) => {
-            let part = |&begun: &i64| match begun {
-                begun if begun >= test.milliseconds => Part::Test,
-                begun if begun >= validation.milliseconds => Part::Validation,
-                _ => Part::Train,
-            };
-            Column::collect(store, cleaned.begun.iter().map(part))
+        (SplitKind::Time, Some(validation), Some(test)) => Some(match begun {
+            begun if begun >= test.milliseconds => Part::Test,
+            begun if begun >= validation.milliseconds => Part::Validation,
+            _ => Part::Train,
+        }),
+        _ => None,
+    }
+}
+
+fn parts_by_place(config: &SplitConfig, cleaned: &Cleaned, store: &Store) -> Result<Column<Part>> {
+    match config.kind() {
+        SplitKind::Time => {
+            Column::collect(store, cleaned.begun.iter().map(|&begun| by_time(config, begun).unwrap_or(Part::Train)))
         }
-        (SplitKind::Sequence, ..) => {
+        SplitKind::Sequence => {
             let [validation, test] = config.shares();
             let part = |(number, pair): (usize, &[u64])| {
                 let drawn = draw(config.seed, cleaned.keys.get(number));
@@ -58,7 +65,9 @@ fn parts_by_place(config: &SplitConfig, cleaned: &Cleaned, store: &Store) -> Res
             };
             Column::collect(store, cleaned.offsets.windows(2).enumerate().flat_map(part))
         }
-        _ => Column::collect(store, cleaned.offsets.windows(2).flat_map(|pair| leave_one_out(pair[1] - pair[0]))),
+        SplitKind::LeaveOneOut => {
+            Column::collect(store, cleaned.offsets.windows(2).flat_map(|pair| leave_one_out(pair[1] - pair[0])))
+        }
     }
 }
 

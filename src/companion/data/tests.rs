@@ -1,5 +1,7 @@
 //! A log in small files and buckets is the log in memory.
 
+mod labels;
+
 use super::column::Store;
 use super::{Dataset, Part, read_log};
 use crate::companion::config::Config;
@@ -46,6 +48,8 @@ fn files_and_buckets_change_nothing() {
                   [[side]]\npath = \"side.csv\"\nkey = \"item\"\ncolumns = [\"weight\"]\n";
     let tasks = "[[task]]\nname = \"town\"\nkind = \"classes\"\ncolumn = \"town\"\nat = \"group\"\n\
                  [[task]]\nname = \"price\"\nkind = \"number\"\ncolumn = \"price\"\n";
+    let of_wholes = "[[task]]\nname = \"pays\"\nkind = \"number\"\ncolumn = \"price\"\nnext = \"sum\"\n\
+                     [[task]]\nname = \"town\"\nkind = \"classes\"\ncolumn = \"town\"\nat = \"last\"\n";
     let by_time = "[split]\nkind = \"time\"\nvalidation_from = \"2020-09-13T20:00:00Z\"\ntest_from = \"2020-09-14T00:00:00Z\"\n\
                    train_from = \"2020-09-13T13:00:00Z\"\n";
     let (timed, grouped) = ("key = \"user\"\ntime = \"time\"\n", "group = \"basket\"\n");
@@ -57,6 +61,7 @@ fn files_and_buckets_change_nothing() {
         (format!("{timed}{grouped}{gap}"), fields.to_owned()),
         (format!("key = \"user\"\n{grouped}"), fields.to_owned()),
         (format!("{timed}{grouped}"), tasks.to_owned()),
+        (format!("{timed}{grouped}{gap}"), format!("{by_time}{of_wholes}")),
         ("key = \"user\"\n".to_owned(), String::new()),
         ("time = \"time\"\n".to_owned(), fields.to_owned()),
     ];

@@ -4,6 +4,8 @@ use super::sample::{Column, Sample};
 use crate::companion::config::{Moment, TimeUnit};
 use crate::companion::data::names::MISSING;
 use crate::companion::data::time::parse_pattern;
+use crate::companion::data::vectors;
+use crate::schema::MOST_NUMBERS;
 use std::collections::{HashMap, HashSet};
 
 /// A guess and why.
@@ -242,6 +244,8 @@ pub enum FieldGuess {
     Number(String),
     /// A text.
     Text(String),
+    /// A vector.
+    Vector(String),
     /// Left out, because.
     None(String),
 }
@@ -249,6 +253,20 @@ pub enum FieldGuess {
 /// Whether a value is made of at least four words.
 fn is_prose(value: &str) -> bool {
     value.split_whitespace().nth(3).is_some()
+}
+
+/// How many numbers each value of a column is, where nearly all values are lists of as many. Two numbers with but a comma between
+/// them are one: "12,50".
+fn vector_size(column: &Column) -> Option<usize> {
+    let list = |value: &str| {
+        let size = vectors::parse(value)?.len();
+        let is_list = size > 2 || (size == 2 && value.contains([' ', ';', '[', '(']));
+        is_list.then_some(size)
+    };
+    let mut sizes = column.keys.names.iter().filter_map(list);
+    let size = sizes.next()?;
+    let is_one = sizes.all(|other| other == size) && column.share(|value| list(value).is_some()) > NEARLY_ALL;
+    (is_one && size <= MOST_NUMBERS).then_some(size)
 }
 
 /// What the remaining columns are good for.
@@ -260,6 +278,8 @@ pub fn field(column: &Column) -> FieldGuess {
         FieldGuess::Number("of its name, and its values are numbers".into())
     } else if column.is_called(CATEGORY) && distinct <= 50 {
         FieldGuess::Category(format!("of its name and its {distinct} different values"))
+    } else if let Some(size) = vector_size(column) {
+        FieldGuess::Vector(format!("its values are lists of {size} numbers"))
     } else if distinct > 50 && 2 * distinct > column.present() && column.share(is_prose) > 0.5 {
         FieldGuess::Text(format!("most of its {distinct} different values are several words"))
     } else if column.is_numeric() && distinct > 12 {

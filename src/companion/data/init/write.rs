@@ -69,6 +69,7 @@ impl Guesses {
                 FieldGuess::Category(because) => field(&mut out, name, "category", because),
                 FieldGuess::Number(because) => field(&mut out, name, "number", because),
                 FieldGuess::Text(because) => field(&mut out, name, "text", because),
+                FieldGuess::Vector(because) => field(&mut out, name, "vector", because),
                 FieldGuess::None(because) => {
                     out.push_str(&format!("\n# No [[field]] {}, because {because}.\n", quoted(name)))
                 }
