@@ -186,6 +186,11 @@ impl WebPredictor {
         })
     }
 
+    /// Whether a GPU is in use, or waits until it may be.
+    pub fn has_gpu(&self) -> bool {
+        self.0.borrow().is_ok_and(|predictor| predictor.has_gpu())
+    }
+
     /// Notes why the GPU could not even be tried.
     pub fn give_up_gpu(&self, reason: String) -> Result<(), JsValue> {
         self.0.borrow()?.give_up_gpu(Error::Gpu(reason));

@@ -15,7 +15,7 @@ export class ModelCache {
     if (typeof source !== "string" && !(source instanceof URL)) throw failure("argument", "only a model with a URL is cached");
     if (!integrity) throw failure("argument", "cache needs integrity, the model's hash: it tells which version is wanted");
     const key = new URL(source, globalThis.location?.href);
-    key.search = new URLSearchParams({ integrity });
+    key.searchParams.set("integrity", integrity);
     const decisions = new Decisions([this.#name, key.href]);
     const kept = await this.#keptBytes(key, integrity);
     if (kept) {
@@ -25,8 +25,13 @@ export class ModelCache {
     const bytes = await read(source, onProgress, signal);
     await verify(bytes, integrity);
     await this.#use(async (cache) => {
-      // Other versions of this model.
-      await cache.delete(key, { ignoreSearch: true });
+      for (const { url } of await cache.keys(key, { ignoreSearch: true })) {
+        const other = new URL(url);
+        other.searchParams.set("integrity", integrity);
+        other.searchParams.delete("cpu"); // see decisions.js
+        // Another version of this model.
+        if (other.href === key.href) await cache.delete(url);
+      }
       await cache.put(key, new Response(bytes));
     });
     return { bytes, from: "network", decisions };

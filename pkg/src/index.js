@@ -36,6 +36,7 @@ export class Predictor {
   #model;
   #observed = { count: 0, milliseconds: 0 };
   #predicted = { count: 0, milliseconds: 0 };
+  #onGpu = false; // until it is given up
   #retried = false;
   #knowledge; // applied to the model
 
@@ -123,9 +124,9 @@ export class Predictor {
     let answer = this.#call((inner) => inner.predict(this.#limited(inner, copied)));
     if (answer instanceof Task) {
       answer = (await within(PREDICTION_LIMIT, run(answer))) ?? stop("the GPU's answer never came");
-      // Late once, the GPU stays in use.
-      if (answer.backend === "cpu" && this.#inner && this.diagnostics().backend === "cpu") this.#retryGpu();
     }
+    // Late once, the GPU stays in use.
+    if (this.#onGpu && answer.backend === "cpu" && this.#inner && !this.#call((inner) => inner.has_gpu())) this.#retryGpu();
     return { ...answer, milliseconds: note(this.#predicted, start) };
   }
 
@@ -222,7 +223,8 @@ export class Predictor {
 
   // A device may be lost through no fault of the GPU's, a driver's update for one: it gets one more chance.
   #retryGpu() {
-    if (this.#retried || !this.#inner) return;
+    this.#onGpu = false;
+    if (this.#retried) return;
     this.#retried = true;
     this.#settled = this.#tryGpu();
   }
@@ -241,8 +243,8 @@ export class Predictor {
       }
       const trial = run(this.#call((inner) => inner.try_gpu(this.#backend === "gpu"))).then(() => true);
       if (!(await within(TRIAL_LIMIT, trial))) throw new Error("its trial never ended");
-      const { backend, selfCheck } = this.diagnostics();
-      if (backend === "cpu" && selfCheck === "passed") await decisions?.keepCpu(adapter);
+      this.#onGpu = this.#call((inner) => inner.has_gpu());
+      if (!this.#onGpu && this.diagnostics().selfCheck === "passed") await decisions?.keepCpu(adapter);
     } catch (error) {
       const reason = `WebGPU failed (${error?.message ?? error})`;
       if (this.#inner && !stopped) this.#call((inner) => inner.give_up_gpu(reason));

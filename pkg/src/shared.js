@@ -52,7 +52,7 @@ export async function read(source, onProgress, signal, room) {
     }
   };
   try {
-    if (!place && !(body && onProgress)) return new Uint8Array(await response.arrayBuffer());
+    if (!place && !(body && (onProgress || signal))) return new Uint8Array(await response.arrayBuffer());
     const chunks = [];
     let loaded = 0;
     const write = (chunk) => {
@@ -60,7 +60,7 @@ export async function read(source, onProgress, signal, room) {
       loaded += chunk.length;
       tell({ loaded, total });
     };
-    await body.pipeTo(new WritableStream({ write }));
+    await body.pipeTo(new WritableStream({ write }), { signal });
     if (place && loaded < total) throw new Error(`${loaded} bytes came, expected ${total}`);
     return place ? place() : new Uint8Array(await new Blob(chunks).arrayBuffer());
   } catch (error) {

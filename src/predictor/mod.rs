@@ -315,6 +315,11 @@ impl<G: Ops> Predictor<G> {
         self.reason = format!("the CPU answers because {what}");
     }
 
+    /// Whether a GPU is in use, or waits until it may be: until what was learned is not used, or a reset.
+    pub fn has_gpu(&self) -> bool {
+        !matches!(self.gpu, Seat::Empty)
+    }
+
     /// Where the predictor stands.
     pub fn diagnostics(&self) -> Diagnostics {
         let (backend, reason) = match &self.gpu {

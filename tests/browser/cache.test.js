@@ -81,6 +81,22 @@ test("a kept model is used without a request, and erased", async () => {
   });
 });
 
+test("models that only a query tells apart are kept beside each other", async () => {
+  await withCache(async (page, requests) => {
+    const from = await page.evaluate(async () => {
+      const from = [];
+      for (const query of ["?model=a", "?model=b", "?model=a", "?model=b"]) {
+        const predictor = await foreclick.Predictor.load(MODEL + query, { backend: "cpu", cache, integrity });
+        from.push(predictor.diagnostics().load.from);
+        predictor.free();
+      }
+      return from;
+    });
+    assert.deepEqual([from, requests.length], [["network", "network", "cache", "cache"], 2]);
+    assert.equal(await entries(page), 2);
+  });
+});
+
 test("a worker's predictor uses the same cache", async () => {
   await withCache(async (page, requests) => {
     const from = await page.evaluate(async () => {
@@ -181,6 +197,30 @@ test("that the CPU is faster is kept with the model, for this browser and GPU", 
     });
     assert.deepEqual(await tried("/foreclick/index.js"), faster, "a model that is fetched anew is tried anew");
   });
+});
+
+test("that the CPU answers for another reason than speed is not kept", async () => {
+  // By this clock whatever comes later is slower: of the two the CPU, which is timed last.
+  const before = () => {
+    let now = 1;
+    Performance.prototype.now = () => (now = now > 1e9 ? 1e3 : now * 1.7);
+  };
+  await withCache(
+    async (page) => {
+      const found = await page.evaluate(async () => {
+        const predictor = await foreclick.Predictor.load(MODEL, { cache, integrity });
+        const { items } = await predictor.predict({ k: 1 });
+        // More than are kept for the GPU to see, before its trial is over.
+        for (let number = 0; number < 10_050; number++) predictor.observe({ item: items[0].item, group: `group-${number}` });
+        await predictor.settled;
+        const { backend, reason, cpuMilliseconds, gpuMilliseconds } = predictor.diagnostics();
+        return { backend, reason, isFaster: gpuMilliseconds < cpuMilliseconds };
+      });
+      assert.deepEqual([found.backend, found.isFaster], ["cpu", true], found.reason);
+      assert.equal(await entries(page), 1, "the file alone");
+    },
+    { before },
+  );
 });
 
 test("what a cache can't do is said", async () => {

@@ -260,6 +260,41 @@ test("a lost GPU leaves its answer to the CPU, is tried once more, and then no m
   );
 });
 
+test("a GPU that is gone before many events is tried once more too", async () => {
+  const before = () => {
+    globalThis.devices = [];
+    const { requestDevice } = GPUAdapter.prototype;
+    GPUAdapter.prototype.requestDevice = async function (...options) {
+      const device = await requestDevice.apply(this, options);
+      globalThis.devices.push(device);
+      // Lost as by a driver's update, and not by the page.
+      const lost = new Promise((resolve) => (globalThis.lose = () => resolve({ reason: "unknown", message: "an update" })));
+      return Object.defineProperty(device, "lost", { value: lost });
+    };
+  };
+  await onPage(
+    site,
+    async (page) => {
+      await load(page, "gpu");
+      const found = await page.evaluate(async () => {
+        const first = await predictor.predict();
+        lose();
+        devices[0].destroy();
+        await new Promise((resolve) => setTimeout(resolve, 50));
+        // More than the GPU takes in one submit, which fails before there is a question.
+        for (let number = 0; number < 200; number++) {
+          predictor.observe({ item: first.items[number % 10].item, group: `group-${number}` });
+        }
+        const second = await predictor.predict();
+        await predictor.settled;
+        return [first.backend, second.backend, (await predictor.predict()).backend, devices.length];
+      });
+      assert.deepEqual(found, ["gpu", "cpu", "gpu", 2]);
+    },
+    { before },
+  );
+});
+
 test("a GPU lost on the way leaves the question as it was", async () => {
   const before = () => {
     const { requestDevice } = GPUAdapter.prototype;

@@ -104,6 +104,16 @@ test("progress is told and a transfer can be aborted", async () => {
       return foreclick.Predictor.load(MODEL, { signal }).catch(({ name }) => name);
     });
     assert.equal(abort, "AbortError");
+    const stalled = await page.evaluate(async () => {
+      // A transfer of the page's own that never ends.
+      const body = () => new ReadableStream({ start: (controller) => controller.enqueue(new Uint8Array(8)) });
+      const load = (init) => {
+        const response = new Response(body(), init);
+        return foreclick.Predictor.load(response, { signal: AbortSignal.timeout(20) }).catch(({ name }) => name);
+      };
+      return Promise.all([load(), load({ headers: { "content-length": "1000" } })]);
+    });
+    assert.deepEqual(stalled, ["TimeoutError", "TimeoutError"]);
   });
 });
 
