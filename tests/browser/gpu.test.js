@@ -275,8 +275,9 @@ test("a GPU that is gone before many events is tried once more too", async () =>
   await onPage(
     site,
     async (page) => {
-      await load(page, "gpu");
       const found = await page.evaluate(async () => {
+        // What is recurrent sees all events, however long ago.
+        const predictor = await foreclick.Predictor.load("/model/gru.safetensors", { backend: "gpu" });
         const first = await predictor.predict();
         lose();
         devices[0].destroy();
