@@ -72,6 +72,10 @@ pub fn transfer(base: &Model, schema: &Schema, vocab: &Vocab, weights: &mut Weig
     }
     let mut heads = Vec::new();
     for (head, to) in schema.heads.iter().zip(&mut weights.heads) {
+        if fields.contains(&true) {
+            // States differ from the first, whatever the log has.
+            to.weight.values.fill(0.0);
+        }
         let known = from.heads.iter().zip(&old.heads).find(|(other, _)| other.name == head.name);
         heads.push(known.is_some_and(|(other, rows)| take_head(other, rows, head, to)));
     }
