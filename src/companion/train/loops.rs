@@ -124,7 +124,8 @@ impl State {
         heads::begin(&mut weights, dataset);
         let take = |Base { model, .. }| transfer(model, &dataset.schema, &dataset.vocab, &mut weights);
         let taken = run.base.map(take).transpose()?;
-        let mut features = Features::begin(&mut weights, &dataset.item_features, &counts);
+        let known = taken.as_ref().map(|taken| &taken.items[..]);
+        let mut features = Features::begin(&mut weights, &dataset.item_features, &counts, known);
         if taken.as_ref().is_none_or(|taken| !taken.gates) {
             start.apply(&mut weights);
         }
