@@ -69,8 +69,8 @@ fn read_log(config: &Config, learned: Option<&Dataset>, store: &Store) -> Result
     let source = Source::of_log(&config.log)?;
     let table = table::read(config, &source, &sides, store)?;
     let log = Bucketed::of(table, config.split.seed, config.privacy.dp, store)?;
-    let kept = config.fine_tune.kept_items()?;
-    let mut new: HashSet<&str> = kept.iter().map(String::as_str).collect();
+    let kept = config.fine_tune.kept()?;
+    let mut new: HashSet<&str> = kept.items.iter().map(String::as_str).collect();
     if config.item.include_new {
         new.extend(side::described(&sides, &config.item.features));
     }
@@ -100,7 +100,9 @@ fn read_log(config: &Config, learned: Option<&Dataset>, store: &Store) -> Result
         None => {
             let vocab = vocab(config, &table, &cleaned, &new, &report)?;
             split::check(&config.split, &parts)?;
-            (schema(config, &labelled)?, vocab)
+            let mut schema = schema(config, &labelled)?;
+            kept.fit(&mut schema.fields);
+            (schema, vocab)
         }
     };
     let items = match &config.item.column {

@@ -1,8 +1,9 @@
-//! Going on from a model that is trained: what is taken over (`transfer.rs`), what of it learns further (`frozen.rs`), and changes
-//! of low rank instead of whole matrices (`low_rank.rs`, `rank_budget.rs`).
+//! Going on from a model that is trained: what is taken over (`transfer.rs`) and what its events must have for that (`kept.rs`),
+//! what of it learns further (`frozen.rs`), and changes of low rank instead of whole matrices (`low_rank.rs`, `rank_budget.rs`).
 
 mod config;
 mod frozen;
+mod kept;
 pub mod low_rank;
 mod rank_budget;
 mod transfer;

@@ -1,4 +1,6 @@
-//! What is taken over, what stays as it is, and gradients of low rank against finite differences.
+//! What stays of a model that is gone on from, and gradients of low rank against finite differences.
+
+mod transfer;
 
 use super::{config, dataset, model, plan, weights, whole_sequences, worker};
 use crate::companion::data::Dataset;
@@ -8,21 +10,15 @@ use crate::companion::train::fine_tune::{
 };
 use crate::companion::train::held_out::HeldOut;
 use crate::companion::train::negatives::Popularity;
-use crate::companion::train::parameters::{Role, dense_mut, initial};
+use crate::companion::train::parameters::{Role, dense_mut};
 use crate::companion::train::worker::Worker;
 use crate::companion::train::{Run, train};
-use crate::engine::input::Table;
-use crate::format::{EncoderKind, ItemTable, LowRank, Model, Neighbours, Weights};
-use crate::schema::{FieldKind, FilterSeen, Vector};
-use crate::vocab::Vocab;
+use crate::format::{EncoderKind, ItemTable, LowRank, Model, Weights};
+use crate::schema::FilterSeen;
 use burn::tensor::Device;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
-
-/// Fields' places in the schema.
-const TEXT: usize = 1;
-const VECTOR: usize = 2;
 
 const METHODS: [Method; 5] = [Method::Full, Method::Heads, Method::Adapters, Method::Lora, Method::Adalora];
 
@@ -30,7 +26,7 @@ fn fine_tune(method: Method) -> FineTuneConfig {
     FineTuneConfig { method, rank: 2, ..FineTuneConfig::default() }
 }
 
-fn base(dataset: &Dataset, config: &TrainConfig) -> Model {
+pub fn base(dataset: &Dataset, config: &TrainConfig) -> Model {
     model(dataset, config, weights(dataset, config))
 }
 
@@ -43,64 +39,6 @@ fn loss(dataset: &Dataset, config: &TrainConfig, weights: &Weights, worker: &mut
     worker.gather(&plan, &windows, 0, 0);
     worker.learn(&plan, weights, &windows);
     worker.loss
-}
-
-#[test]
-fn items_fields_and_tables_are_taken_over_by_name() {
-    let old = dataset(true, FilterSeen::Group);
-    let config = config(0);
-    let base = base(&old, &config);
-    let mut new = dataset(true, FilterSeen::Group);
-    // Items 00 to 39 there; here every second of them, and ten that are new.
-    let keys = (0..20).map(|item| format!("{:02}", 2 * item)).chain((0..20).map(|item| format!("new{item:02}")));
-    new.vocab = Vocab::from_keys(keys).unwrap();
-    new.schema.fields[0].kind = FieldKind::Category { values: vec!["b".into(), "c".into()] };
-    let mut to = weights(&new, &config);
-    let before = to.clone();
-    let taken = transfer(&base, &new.schema, &new.vocab, &mut to).unwrap();
-    let known: Vec<usize> = (0..40).filter(|&item| taken.items[item]).collect();
-    assert_eq!(known, (0..20).collect::<Vec<_>>());
-    let row = |weights: &Weights, item: usize| {
-        let mut row = vec![0.0; 8];
-        weights.items.copy_row(item, &mut row);
-        row
-    };
-    for item in known {
-        let [ours, theirs] = [row(&to, item), row(&base.weights, 2 * item)];
-        assert!(ours.iter().zip(&theirs).all(|(a, b)| (a - b).abs() < 1e-6));
-        assert_eq!(to.item_bias[item], base.weights.item_bias[2 * item]);
-    }
-    // A new item lies where its known neighbours do.
-    let with_neighbours = (20..40).find(|&item| to.neighbours.row(item).any(|(other, _)| other < 20)).unwrap();
-    assert_ne!(row(&to, with_neighbours), row(&before, with_neighbours));
-    let kinds = |weights: &Weights, place: usize| weights.fields[0].rows.row(place).to_vec();
-    assert_eq!(kinds(&to, 1), kinds(&base.weights, 2), "\"b\" is the first here and the second there");
-    assert_eq!(kinds(&to, 2), kinds(&before, 2), "\"c\" is new");
-    assert_eq!((&to.blocks, &to.gates), (&base.weights.blocks, &base.weights.gates));
-    assert_eq!(taken.to_string(), "the encoder, 20 of 40 items, 5 of 6 fields, 0 of 0 tasks");
-}
-
-/// The same n-grams fall into other rows where there are more of them.
-#[test]
-fn texts_and_vectors_are_taken_over_where_they_fit() {
-    let old = dataset(true, FilterSeen::Group);
-    let config = config(0);
-    let base = base(&old, &config);
-    let take = |text: FieldKind, picture: FieldKind| {
-        let mut new = dataset(true, FilterSeen::Group);
-        (new.schema.fields[TEXT].kind, new.schema.fields[VECTOR].kind) = (text, picture);
-        let mut to = initial(&config.architecture(&new.schema), &new.schema, &[1; 40], Neighbours::default(), 3);
-        let taken = transfer(&base, &new.schema, &new.vocab, &mut to).unwrap();
-        [TEXT, VECTOR].map(|field| {
-            let same = to.fields[field].rows == base.weights.fields[field].rows;
-            assert_eq!(same, taken.has_input(Table::Field(field)), "field {field}");
-            same
-        })
-    };
-    let vector = |size| FieldKind::Vector(Vector { mean: vec![1.0; size], std: vec![2.0; size] });
-    assert_eq!(take(FieldKind::Text { buckets: 7 }, vector(3)), [true, true]);
-    assert_eq!(take(FieldKind::Text { buckets: 8 }, vector(2)), [false, false]);
-    assert_eq!(take(vector(7), FieldKind::Text { buckets: 3 }), [false, false]);
 }
 
 #[test]
@@ -119,16 +57,6 @@ fn rows_of_texts_learn_only_with_the_inputs() {
         let Worker { gradient, rows, texts, .. } = &mut worker;
         frozen.clear(gradient, rows, texts);
         assert_eq!(texts.squared_norm() > 0.0, learns, "{method:?}");
-    }
-}
-
-#[test]
-fn another_encoder_is_refused() {
-    let data = dataset(true, FilterSeen::Group);
-    let base = base(&data, &config(0));
-    for other in [TrainConfig { blocks: 1, ..config(0) }, TrainConfig { encoder: EncoderKind::Gru, ..config(0) }] {
-        let error = transfer(&base, &data.schema, &data.vocab, &mut weights(&data, &other)).unwrap_err();
-        assert!(error.to_string().contains("another encoder"), "{error}");
     }
 }
 
