@@ -47,6 +47,7 @@ const STOPPED: &str = "stopped and saved; go on with --resume";
 /// When there is nothing to learn from, a loss is not finite, or a file can't be written.
 pub fn train(run: &Run<'_>, mut validate: impl FnMut(&Arc<Model>, Effort) -> Result<f64>) -> Result<Outcome> {
     run.config.validate()?;
+    pretrain::check(run)?;
     let mut journal = Journal::open(run.folder)?;
     let start = pick_start(run, &mut journal, &mut validate)?;
     let mut state = State::new(run, start)?;
