@@ -277,7 +277,7 @@ impl State {
             let gradients = Gradients { dense: &mut total.gradient, rows: &total.rows, texts: &total.texts };
             let Self { optimizer, weights, features, average, .. } = self;
             norm = optimizer.update(weights, gradients, features.as_mut(), average, update);
-            if let Some(fine_tuning) = &self.fine_tuning {
+            if let Some(fine_tuning) = &mut self.fine_tuning {
                 fine_tuning.settle(&mut self.weights, self.optimizer.step);
             }
         }

@@ -96,14 +96,15 @@ impl FineTuning {
             low_rank::backward(&weights.low_rank, gradient);
         }
         if let Some(budget) = &mut self.budget {
-            budget.look(weights, gradient, examples);
+            budget.keep_apart(weights, gradient, examples);
         }
         self.frozen.clear(gradient, rows, texts);
     }
 
     /// After the update that is the `step`th, from 1.
-    pub fn settle(&self, weights: &mut Weights, step: u32) {
-        if let Some(budget) = &self.budget {
+    pub fn settle(&mut self, weights: &mut Weights, step: u32) {
+        if let Some(budget) = &mut self.budget {
+            budget.look(weights);
             budget.spend(weights, step);
         }
     }

@@ -6,14 +6,14 @@ use super::{config, dataset, model, plan, weights, whole_sequences, worker};
 use crate::companion::data::Dataset;
 use crate::companion::train::config::TrainConfig;
 use crate::companion::train::fine_tune::{
-    Base, FineTuneConfig, FineTuning, Freeze, Frozen, Method, low_rank, transfer,
+    Base, FineTuneConfig, FineTuning, Freeze, Frozen, Method, RankBudget, low_rank, transfer,
 };
 use crate::companion::train::held_out::HeldOut;
 use crate::companion::train::negatives::Popularity;
 use crate::companion::train::parameters::{Role, dense_mut};
 use crate::companion::train::worker::Worker;
 use crate::companion::train::{Run, train};
-use crate::format::{EncoderKind, ItemTable, LowRank, Model, Weights};
+use crate::format::{EncoderKind, ItemTable, LowRank, Matrix, Model, Weights};
 use crate::schema::FilterSeen;
 use burn::tensor::Device;
 use std::collections::BTreeMap;
@@ -246,4 +246,44 @@ fn the_budget_is_kept_and_a_resumed_run_is_equal_to_the_bit() {
     assert!(bytes(parts.path()) != file);
     run_in(parts.path(), &data, &base, &how, None, true);
     assert!(bytes(parts.path()) == file, "a resumed run differs");
+}
+
+/// A direction that the budget had no room for, once the loss asks for it and for the other no longer.
+#[test]
+fn a_direction_that_was_cut_comes_back() {
+    let (data, config) = (dataset(true, FilterSeen::Group), config(0));
+    let how = FineTuneConfig { rank: 1, ..fine_tune(Method::Adalora) };
+    let mut to = weights(&data, &config);
+    let taken = transfer(&base(&data, &config), &data.schema, &data.vocab, &mut to).unwrap();
+    let mut worker = worker(&data, &config, &to);
+    let mut fine_tuning = FineTuning::new(&how, taken, &mut to, 1, 20);
+    // Two directions, of which there is room for one after 10 of 20 updates: the first value to the first, the second to the second.
+    to.low_rank.truncate(1);
+    fine_tuning.budget = Some(RankBudget::new(&to, 1, 20));
+    let LowRank { block, part, down, up, .. } = &mut to.low_rank[0];
+    let (block, part) = (*block, *part);
+    for matrix in [down, up] {
+        matrix.values.fill(0.0);
+        (0..2).for_each(|direction| matrix.row_mut(direction)[direction] = 1.0);
+    }
+    let mut scales = Vec::new();
+    for step in 1..=60 {
+        let asks = if step <= 20 { [1.0, 0.3] } else { [0.0, 1.0] };
+        let Worker { gradient, rows, texts, .. } = &mut worker;
+        dense_mut(gradient).into_iter().for_each(|part| part.values.fill(0.0));
+        gradient.low_rank = vec![LowRank { up: Matrix::zeros(to.low_rank[0].up.rows(), 2), ..to.low_rank[0].clone() }];
+        let (_, whole) = gradient.blocks[block].parts_mut().swap_remove(part);
+        for (direction, asks) in asks.into_iter().enumerate() {
+            // What always is the same has no uncertainty, and so no importance.
+            whole.row_mut(direction)[direction] = asks * (1 + step % 2) as f32;
+        }
+        fine_tuning.lend(&mut to);
+        fine_tuning.backward(&mut to, gradient, (rows, texts), 1);
+        let errors = &gradient.low_rank[0].scale;
+        to.low_rank[0].scale.iter_mut().zip(errors).for_each(|(scale, error)| *scale -= 0.1 * error);
+        fine_tuning.settle(&mut to, step);
+        scales.push(to.low_rank[0].scale.clone());
+    }
+    assert!(scales[19][0] != 0.0 && scales[19][1] == 0.0, "the second is not cut: {scales:?}");
+    assert!(scales[59][0] == 0.0 && scales[59][1] != 0.0, "it is not back: {scales:?}");
 }
