@@ -4,7 +4,7 @@ use super::Source;
 use crate::companion::config::Config;
 use crate::companion::data::{CleaningReport, Dataset};
 use crate::companion::run::{Lesson, RunFolder};
-use crate::companion::train::{DistillConfig, FineTuneConfig, last};
+use crate::companion::train::{DistillConfig, FineTuneConfig, TrainConfig, last};
 #[cfg(not(all(feature = "wgpu", feature = "cuda")))]
 use anyhow::bail;
 use anyhow::{Context, Result, ensure};
@@ -118,7 +118,13 @@ impl Begin {
              --from, or remove the section"
         );
         if let Some(base) = config.fine_tune.read()? {
-            config.train = config.train.going_on_from(&base.metadata.architecture, &config.fine_tune);
+            let architecture = &base.metadata.architecture;
+            let text = std::fs::read_to_string(&self.source.config)?;
+            let whole = config.train.going_on_from(architecture, &FineTuneConfig::default());
+            if let Some(note) = overruled(&text, &config.train, &whole)? {
+                eprintln!("{note}");
+            }
+            config.train = config.train.going_on_from(architecture, &config.fine_tune);
         }
         Ok(config)
     }
@@ -151,6 +157,25 @@ impl Begin {
     }
 }
 
+/// Which values that the text of a schema file names in [train] are others in the model that is gone on from; `None` where all
+/// are followed.
+fn overruled(text: &str, said: &TrainConfig, model: &TrainConfig) -> Result<Option<String>> {
+    let file: toml::Table = toml::from_str(text)?;
+    let [said, model] = [toml::to_string(said)?, toml::to_string(model)?];
+    let value = |text: &'_ str, key: &str| {
+        text.lines()
+            .find_map(|line| line.split_once(" = ").filter(|(name, _)| *name == key))
+            .map(|(_, value)| value.to_owned())
+    };
+    let named = file.get("train").and_then(toml::Value::as_table).into_iter().flat_map(toml::Table::keys);
+    let differ = named.filter_map(|key| {
+        let (said, model) = (value(&said, key)?, value(&model, key)?);
+        (said != model).then(|| format!("{key} = {model} (not {said})"))
+    });
+    let all = differ.collect::<Vec<_>>().join(", ");
+    Ok((!all.is_empty()).then(|| format!("[train] is that of the model to go on from: {all}")))
+}
+
 /// Ctrl-C from now on: what says whether it was pressed. Once only.
 pub fn listen_for_stop() -> Result<&'static (dyn Fn() -> bool + Sync)> {
     static STOP: AtomicBool = AtomicBool::new(false);
@@ -163,4 +188,24 @@ pub fn listen_for_stop() -> Result<&'static (dyn Fn() -> bool + Sync)> {
     })
     .context("can't listen for Ctrl-C")?;
     Ok(&|| STOP.load(Ordering::Relaxed))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_model_overrules_is_said_of_what_the_file_names() {
+        let model = TrainConfig { hidden: 32, decay: 0.9, repeat_counts: true, ..TrainConfig::default() };
+        let told = |train: &str| {
+            let text = format!("log = {{ path = \"a\" }}\n[train]\n{train}");
+            let said: TrainConfig = toml::from_str(train).unwrap();
+            overruled(&text, &said, &TrainConfig { epochs: said.epochs, ..model.clone() }).unwrap()
+        };
+        assert_eq!(told("epochs = 7"), None, "hidden is another one, and nobody asked for 64");
+        assert_eq!(told("hidden = 32\nrepeat_counts = true"), None);
+        let expected = "[train] is that of the model to go on from: decay = 0.9 (not 0.97), hidden = 32 (not 64)";
+        assert_eq!(told("hidden = 64\ndecay = 0.97").unwrap(), expected);
+        assert_eq!(overruled("log = { path = \"a\" }", &TrainConfig::default(), &model).unwrap(), None);
+    }
 }

@@ -71,8 +71,8 @@ fn read_log(config: &Config, learned: Option<&Dataset>, store: &Store) -> Result
     let source = Source::of_log(&config.log)?;
     let table = table::read(config, &source, &sides, store)?;
     let log = Bucketed::of(table, config.split.seed, config.privacy.dp, store)?;
-    let kept = config.fine_tune.kept_items()?;
-    let mut new: HashSet<&str> = kept.iter().map(String::as_str).collect();
+    let kept = config.fine_tune.kept()?;
+    let mut new: HashSet<&str> = kept.items.iter().map(String::as_str).collect();
     if config.item.include_new {
         new.extend(side::described(&sides, &config.item.features));
     }
@@ -117,7 +117,9 @@ fn read_log(config: &Config, learned: Option<&Dataset>, store: &Store) -> Result
         Some(learned) => learned.schema.clone(),
         None => {
             split::check(&config.split, &parts)?;
-            schema(config, &labelled)?
+            let mut schema = schema(config, &labelled)?;
+            kept.fit(&mut schema.fields);
+            schema
         }
     };
     let labels = labelled.labels(&schema.heads, store, &mut report.notes)?;

@@ -66,14 +66,17 @@ struct Step {
 
 impl Features {
     /// Explains first item rows by the items' features as well as it goes, and leaves the rest in them as own parts; `None`
-    /// without features. `counts` is how often each item occurs in training: `[items]`.
-    pub fn begin(weights: &mut Weights, table: &ItemFeatures, counts: &[u32]) -> Option<Self> {
+    /// without features. `counts` is how often each item occurs in training: `[items]`. Nothing changes of items that are
+    /// `known` from another model, `[items]`, whatever this log has of them.
+    pub fn begin(weights: &mut Weights, table: &ItemFeatures, counts: &[u32], known: Option<&[bool]>) -> Option<Self> {
         let ItemTable::F32(own) = &mut weights.items else { return None };
         let (items, hidden, features) = (counts.len(), own.columns, table.count);
         if hidden * features == 0 {
             return None;
         }
-        let trust: Vec<f32> = counts.iter().map(|&count| count as f32 / (count as f32 + HALF_TRUSTED)).collect();
+        let is_known = |item: usize| known.is_some_and(|known| known[item]);
+        let trust_of = |(item, &count)| if is_known(item) { 1.0 } else { count as f32 / (count as f32 + HALF_TRUSTED) };
+        let trust: Vec<f32> = counts.iter().enumerate().map(trust_of).collect();
         let vectors = explain(own, table, &trust);
         let begun = Self {
             table: table.clone(),
@@ -91,9 +94,10 @@ impl Features {
             gradients: RowGradients::new(features, hidden),
         };
         let learned = counts.iter().filter(|&&count| count > 0);
-        (weights.item_bias, weights.item_repeat) = popularity(counts, learned);
+        let (bias, repeat) = popularity(counts, learned);
         let mut sum = vec![0.0; hidden];
-        for (item, &trust) in trust.iter().enumerate() {
+        for (item, &trust) in trust.iter().enumerate().filter(|(item, _)| !is_known(*item)) {
+            (weights.item_bias[item], weights.item_repeat[item]) = (bias[item], repeat[item]);
             begun.sum(&begun.vectors, item, &mut sum);
             if dot(&sum, &sum).sqrt() < SHORTEST {
                 continue;

@@ -45,7 +45,8 @@ pub fn factors(dataset: &Dataset, weights: &[f32]) -> Vec<f32> {
     weights.iter().zip(counts).map(|(weight, count)| weight * examples as f32 / count.max(1) as f32).collect()
 }
 
-/// Lets each head answer what its training labels are on average, whatever the state.
+/// Lets each head answer what its training labels are on average: whatever the state, but where weights begin at random (see
+/// `parameters.rs`).
 pub fn begin(weights: &mut Weights, dataset: &Dataset) {
     for (place, (head, HeadWeights { bias, .. })) in dataset.schema.heads.iter().zip(&mut weights.heads).enumerate() {
         let labels = || dataset.training_labels(place);

@@ -47,6 +47,7 @@ const STOPPED: &str = "stopped and saved; go on with --resume";
 /// When there is nothing to learn from, a loss is not finite, or a file can't be written.
 pub fn train(run: &Run<'_>, mut validate: impl FnMut(&Arc<Model>, Effort) -> Result<f64>) -> Result<Outcome> {
     run.config.validate()?;
+    pretrain::check(run)?;
     let mut journal = Journal::open(run.folder)?;
     let start = pick_start(run, &mut journal, &mut validate)?;
     let mut state = State::new(run, start)?;
@@ -124,7 +125,8 @@ impl State {
         heads::begin(&mut weights, dataset);
         let take = |Base { model, .. }| transfer(model, &dataset.schema, &dataset.vocab, &mut weights);
         let taken = run.base.map(take).transpose()?;
-        let mut features = Features::begin(&mut weights, &dataset.item_features, &counts);
+        let known = taken.as_ref().map(|taken| &taken.items[..]);
+        let mut features = Features::begin(&mut weights, &dataset.item_features, &counts, known);
         if taken.as_ref().is_none_or(|taken| !taken.gates) {
             start.apply(&mut weights);
         }
@@ -275,7 +277,7 @@ impl State {
             let gradients = Gradients { dense: &mut total.gradient, rows: &total.rows, texts: &total.texts };
             let Self { optimizer, weights, features, average, .. } = self;
             norm = optimizer.update(weights, gradients, features.as_mut(), average, update);
-            if let Some(fine_tuning) = &self.fine_tuning {
+            if let Some(fine_tuning) = &mut self.fine_tuning {
                 fine_tuning.settle(&mut self.weights, self.optimizer.step);
             }
         }

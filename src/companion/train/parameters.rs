@@ -32,9 +32,9 @@ pub const FIRST_OWN_POPULARITY: f32 = -0.5;
 /// what counting knows already.
 pub const FIRST_SCALE: f32 = 1.0;
 
-/// The standard deviation of the heads' weights at first where there are no items and events have texts, whose rows begin at
-/// zero. States begin alike then, so that heads without weights would all be turned the same way, and let the rows learn in one
-/// direction alone.
+/// The standard deviation of the heads' weights at first where texts alone tell events apart, whose rows begin at zero. States
+/// begin alike then, so that heads without weights would all be turned the same way, and let the rows learn in one direction
+/// alone. Where states differ, such weights would answer at random, and long training would not undo it.
 const FIRST_HEAD: f32 = 0.5;
 
 /// First weights. `counts` is how often each item occurs in training, `[items]`.
@@ -53,9 +53,7 @@ pub fn initial(
     let (item_bias, item_repeat) = popularity(counts, counts.iter());
     // What else the encoder is told of an event says nothing at first.
     let table = |is_there, rows| if is_there { Matrix::zeros(rows, hidden) } else { Matrix::default() };
-    let of_texts =
-        !schema.predicts_items() && schema.fields.iter().any(|field| field.kind.encoding() == Encoding::Text);
-    let first_head = if of_texts { FIRST_HEAD } else { 0.0 };
+    let first_head = if texts_alone(schema, counts.len()) { FIRST_HEAD } else { 0.0 };
     Weights {
         items: ItemTable::F32(items),
         item_bias,
@@ -77,6 +75,12 @@ pub fn initial(
         neighbours,
         low_rank: Vec::new(),
     }
+}
+
+/// Whether nothing but texts tells events apart.
+fn texts_alone(schema: &Schema, items: usize) -> bool {
+    let mut fields = schema.fields.iter().map(|field| field.kind.encoding());
+    items == 1 && !schema.fields.is_empty() && fields.all(|encoding| encoding == Encoding::Text)
 }
 
 /// A head that says little, or nothing.

@@ -92,7 +92,7 @@ pub fn pick_start(
         let table = neighbours::count(dataset, context, rule, neighbours::kept(dataset, config), Counted::All);
         let mut first = initial(&architecture, &dataset.schema, &counts, table, config.seed);
         // What training will begin with: an item's features speak for a rare one.
-        let features = Features::begin(&mut first, &dataset.item_features, &counts);
+        let features = Features::begin(&mut first, &dataset.item_features, &counts, None);
         if let (Some(features), ItemTable::F32(own)) = (features, &mut first.items) {
             features.fold_all(own);
         }

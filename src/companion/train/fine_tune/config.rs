@@ -1,5 +1,6 @@
 //! `[fine_tune]`
 
+use super::kept::Kept;
 use crate::error::{Error, Result};
 use crate::format::{EncoderKind, Model};
 use anyhow::Context;
@@ -12,7 +13,8 @@ use std::sync::Arc;
 #[serde(default, deny_unknown_fields)]
 pub struct FineTuneConfig {
     /// A run's folder or a model file to go on from: items, fields and tasks are matched by name, and the sizes in `[train]` are
-    /// that model's. Default: none, training begins anew.
+    /// that model's. So is what a field of that name and kind counts by: its mean, spread and boundaries, and its values, after which
+    /// come new ones. Default: none, training begins anew.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub from: Option<PathBuf>,
     /// What learns, beside what is new: "full" (everything), "heads" (what answers: gates and tasks), "adapters" (and `rank`
@@ -92,16 +94,13 @@ impl FineTuneConfig {
         Some(if from.is_dir() { from.join(name) } else { from.clone() })
     }
 
-    /// The keys of the items that the model keeps, whatever the log has.
+    /// What the model keeps, whatever the log has.
     ///
     /// # Errors
     /// Those of [`FineTuneConfig::read`].
-    pub fn kept_items(&self) -> anyhow::Result<Vec<String>> {
-        if self.catalogue == Catalogue::Own {
-            return Ok(Vec::new());
-        }
-        let Some(model) = self.read()? else { return Ok(Vec::new()) };
-        Ok((0..model.vocab.len() as u32).filter_map(|item| model.vocab.key(item)).collect())
+    pub fn kept(&self) -> anyhow::Result<Kept> {
+        let model = self.read()?;
+        Ok(model.map(|model| Kept::of(&model, self.catalogue)).unwrap_or_default())
     }
 
     /// Checks the section for an encoder.

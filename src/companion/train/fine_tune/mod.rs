@@ -1,8 +1,9 @@
-//! Going on from a model that is trained: what is taken over (`transfer.rs`), what of it learns further (`frozen.rs`), and changes
-//! of low rank instead of whole matrices (`low_rank.rs`, `rank_budget.rs`).
+//! Going on from a model that is trained: what is taken over (`transfer.rs`) and what its events must have for that (`kept.rs`),
+//! what of it learns further (`frozen.rs`), and changes of low rank instead of whole matrices (`low_rank.rs`, `rank_budget.rs`).
 
 mod config;
 mod frozen;
+mod kept;
 pub mod low_rank;
 mod rank_budget;
 mod transfer;
@@ -95,14 +96,15 @@ impl FineTuning {
             low_rank::backward(&weights.low_rank, gradient);
         }
         if let Some(budget) = &mut self.budget {
-            budget.look(weights, gradient, examples);
+            budget.keep_apart(weights, gradient, examples);
         }
         self.frozen.clear(gradient, rows, texts);
     }
 
     /// After the update that is the `step`th, from 1.
-    pub fn settle(&self, weights: &mut Weights, step: u32) {
-        if let Some(budget) = &self.budget {
+    pub fn settle(&mut self, weights: &mut Weights, step: u32) {
+        if let Some(budget) = &mut self.budget {
+            budget.look(weights);
             budget.spend(weights, step);
         }
     }

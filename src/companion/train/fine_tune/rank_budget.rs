@@ -1,7 +1,8 @@
 //! AdaLoRA: products of low rank whose directions compete for a budget (Zhang et al. 2023, arXiv 2303.10512).
 //!
 //! `W + P diag(l) Q`: the columns of P and the rows of Q are kept near orthogonal by a penalty, so that each l is about a singular
-//! value, and with each update those directions are set to zero whose numbers matter least to the loss. They may come back.
+//! value, and with each update those directions are set to zero whose numbers matter least to the loss. They may come back: what
+//! matters is seen after the update, when an l that was zero no longer is.
 
 use super::low_rank::{shapes, uniform};
 use crate::companion::train::vector::{add_scaled, dot};
@@ -25,6 +26,8 @@ pub struct RankBudget {
     sensitivity: Vec<f32>,
     /// How much that varies.
     uncertainty: Vec<f32>,
+    /// The latest step's mean gradients of the same numbers.
+    gradients: Vec<f32>,
     /// Directions at first, and in the end.
     directions: [usize; 2],
     steps: u64,
@@ -47,26 +50,38 @@ impl RankBudget {
         let numbers = weights.low_rank.iter().map(|one| numbers(one).count()).sum();
         let first: usize = weights.low_rank.iter().map(|one| one.scale.len()).sum();
         let last = (rank * weights.low_rank.len()).min(first);
-        Self { sensitivity: vec![0.0; numbers], uncertainty: vec![0.0; numbers], directions: [first, last], steps }
+        let zeros = vec![0.0; numbers];
+        Self {
+            sensitivity: zeros.clone(),
+            uncertainty: zeros.clone(),
+            gradients: zeros,
+            directions: [first, last],
+            steps,
+        }
     }
 
-    /// Sees a step's gradients, which are sums over so many examples, and adds to them what keeps directions apart.
-    pub fn look(&mut self, weights: &Weights, gradient: &mut Weights, examples: usize) {
-        let values = weights.low_rank.iter().flat_map(numbers);
-        let errors = gradient.low_rank.iter().flat_map(numbers);
-        let kept = self.sensitivity.iter_mut().zip(&mut self.uncertainty);
-        let mean = 1.0 / examples.max(1) as f32;
-        for ((value, error), (sensitivity, uncertainty)) in values.zip(errors).zip(kept) {
-            let now = (value * error * mean).abs();
-            *sensitivity = STAYS * *sensitivity + (1.0 - STAYS) * now;
-            *uncertainty = STAYS * *uncertainty + (1.0 - STAYS) * (now - *sensitivity).abs();
-        }
+    /// Adds to a step's gradients, which are sums over so many examples, what keeps directions apart, and notes them.
+    pub fn keep_apart(&mut self, weights: &Weights, gradient: &mut Weights, examples: usize) {
         let weight = 4.0 * ORTHOGONAL * examples as f32;
         for (one, gradient) in weights.low_rank.iter().zip(&mut gradient.low_rank) {
             keep_apart(&one.down, &mut gradient.down, weight);
             let mut up = transposed(&gradient.up);
             keep_apart(&transposed(&one.up), &mut up, weight);
             gradient.up = transposed(&up);
+        }
+        let mean = 1.0 / examples.max(1) as f32;
+        let errors = gradient.low_rank.iter().flat_map(numbers);
+        self.gradients.iter_mut().zip(errors).for_each(|(gradient, error)| *gradient = mean * error);
+    }
+
+    /// Sees the weights after the update by those gradients.
+    pub fn look(&mut self, weights: &Weights) {
+        let values = weights.low_rank.iter().flat_map(numbers).zip(&self.gradients);
+        let kept = self.sensitivity.iter_mut().zip(&mut self.uncertainty);
+        for ((value, gradient), (sensitivity, uncertainty)) in values.zip(kept) {
+            let now = (value * gradient).abs();
+            *sensitivity = STAYS * *sensitivity + (1.0 - STAYS) * now;
+            *uncertainty = STAYS * *uncertainty + (1.0 - STAYS) * (now - *sensitivity).abs();
         }
     }
 

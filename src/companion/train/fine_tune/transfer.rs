@@ -72,6 +72,10 @@ pub fn transfer(base: &Model, schema: &Schema, vocab: &Vocab, weights: &mut Weig
     }
     let mut heads = Vec::new();
     for (head, to) in schema.heads.iter().zip(&mut weights.heads) {
+        if fields.contains(&true) {
+            // States differ from the first, whatever the log has.
+            to.weight.values.fill(0.0);
+        }
         let known = from.heads.iter().zip(&old.heads).find(|(other, _)| other.name == head.name);
         heads.push(known.is_some_and(|(other, rows)| take_head(other, rows, head, to)));
     }
@@ -135,12 +139,8 @@ fn take_field(from: &Field, rows: &Matrix, field: &Field, to: &mut Matrix) -> bo
             }
             all
         }
-        (FieldKind::Number(old), FieldKind::Number(new)) => old.encoding == new.encoding && take(rows, to),
-        // The same n-grams fall into the same rows where there are as many.
-        (FieldKind::Text { .. }, FieldKind::Text { .. }) | (FieldKind::Vector(_), FieldKind::Vector(_)) => {
-            take(rows, to)
-        }
-        _ => false,
+        // Of text the same n-grams fall into the same rows where there are as many.
+        (known, kind) => known == kind && take(rows, to),
     }
 }
 
@@ -150,6 +150,11 @@ fn take_head(from: &Head, known: &HeadWeights, head: &Head, to: &mut HeadWeights
     for &(output, place) in &outputs {
         to.weight.row_mut(output).copy_from_slice(known.weight.row(place));
         to.bias[output] = known.bias[place];
+    }
+    if let (&HeadKind::Number { mean, std }, &HeadKind::Number { mean: new, std: unit }) = (&from.kind, &head.kind) {
+        // Outputs are standardised: the same answer by another log's mean and spread.
+        to.weight.values.iter_mut().for_each(|weight| *weight *= std / unit);
+        to.bias[0] = (to.bias[0] * std + mean - new) / unit;
     }
     outputs.len() == head.outputs()
 }

@@ -3,13 +3,33 @@
 use super::{JOURNAL_STEPS, State, Step, batches, steps_per_epoch, workers};
 use crate::companion::train::average::Average;
 use crate::companion::train::checkpoint::Progress;
+use crate::companion::train::config::TrainConfig;
+use crate::companion::train::examples::Window;
 use crate::companion::train::journal::Journal;
 use crate::companion::train::meter::Meter;
 use crate::companion::train::optimizer::Optimizer;
+use crate::companion::train::pretrain::FEWEST_INPUTS;
 use crate::companion::train::run::Run;
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
+
+/// Makes sure that there is something to pretrain on.
+///
+/// # Errors
+/// When no window holds two events.
+pub(super) fn check(run: &Run<'_>) -> Result<()> {
+    let TrainConfig { pretrain, max_len, .. } = run.config;
+    let is_long_enough = |window: &Window| window.inputs.len() >= FEWEST_INPUTS;
+    ensure!(
+        pretrain.epochs == 0 || batches(run, (0, true)).iter().flatten().any(|window| is_long_enough(&window)),
+        "train.pretrain.epochs is {}, and no window of train.max_len = {max_len} inputs holds two events of a sequence, so that there \
+         is nothing to tell an event or a view from: expected sequences of several events (a [sequence] key that rows share), or \
+         remove [train.pretrain]",
+        pretrain.epochs
+    );
+    Ok(())
+}
 
 impl State {
     /// Goes through the rest of pretraining, and begins the ordinary epochs with what it learned; false when it was stopped before

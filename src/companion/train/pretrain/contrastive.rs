@@ -6,8 +6,8 @@ use crate::companion::train::examples::Window;
 use crate::companion::train::vector::{add_scaled, dot, exponentials, largest, multiply};
 use rand::{Rng, RngExt};
 
-/// Of a shorter window there is nothing to leave out: its start and two events.
-const FEWEST_INPUTS: usize = 3;
+/// Of a shorter window there is nothing to leave out, and nothing to tell a hidden event from: its start and two events.
+pub const FEWEST_INPUTS: usize = 3;
 
 /// A shorter state points nowhere.
 const SHORTEST: f32 = 1e-12;

@@ -10,7 +10,7 @@ mod fields;
 mod masked;
 
 pub use config::{Pretext, PretrainConfig};
-pub use contrastive::{tell_apart, views};
+pub use contrastive::{FEWEST_INPUTS, tell_apart, views};
 pub use fields::tell_fields;
 pub use masked::{hide, masked_rows};
 

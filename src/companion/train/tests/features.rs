@@ -40,7 +40,7 @@ fn gradients_through_sums_equal_finite_differences() {
         let mut worker = worker(&dataset, &config, &first);
         let mut learn = |change: Change<'_>| {
             let mut weights = first.clone();
-            let mut features = Features::begin(&mut weights, &dataset.item_features, &[9; ITEMS]).unwrap();
+            let mut features = Features::begin(&mut weights, &dataset.item_features, &[9; ITEMS], None).unwrap();
             // Sums of some length: the direction of a short one is no straight line.
             let mut rng = random::stream(5, random::Purpose::Weights, 2, 2);
             features.vectors.values.iter_mut().for_each(|value| *value = rng.random::<f32>() - 0.5);
@@ -120,6 +120,28 @@ fn a_resumed_run_with_features_is_equal_to_the_bit() {
         assert!(run_in(parts.path(), &dataset, false, Some(stop_after)) != expected);
         assert!(run_in(parts.path(), &dataset, true, None) == expected, "resumed after {stop_after} steps");
     }
+}
+
+#[test]
+fn what_another_model_knew_of_items_stays_though_the_log_lacks_them() {
+    let (table, dataset) = (two_columns(), dataset(true, FilterSeen::Group));
+    let base = weights(&dataset, &config(0));
+    let known: Vec<bool> = (0..ITEMS).map(|item| item < 30).collect();
+    let ItemTable::F32(before) = &base.items else { panic!("trained rows are f32") };
+    let same = |a: &[f32], b: &[f32]| a.iter().zip(b).all(|(a, b)| (a - b).abs() < 1e-5);
+    let mut weights = base.clone();
+    // Nothing of this log but items 35 to 39.
+    let counts: Vec<u32> = (0..ITEMS as u32).map(|item| 2 * u32::from(item >= 35)).collect();
+    let features = Features::begin(&mut weights, &table, &counts, Some(&known)).unwrap();
+    let ItemTable::F32(mut folded) = weights.items else { panic!("trained rows are f32") };
+    features.fold_all(&mut folded);
+    for (item, &is_known) in known.iter().enumerate() {
+        // Item 39 has no features; of the others that are new the part of their own shrinks.
+        assert_eq!(same(folded.row(item), before.row(item)), is_known || item == 39, "row {item}");
+        assert_eq!(weights.item_bias[item] == base.item_bias[item], is_known, "bias {item}");
+        assert_eq!(weights.item_repeat[item] == base.item_repeat[item], is_known, "repeat {item}");
+    }
+    assert!(features.vectors.values.iter().any(|value| value.abs() > 0.1), "known items tell what features say");
 }
 
 const CATEGORIES: u32 = 8;

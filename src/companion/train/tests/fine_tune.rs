@@ -1,28 +1,24 @@
-//! What is taken over, what stays as it is, and gradients of low rank against finite differences.
+//! What stays of a model that is gone on from, and gradients of low rank against finite differences.
+
+mod transfer;
 
 use super::{config, dataset, model, plan, weights, whole_sequences, worker};
 use crate::companion::data::Dataset;
 use crate::companion::train::config::TrainConfig;
 use crate::companion::train::fine_tune::{
-    Base, FineTuneConfig, FineTuning, Freeze, Frozen, Method, low_rank, transfer,
+    Base, FineTuneConfig, FineTuning, Freeze, Frozen, Method, RankBudget, low_rank, transfer,
 };
 use crate::companion::train::held_out::HeldOut;
 use crate::companion::train::negatives::Popularity;
-use crate::companion::train::parameters::{Role, dense_mut, initial};
+use crate::companion::train::parameters::{Role, dense_mut};
 use crate::companion::train::worker::Worker;
 use crate::companion::train::{Run, train};
-use crate::engine::input::Table;
-use crate::format::{EncoderKind, ItemTable, LowRank, Model, Neighbours, Weights};
-use crate::schema::{FieldKind, FilterSeen, Vector};
-use crate::vocab::Vocab;
+use crate::format::{EncoderKind, ItemTable, LowRank, Matrix, Model, Weights};
+use crate::schema::FilterSeen;
 use burn::tensor::Device;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
-
-/// Fields' places in the schema.
-const TEXT: usize = 1;
-const VECTOR: usize = 2;
 
 const METHODS: [Method; 5] = [Method::Full, Method::Heads, Method::Adapters, Method::Lora, Method::Adalora];
 
@@ -30,7 +26,7 @@ fn fine_tune(method: Method) -> FineTuneConfig {
     FineTuneConfig { method, rank: 2, ..FineTuneConfig::default() }
 }
 
-fn base(dataset: &Dataset, config: &TrainConfig) -> Model {
+pub fn base(dataset: &Dataset, config: &TrainConfig) -> Model {
     model(dataset, config, weights(dataset, config))
 }
 
@@ -43,64 +39,6 @@ fn loss(dataset: &Dataset, config: &TrainConfig, weights: &Weights, worker: &mut
     worker.gather(&plan, &windows, 0, 0);
     worker.learn(&plan, weights, &windows);
     worker.loss
-}
-
-#[test]
-fn items_fields_and_tables_are_taken_over_by_name() {
-    let old = dataset(true, FilterSeen::Group);
-    let config = config(0);
-    let base = base(&old, &config);
-    let mut new = dataset(true, FilterSeen::Group);
-    // Items 00 to 39 there; here every second of them, and ten that are new.
-    let keys = (0..20).map(|item| format!("{:02}", 2 * item)).chain((0..20).map(|item| format!("new{item:02}")));
-    new.vocab = Vocab::from_keys(keys).unwrap();
-    new.schema.fields[0].kind = FieldKind::Category { values: vec!["b".into(), "c".into()] };
-    let mut to = weights(&new, &config);
-    let before = to.clone();
-    let taken = transfer(&base, &new.schema, &new.vocab, &mut to).unwrap();
-    let known: Vec<usize> = (0..40).filter(|&item| taken.items[item]).collect();
-    assert_eq!(known, (0..20).collect::<Vec<_>>());
-    let row = |weights: &Weights, item: usize| {
-        let mut row = vec![0.0; 8];
-        weights.items.copy_row(item, &mut row);
-        row
-    };
-    for item in known {
-        let [ours, theirs] = [row(&to, item), row(&base.weights, 2 * item)];
-        assert!(ours.iter().zip(&theirs).all(|(a, b)| (a - b).abs() < 1e-6));
-        assert_eq!(to.item_bias[item], base.weights.item_bias[2 * item]);
-    }
-    // A new item lies where its known neighbours do.
-    let with_neighbours = (20..40).find(|&item| to.neighbours.row(item).any(|(other, _)| other < 20)).unwrap();
-    assert_ne!(row(&to, with_neighbours), row(&before, with_neighbours));
-    let kinds = |weights: &Weights, place: usize| weights.fields[0].rows.row(place).to_vec();
-    assert_eq!(kinds(&to, 1), kinds(&base.weights, 2), "\"b\" is the first here and the second there");
-    assert_eq!(kinds(&to, 2), kinds(&before, 2), "\"c\" is new");
-    assert_eq!((&to.blocks, &to.gates), (&base.weights.blocks, &base.weights.gates));
-    assert_eq!(taken.to_string(), "the encoder, 20 of 40 items, 5 of 6 fields, 0 of 0 tasks");
-}
-
-/// The same n-grams fall into other rows where there are more of them.
-#[test]
-fn texts_and_vectors_are_taken_over_where_they_fit() {
-    let old = dataset(true, FilterSeen::Group);
-    let config = config(0);
-    let base = base(&old, &config);
-    let take = |text: FieldKind, picture: FieldKind| {
-        let mut new = dataset(true, FilterSeen::Group);
-        (new.schema.fields[TEXT].kind, new.schema.fields[VECTOR].kind) = (text, picture);
-        let mut to = initial(&config.architecture(&new.schema), &new.schema, &[1; 40], Neighbours::default(), 3);
-        let taken = transfer(&base, &new.schema, &new.vocab, &mut to).unwrap();
-        [TEXT, VECTOR].map(|field| {
-            let same = to.fields[field].rows == base.weights.fields[field].rows;
-            assert_eq!(same, taken.has_input(Table::Field(field)), "field {field}");
-            same
-        })
-    };
-    let vector = |size| FieldKind::Vector(Vector { mean: vec![1.0; size], std: vec![2.0; size] });
-    assert_eq!(take(FieldKind::Text { buckets: 7 }, vector(3)), [true, true]);
-    assert_eq!(take(FieldKind::Text { buckets: 8 }, vector(2)), [false, false]);
-    assert_eq!(take(vector(7), FieldKind::Text { buckets: 3 }), [false, false]);
 }
 
 #[test]
@@ -119,16 +57,6 @@ fn rows_of_texts_learn_only_with_the_inputs() {
         let Worker { gradient, rows, texts, .. } = &mut worker;
         frozen.clear(gradient, rows, texts);
         assert_eq!(texts.squared_norm() > 0.0, learns, "{method:?}");
-    }
-}
-
-#[test]
-fn another_encoder_is_refused() {
-    let data = dataset(true, FilterSeen::Group);
-    let base = base(&data, &config(0));
-    for other in [TrainConfig { blocks: 1, ..config(0) }, TrainConfig { encoder: EncoderKind::Gru, ..config(0) }] {
-        let error = transfer(&base, &data.schema, &data.vocab, &mut weights(&data, &other)).unwrap_err();
-        assert!(error.to_string().contains("another encoder"), "{error}");
     }
 }
 
@@ -318,4 +246,44 @@ fn the_budget_is_kept_and_a_resumed_run_is_equal_to_the_bit() {
     assert!(bytes(parts.path()) != file);
     run_in(parts.path(), &data, &base, &how, None, true);
     assert!(bytes(parts.path()) == file, "a resumed run differs");
+}
+
+/// A direction that the budget had no room for, once the loss asks for it and for the other no longer.
+#[test]
+fn a_direction_that_was_cut_comes_back() {
+    let (data, config) = (dataset(true, FilterSeen::Group), config(0));
+    let how = FineTuneConfig { rank: 1, ..fine_tune(Method::Adalora) };
+    let mut to = weights(&data, &config);
+    let taken = transfer(&base(&data, &config), &data.schema, &data.vocab, &mut to).unwrap();
+    let mut worker = worker(&data, &config, &to);
+    let mut fine_tuning = FineTuning::new(&how, taken, &mut to, 1, 20);
+    // Two directions, of which there is room for one after 10 of 20 updates: the first value to the first, the second to the second.
+    to.low_rank.truncate(1);
+    fine_tuning.budget = Some(RankBudget::new(&to, 1, 20));
+    let LowRank { block, part, down, up, .. } = &mut to.low_rank[0];
+    let (block, part) = (*block, *part);
+    for matrix in [down, up] {
+        matrix.values.fill(0.0);
+        (0..2).for_each(|direction| matrix.row_mut(direction)[direction] = 1.0);
+    }
+    let mut scales = Vec::new();
+    for step in 1..=60 {
+        let asks = if step <= 20 { [1.0, 0.3] } else { [0.0, 1.0] };
+        let Worker { gradient, rows, texts, .. } = &mut worker;
+        dense_mut(gradient).into_iter().for_each(|part| part.values.fill(0.0));
+        gradient.low_rank = vec![LowRank { up: Matrix::zeros(to.low_rank[0].up.rows(), 2), ..to.low_rank[0].clone() }];
+        let (_, whole) = gradient.blocks[block].parts_mut().swap_remove(part);
+        for (direction, asks) in asks.into_iter().enumerate() {
+            // What always is the same has no uncertainty, and so no importance.
+            whole.row_mut(direction)[direction] = asks * (1 + step % 2) as f32;
+        }
+        fine_tuning.lend(&mut to);
+        fine_tuning.backward(&mut to, gradient, (rows, texts), 1);
+        let errors = &gradient.low_rank[0].scale;
+        to.low_rank[0].scale.iter_mut().zip(errors).for_each(|(scale, error)| *scale -= 0.1 * error);
+        fine_tuning.settle(&mut to, step);
+        scales.push(to.low_rank[0].scale.clone());
+    }
+    assert!(scales[19][0] != 0.0 && scales[19][1] == 0.0, "the second is not cut: {scales:?}");
+    assert!(scales[59][0] == 0.0 && scales[59][1] != 0.0, "it is not back: {scales:?}");
 }

@@ -214,3 +214,28 @@ fn what_answers_begins_as_without_pretraining() {
     assert_eq!(now.gap.rows(), before.gap.rows());
     assert!(now.gap != before.gap && now.blocks != before.blocks && now.start != before.start, "the rest has learned");
 }
+
+/// Of events that are alone nothing can be learned from others: that is said before anything is trained or written.
+#[test]
+fn pretraining_on_single_events_is_refused() {
+    let log = |events: usize| {
+        let sequence: Vec<Event> = (0..events as u32).map(|item| Event::train(item, 0)).collect();
+        let sequences = vec![&sequence[..]; 12];
+        testing::dataset(4, FilterSeen::None, false, &sequences)
+    };
+    for pretext in [Pretext::Masked, Pretext::Contrastive] {
+        let config = TrainConfig { epochs: 1, ..pretrained(EncoderKind::Transformer, &[pretext]) };
+        let learn = |dataset: &Dataset, config: &TrainConfig| {
+            let folder = tempfile::tempdir().unwrap();
+            let outcome = train(&run(dataset, config, folder.path(), false, &|| false), |_, _| Ok(0.0));
+            (outcome.map(|_| ()), folder.path().join("metrics.jsonl").exists())
+        };
+        let (outcome, begun) = learn(&log(1), &config);
+        let told = outcome.unwrap_err().to_string();
+        assert!(told.contains("train.pretrain.epochs is 2") && told.contains("two events of a sequence"), "{told}");
+        assert!(!begun, "{pretext:?}");
+        assert!(learn(&log(2), &config).0.is_ok(), "{pretext:?}");
+        let without = TrainConfig { pretrain: PretrainConfig::default(), ..config };
+        assert!(learn(&log(1), &without).0.is_ok());
+    }
+}
