@@ -14,7 +14,8 @@ pub use learn::Lesson;
 use crate::companion::config::{Config, ExportConfig};
 use crate::companion::data::{CleaningReport, Dataset, ItemFeatures, Part, Sequences};
 use crate::companion::evaluate::{
-    Detail, EngineScorer, Outcome, check_fit, evaluate, labelled, places, sample, score, share_lost, top_overlap,
+    Detail, EngineScorer, Origin, Outcome, check_fit, evaluate, labelled, places, sample, score, share_lost,
+    top_overlap,
 };
 use crate::companion::train::{best, hexadecimal, judged_by, write_whole};
 use crate::format::Model;
@@ -85,9 +86,9 @@ impl RunFolder {
             ("run".into(), self.path.file_name().unwrap_or_default().to_string_lossy().into_owned()),
             ("sequences".into(), dataset.sequences.len().to_string()),
             ("events".into(), dataset.sequences.items.len().to_string()),
-            ("split".into(), serde_json::to_string(&config.split)?),
             ("train".into(), serde_json::to_string(&config.train)?),
         ]);
+        provenance.extend(Origin::of(config, dataset).provenance()?);
         if !config.item.features.is_empty() {
             provenance.insert("item".into(), serde_json::to_string(&config.item)?);
         }

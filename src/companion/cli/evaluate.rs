@@ -4,14 +4,16 @@ use super::{print, print_json, read_knowledge};
 use crate::companion::config::Config;
 use crate::companion::data::{self, Dataset, Part};
 use crate::companion::evaluate::{
-    Explanations, Models, check_fit, measure, measure_explanations, measure_knowledge, measure_tasks,
+    Explanations, Models, Origin, check_fit, measure, measure_explanations, measure_knowledge, measure_tasks,
 };
 use crate::companion::run::{RunFolder, read_model};
+use crate::format::Model;
 use anyhow::{Context, Result, bail, ensure};
 use clap::{Args, ValueEnum};
 use serde_json::json;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 
 /// Measure a run or a model file beside counting baselines, and its tasks beside base rates.
 ///
@@ -57,8 +59,16 @@ enum PartChoice {
 
 impl Evaluate {
     pub fn run(self) -> Result<ExitCode> {
-        let (config, models) = self.open()?;
+        let (config, models, named) = self.open()?;
         let (learned, _) = data::load(&config)?;
+        let origin = Origin::of(&config, &learned);
+        for (target, model) in &named {
+            let fit = check_fit(&learned, model).and_then(|()| match origin.other_split(&model.metadata.provenance) {
+                Some(leak) => bail!("{leak}; train it with that [split], or evaluate it alone, by its own schema file"),
+                None => Ok(()),
+            });
+            fit.with_context(|| self.misfit(target))?;
+        }
         let part = if self.part == PartChoice::Test { Part::Test } else { Part::Validation };
         let other = match &self.log {
             None => None,
@@ -70,7 +80,7 @@ impl Evaluate {
         };
         let dataset = other.as_ref().unwrap_or(&learned);
         if let Some(count) = self.explain {
-            let explanations = explain(&config, &learned, dataset, part, &models, count)?;
+            let explanations = explain(&config, dataset, part, &models, count)?;
             if self.json {
                 print_json(&explanations)?
             } else {
@@ -106,20 +116,40 @@ impl Evaluate {
         Ok(ExitCode::SUCCESS)
     }
 
-    fn open(&self) -> Result<(Config, Models)> {
+    /// What can't be measured, and with which schema file.
+    fn misfit(&self, target: &Path) -> String {
+        let first = self.targets.iter().find(|target| target.is_dir());
+        match (&self.config, first) {
+            (Some(config), _) => format!("{} is not of what {} describes", target.display(), config.display()),
+            (None, Some(first)) if first != target => format!(
+                "{} is not of what the schema file of {} describes, and an ensemble is of one log and schema file",
+                target.display(),
+                first.display()
+            ),
+            _ => target.display().to_string(),
+        }
+    }
+
+    /// The schema file, the models to measure, and each one's name.
+    fn open(&self) -> Result<(Config, Models, Vec<(&Path, Arc<Model>)>)> {
         let mut models = Models::default();
+        let mut named: Vec<(&Path, Arc<Model>)> = Vec::new();
         let mut config = self.config.as_deref().map(Config::read).transpose()?;
         for target in &self.targets {
             ensure!(target.exists(), "{} does not exist; name a run's folder or a model file", target.display());
             if !target.is_dir() {
-                models.exported.push(read_model(target)?);
+                let model = read_model(target)?;
+                named.push((target, model.clone()));
+                models.exported.push(model);
                 continue;
             }
             let folder = RunFolder::open(target)?;
             if config.is_none() {
                 config = Some(folder.config()?);
             }
-            models.f32.push(folder.best()?);
+            let best = folder.best()?;
+            named.push((target, best.clone()));
+            models.f32.push(best);
             match folder.exported()? {
                 Some(exported) => models.exported.push(exported),
                 None => eprintln!(
@@ -139,23 +169,15 @@ impl Evaluate {
             !models.f32.is_empty() || !models.exported.is_empty(),
             "runs without a model file and model files have no ensemble in common; name runs' folders alone, or export them first"
         );
-        Ok((config, models))
+        Ok((config, models, named))
     }
 }
 
-fn explain(
-    config: &Config,
-    learned: &Dataset,
-    dataset: &Dataset,
-    part: Part,
-    models: &Models,
-    count: usize,
-) -> Result<Explanations> {
+fn explain(config: &Config, dataset: &Dataset, part: Part, models: &Models, count: usize) -> Result<Explanations> {
     let model = models.shipped().first().context("no model to explain")?;
     ensure!(
         models.exported.len().max(models.f32.len()) == 1,
         "an ensemble has no explanations; name one run or model file"
     );
-    check_fit(learned, model)?;
     measure_explanations(config, dataset, part, model, count)
 }

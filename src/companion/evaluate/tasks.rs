@@ -1,7 +1,7 @@
 //! Measures the answers to tasks beside what needs no model.
 
 use super::answers::{Answered, answer, base_rate, labelled, loss, predictions};
-use super::result::{Models, check_fit};
+use super::result::{Models, check_fit, leaks};
 use crate::companion::config::{Config, TaskConfig};
 use crate::companion::data::{Dataset, Part};
 use crate::metrics::{Calibration, auroc, average_precision, macro_f1};
@@ -75,7 +75,8 @@ pub fn measure_tasks(
     });
     let part = if part == Part::Test { "test" } else { "validation" };
     let split = serde_json::to_string(&config.split)?;
-    Ok(TaskResults { protocol: format!("{part}, split {split}"), tasks: tasks.collect() })
+    let leak = leaks(learned, dataset, models).map_or(String::new(), |leak| format!("; too good: {leak}"));
+    Ok(TaskResults { protocol: format!("{part}, split {split}{leak}"), tasks: tasks.collect() })
 }
 
 /// The mean of what models predict of a task: `[labels, outputs]`.

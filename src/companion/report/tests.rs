@@ -64,6 +64,7 @@ fn evaluation() -> Evaluation {
     Evaluation {
         protocol: Protocol {
             models: 1,
+            leak: None,
             split: SplitConfig { kind: Some(SplitKind::Time), ..SplitConfig::default() },
             log: None,
             part: "test",

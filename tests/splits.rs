@@ -1,0 +1,67 @@
+//! A model that was trained on another split of a log: what may go on from it, learn from it or be measured with it.
+#![cfg(feature = "companion")]
+#![expect(clippy::unwrap_used, reason = "helpers of tests may panic as tests do")]
+
+#[path = "common/companion.rs"]
+mod companion;
+
+use companion::{failure, foreclick, output, write_log};
+use serde_json::Value;
+use std::path::Path;
+
+fn write_schema(at: &Path, name: &str, log: &str, seed: u64) {
+    let schema = format!(
+        "[log]\npath = \"{log}\"\n[sequence]\nkey = \"visitor\"\ntime = \"time\"\n[item]\ncolumn = \"page\"\n[split]\n\
+         kind = \"sequence\"\nseed = {seed}\n[train]\nhidden = 8\nblocks = 1\nmax_len = 16\nepochs = 1\nthreads = 1\n"
+    );
+    std::fs::write(at.join(name).with_extension("toml"), schema).unwrap();
+}
+
+/// Trains; what it says on stderr.
+fn train(at: &Path, schema: &str, name: &str, more: &[&str]) -> String {
+    let mut command = foreclick(at);
+    command.args(["train", schema, "--name", name]).args(more);
+    String::from_utf8(command.assert().get_output().stderr.clone()).unwrap()
+}
+
+#[test]
+fn another_split_of_the_log_neither_teaches_nor_is_measured() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    write_log(at);
+    let log = std::fs::read_to_string(at.join("clicks.csv")).unwrap();
+    std::fs::write(at.join("others.csv"), log.replace("\nv", "\nw")).unwrap();
+    write_schema(at, "here", "clicks.csv", 1);
+    write_schema(at, "there", "clicks.csv", 5);
+    write_schema(at, "others", "others.csv", 5);
+    for name in ["here", "there", "others"] {
+        assert!(!train(at, &format!("{name}.toml"), name, &[]).contains("too good"));
+    }
+
+    let expected = |told: &str| {
+        assert!(told.contains("runs/there") && told.contains("another split of this log"), "{told}");
+        assert!(told.contains("\"seed\":1") && told.contains("got") && told.contains("\"seed\":5"), "{told}");
+    };
+    let teach = ["train", "here.toml", "--name", "taught", "--teachers", "runs/there"];
+    expected(&failure(foreclick(at).args(teach)));
+    expected(&failure(foreclick(at).args(["evaluate", "runs/here", "runs/there"])));
+    expected(&failure(foreclick(at).args(["evaluate", "runs/there", "--config", "here.toml"])));
+    expected(&failure(foreclick(at).args(["evaluate", "runs/there/model.safetensors", "--config", "here.toml"])));
+    output(foreclick(at).args(["evaluate", "runs/there"]));
+    output(foreclick(at).args(["evaluate", "runs/here", "runs/others"]));
+
+    expected(&train(at, "here.toml", "on", &["--from", "runs/there"]));
+    let told = output(foreclick(at).args(["evaluate", "runs/on"]));
+    assert!(told.contains("these figures are too good"), "{told}");
+    let result = std::fs::read_to_string(at.join("runs/on/result.json")).unwrap();
+    let result: Value = serde_json::from_str(&result).unwrap();
+    expected(result["protocol"]["leak"].as_str().unwrap());
+    assert!(std::fs::read_to_string(at.join("runs/on/report.html")).unwrap().contains("too good"));
+    // What goes on from that one knows the same events, and another log's model none.
+    expected(&train(at, "here.toml", "further", &["--from", "runs/on"]));
+    for name in ["here", "others"] {
+        assert!(
+            !train(at, "here.toml", "honest", &["--replace", "--from", &format!("runs/{name}")]).contains("too good")
+        );
+    }
+}
