@@ -7,6 +7,7 @@ mod companion;
 
 use companion::{failure, foreclick, output, write_log};
 use serde_json::Value;
+use std::fmt::Write;
 use std::path::Path;
 
 fn write_schema(at: &Path, name: &str, log: &str, seed: u64) {
@@ -64,4 +65,34 @@ fn another_split_of_the_log_neither_teaches_nor_is_measured() {
             !train(at, "here.toml", "honest", &["--replace", "--from", &format!("runs/{name}")]).contains("too good")
         );
     }
+}
+
+/// Labels that come late: none of the test's visits has one yet.
+#[test]
+fn a_test_part_without_labels_ends_in_a_report_all_the_same() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    let mut log = String::from("visitor,page,time,bought,back\n");
+    for visitor in 0..60u64 {
+        for step in 0..6u64 {
+            let (time, page) = (1_700_000_000 + visitor * 1000 + step, (visitor + step) % 10);
+            let bought = if visitor >= 50 { "" } else { ["yes", "no"][visitor as usize % 2] };
+            writeln!(log, "v{visitor},page{page},{time},{bought},{}", visitor % 3).unwrap();
+        }
+    }
+    std::fs::write(at.join("visits.csv"), log).unwrap();
+    let schema = "log = { path = \"visits.csv\" }\nsequence = { key = \"visitor\", time = \"time\" }\nitem = { column = \"page\" }\n\
+                  split = { kind = \"time\", validation_from = 2023-11-15T09:20:00Z, test_from = 2023-11-15T12:06:40Z }\n\
+                  train = { hidden = 8, blocks = 1, max_len = 16, epochs = 1, threads = 1 }\n\
+                  task = [{ name = \"buy\", kind = \"binary\", column = \"bought\" }]\n";
+    std::fs::write(at.join("late.toml"), schema).unwrap();
+    let told = train(at, "late.toml", "late", &[]);
+    assert!(told.contains("no test labels") && told.contains("the run is in runs/late"), "{told}");
+    let tasks: Value =
+        serde_json::from_str(&std::fs::read_to_string(at.join("runs/late/tasks.json")).unwrap()).unwrap();
+    assert_eq!(tasks["tasks"][0]["labels"], 0);
+    assert!(at.join("runs/late/result.json").exists());
+    assert!(std::fs::read_to_string(at.join("runs/late/report.html")).unwrap().contains("no labels to measure"));
+    let told = output(foreclick(at).args(["evaluate", "runs/late"]));
+    assert!(told.contains("none to measure") && told.contains("each ranked among all 10 items"), "{told}");
 }

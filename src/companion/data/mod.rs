@@ -31,7 +31,7 @@ pub use report::{CleaningReport, Rule, grouped};
 
 use crate::companion::config::{Config, Moment};
 use crate::event::NO_TIME;
-use crate::schema::{Schema, Task};
+use crate::schema::{Head, Schema, Task};
 use crate::vocab::{ItemId, UNKNOWN_ITEM, Vocab};
 use anyhow::{Result, bail, ensure};
 use buckets::Bucketed;
@@ -108,6 +108,9 @@ fn read_log(config: &Config, learned: Option<&Dataset>, store: &Store) -> Result
         None => Column::collect(store, cleaned.rows.iter().map(|_| 0))?,
     };
     let labels = labelled.labels(&schema.heads, store, &mut report.notes)?;
+    if learned.is_none() {
+        report.notes.extend(unmeasured(&schema.heads, &labels, &parts));
+    }
     let (fields, field_ends) = encode::codes(config, &schema, &table, &cleaned, &parts, &items, store)?;
     let (item_table, unknown) = side::item_table(&sides, &vocab);
     let times = Column::collect(store, cleaned.rows.iter().map(|&row| table.time(row as usize)))?;
@@ -160,6 +163,19 @@ fn read_log(config: &Config, learned: Option<&Dataset>, store: &Store) -> Result
         describe_items(config, &mut dataset, &mut report);
     }
     Ok((dataset, report))
+}
+
+/// Tasks without a label in the test part, told before they train.
+fn unmeasured(heads: &[Head], labels: &[f32], parts: &[Part]) -> Vec<Rule> {
+    let test = labels.chunks_exact(heads.len().max(1)).zip(parts).filter(|(_, part)| **part == Part::Test);
+    let has_label = |place: usize| test.clone().any(|(labels, _)| !labels[place].is_nan());
+    let unmeasured = heads.iter().enumerate().filter(|(place, _)| !has_label(*place));
+    let note = |(_, head): (usize, &Head)| {
+        let detail =
+            format!("labels of [[task]] {:?} in the test part: it is learned, and not measured there", head.name);
+        Rule { name: "no test labels".into(), rows: 0, detail }
+    };
+    unmeasured.map(note).collect()
 }
 
 /// Turns what side tables say of the items into features that training reads; only training events decide on them.
