@@ -95,4 +95,12 @@ fn a_test_part_without_labels_ends_in_a_report_all_the_same() {
     assert!(std::fs::read_to_string(at.join("runs/late/report.html")).unwrap().contains("no labels to measure"));
     let told = output(foreclick(at).args(["evaluate", "runs/late"]));
     assert!(told.contains("none to measure") && told.contains("each ranked among all 10 items"), "{told}");
+
+    // Another log may lack the column: the next item is measured.
+    let without = std::fs::read_to_string(at.join("visits.csv")).unwrap().replace(",bought,", ",sold,");
+    std::fs::write(at.join("next.csv"), without).unwrap();
+    let measured = foreclick(at).args(["evaluate", "runs/late", "--log", "next.csv"]).assert().success();
+    let (told, noted) = (&measured.get_output().stdout, &measured.get_output().stderr);
+    assert!(String::from_utf8_lossy(told).contains("each ranked among all 10 items"));
+    assert!(String::from_utf8_lossy(noted).contains("no column \"bought\": [[task]] \"buy\" is not measured"));
 }

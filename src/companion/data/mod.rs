@@ -67,7 +67,7 @@ fn read_log(config: &Config, learned: Option<&Dataset>, store: &Store) -> Result
     config.validate()?;
     let sides = side::read(&config.sides)?;
     let source = Source::of_log(&config.log)?;
-    let table = table::read(config, &source, &sides, store)?;
+    let table = table::read(config, &source, &sides, learned.is_some(), store)?;
     let log = Bucketed::of(table, config.split.seed, config.privacy.dp, store)?;
     let kept = config.fine_tune.kept_items()?;
     let mut new: HashSet<&str> = kept.iter().map(String::as_str).collect();
@@ -108,6 +108,8 @@ fn read_log(config: &Config, learned: Option<&Dataset>, store: &Store) -> Result
         None => Column::collect(store, cleaned.rows.iter().map(|_| 0))?,
     };
     let labels = labelled.labels(&schema.heads, store, &mut report.notes)?;
+    let labels = without_lacking(labels, config, &table, store)?;
+    report.notes.extend(table.notes_of_lacking(&config.tasks));
     if learned.is_none() {
         report.notes.extend(unmeasured(&schema.heads, &labels, &parts));
     }
@@ -163,6 +165,16 @@ fn read_log(config: &Config, learned: Option<&Dataset>, store: &Store) -> Result
         describe_items(config, &mut dataset, &mut report);
     }
     Ok((dataset, report))
+}
+
+/// The labels, none of them of a task whose column the log lacks: `[events, heads]`.
+fn without_lacking(labels: Column<f32>, config: &Config, table: &Table, store: &Store) -> Result<Column<f32>> {
+    let is_lacking: Vec<bool> = config.tasks.iter().map(|task| table.lacks_labels(task)).collect();
+    if !is_lacking.contains(&true) {
+        return Ok(labels);
+    }
+    let heads = is_lacking.iter().cycle();
+    Column::collect(store, labels.iter().zip(heads).map(|(&label, &lacks)| if lacks { f32::NAN } else { label }))
 }
 
 /// Tasks without a label in the test part, told before they train.
