@@ -89,11 +89,17 @@ impl Labelled<'_> {
         // Which classes there are is known of all, whatever the share of labels.
         let whole = TaskConfig { label_share: 1.0, ..task.clone() };
         let training = || of(Part::Train).map(|(label, _)| label);
-        let way = "with at = \"last\" use [split] kind = \"sequence\" or \"time\"";
+        let way = match &task.of {
+            Some(of) => format!(
+                "they are made of [[field]] {of:?}, {} events apart in one part of the split: is its column the right one, and its kind?",
+                task.steps.unwrap_or(1)
+            ),
+            None => "with at = \"last\" use [split] kind = \"sequence\" or \"time\"".into(),
+        };
         ensure!(
             training().next().is_some(),
             "no training event has a label; {}",
-            if task.label_share < 1.0 { "raise label_share" } else { way }
+            if task.label_share < 1.0 { "raise label_share" } else { &way }
         );
         ensure!(of(Part::Validation).next().is_some(), "no validation event has a label; {way}");
         let first = training().next().unwrap_or_default();
