@@ -211,6 +211,12 @@ impl TaskConfig {
             );
             ensure!(cost.is_finite() && *cost > 0.0, "[[task]] {name:?}: a cost is {cost}, expected above 0");
         }
+        let (false_yes, false_no) = self.costs();
+        ensure!(
+            self.threshold() > 0.0 && self.threshold() < 1.0,
+            "[[task]] {name:?}: costs of {false_yes:e} and {false_no:e} give no threshold between 0 and 1; only their ratio counts: \
+             use numbers nearer to 1"
+        );
         ensure!(
             config.train.encoder != EncoderKind::Counting,
             "[[task]] {name:?} is answered from an encoder's state; set another [train] encoder than \"counting\""
