@@ -307,17 +307,6 @@ fn what_few_labels_reach_is_drawn_from_scratch_and_from_a_model() {
     let told = from("runs/visits-labels-50-from");
     assert!(told.contains("has learned from the labels in \"bought\" already, as its task \"buy\""), "{told}");
     assert!(from("runs/visits-labels-50-from/model.safetensors").contains("has learned a task \"buy\""));
-    // By another name, and before the model that it goes on from.
-    let renamed = "name = \"sale\"\nkind = \"binary\"\ncolumn = \"bought\"";
-    let sale = TASKS.split("[[task]]\nname = \"mood\"").next().unwrap().to_owned() + "[split]\n";
-    let sale = sale + TASKS.split_once("[split]\n").unwrap().1;
-    let sale = sale.replace("name = \"buy\"\nkind = \"binary\"\ncolumn = \"bought\"", renamed);
-    std::fs::write(at.join("sale.toml"), sale).unwrap();
-    foreclick(at).args(["train", "sale.toml", "--name", "sale", "--epochs", "1"]).assert().success();
-    assert!(from("runs/sale").contains("in \"bought\" already, as its task \"sale\""));
-    let on = ["train", "pages.toml", "--name", "pages-on", "--epochs", "1", "--from", "runs/sale"];
-    foreclick(at).args(on).assert().success();
-    assert!(from("runs/pages-on").contains("in \"bought\" already"));
     // Each has ended: what was calibrated is not calibrated again.
     let files =
         names.map(|name| std::fs::read(at.join(format!("runs/visits-labels-{name}/model.safetensors"))).unwrap());

@@ -80,7 +80,7 @@ impl RunFolder {
     ///
     /// # Errors
     /// When the configuration can't be written as JSON.
-    pub fn provenance(&self, config: &Config, dataset: &Dataset) -> Result<BTreeMap<String, String>> {
+    pub fn provenance(&self, config: &Config, dataset: &Dataset, origin: &Origin) -> Result<BTreeMap<String, String>> {
         let mut provenance = BTreeMap::from([
             ("foreclick".into(), env!("CARGO_PKG_VERSION").into()),
             ("run".into(), self.path.file_name().unwrap_or_default().to_string_lossy().into_owned()),
@@ -88,7 +88,7 @@ impl RunFolder {
             ("events".into(), dataset.sequences.items.len().to_string()),
             ("train".into(), serde_json::to_string(&config.train)?),
         ]);
-        provenance.extend(Origin::of(config, dataset).provenance()?);
+        provenance.extend(origin.provenance()?);
         if !config.item.features.is_empty() {
             provenance.insert("item".into(), serde_json::to_string(&config.item)?);
         }

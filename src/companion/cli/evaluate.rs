@@ -17,8 +17,8 @@ use std::sync::Arc;
 
 /// Measure a run or a model file beside counting baselines, and its tasks beside base rates.
 ///
-/// Several of one log and schema are measured as one model, an ensemble: an item's probability, and an answer to a task, is the
-/// mean of theirs.
+/// Several of one log, schema and split are measured as one model, an ensemble: an item's probability, and an answer to a task,
+/// is the mean of theirs.
 ///
 /// Every sequence goes through the engine that the browser runs, event by event; every target is ranked among all
 /// candidates; equal scores count against the target.
@@ -30,8 +30,8 @@ pub struct Evaluate {
     /// The schema file for a model file [default: the first run's own]
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// Measure on this log of the same schema, such as the next month's; the baselines still count the schema file's
-    /// [default: the schema file's]
+    /// Measure on this log of the same schema, such as the next month's, which may lack columns of fields and labels; the
+    /// baselines still count the schema file's [default: the schema file's]
     #[arg(long, value_name = "PATH")]
     log: Option<PathBuf>,
     /// Measure the model with and without these rules and relations too, as `predict --knowledge` takes them: accuracy, and how
@@ -63,7 +63,7 @@ impl Evaluate {
         let (learned, _) = data::load(&config)?;
         let origin = Origin::of(&config, &learned);
         for (target, model) in &named {
-            let fit = check_fit(&learned, model).and_then(|()| match origin.other_split(&model.metadata.provenance) {
+            let fit = check_fit(&learned, model).and_then(|()| match origin.other_split(model) {
                 Some(leak) => bail!("{leak}; train it with that [split], or evaluate it alone, by its own schema file"),
                 None => Ok(()),
             });
@@ -120,9 +120,9 @@ impl Evaluate {
     fn misfit(&self, target: &Path) -> String {
         let first = self.targets.iter().find(|target| target.is_dir());
         match (&self.config, first) {
-            (Some(config), _) => format!("{} is not of what {} describes", target.display(), config.display()),
+            (Some(config), _) => format!("{} does not fit {}", target.display(), config.display()),
             (None, Some(first)) if first != target => format!(
-                "{} is not of what the schema file of {} describes, and an ensemble is of one log and schema file",
+                "{} does not fit the schema file of {}, and an ensemble is of one log, schema and split",
                 target.display(),
                 first.display()
             ),

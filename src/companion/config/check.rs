@@ -285,12 +285,6 @@ max_loss = 0.02
                 "[[task]]\nname = \"mood\"\nkind = \"classes\"\ncolumn = \"mood\"\ncost_false_negative = 2\n[[side]]",
                 "costs are for yes and no",
             ),
-            (
-                "[[side]]",
-                "[[task]]\nname = \"buy\"\nkind = \"binary\"\ncolumn = \"bought\"\ncost_false_positive = 3e38\n\
-                 cost_false_negative = 3e38\n[[side]]",
-                "costs of 3e38 and 3e38 give no threshold between 0 and 1; only their ratio counts",
-            ),
             ("column = \"sku\"", "column = \"sku\"\npredict = false", "there is nothing to answer"),
             ("key = \"user\"", "key = \"user\"\neach_row = true", "remove them"),
             ("kind = \"time\"", "kind = \"time\"\ntest_share = 0.3", "are for kind = \"sequence\""),

@@ -28,6 +28,7 @@ pub use features::ItemFeatures;
 pub use init::guess;
 pub use read::{Cell, Row, Source};
 pub use report::{CleaningReport, Rule, grouped};
+pub use split::hash;
 
 use crate::companion::config::{Config, Moment};
 use crate::event::NO_TIME;

@@ -2,8 +2,8 @@
 //! the run's own validation and test events.
 
 use crate::companion::config::{Config, SplitConfig};
-use crate::companion::data::{Dataset, Part, Sequences};
-use crate::json::Members;
+use crate::companion::data::{Dataset, Part, Sequences, hash};
+use crate::format::Model;
 use anyhow::Result;
 
 /// In a model's provenance: why it knows events that it is measured on.
@@ -27,18 +27,20 @@ impl Origin {
     /// That of the cleaned log that a run learns from.
     pub fn of(config: &Config, dataset: &Dataset) -> Self {
         let Sequences { keys, items, times, parts, .. } = &dataset.sequences;
-        let names = (0..dataset.vocab.len() as u32).map(|item| text(&dataset.vocab.key(item).unwrap_or_default()));
+        let names = (0..dataset.vocab.len() as u32).map(|item| hash(0, &dataset.vocab.key(item).unwrap_or_default()));
         let names: Vec<u64> = names.collect();
         let (mut log, mut held_out) = (0_u64, 0_u64);
         for (sequence, key) in keys.iter().enumerate() {
-            let key = text(key);
             for place in dataset.sequences.range(sequence) {
                 let item = names.get(items[place] as usize).copied().unwrap_or_default();
-                let event = mix(mix(key, item), times[place] as u64);
+                let event = hash(hash(item, key) ^ times[place] as u64, "");
                 log = log.wrapping_add(event);
-                if matches!(parts[place], Part::Validation | Part::Test) {
-                    held_out = held_out.wrapping_add(mix(event, parts[place] as u64));
-                }
+                let part = match parts[place] {
+                    Part::Validation => "validation",
+                    Part::Test => "test",
+                    Part::Train | Part::HeldOut => continue,
+                };
+                held_out = held_out.wrapping_add(hash(event, part));
             }
         }
         let split = SplitConfig { kind: Some(config.split.kind()), ..config.split.clone() };
@@ -55,12 +57,24 @@ impl Origin {
         Ok([(LOG, log), (HELD_OUT, held_out), (SPLIT, &split)].map(|(key, value)| (key.to_owned(), value.clone())))
     }
 
-    /// Why a model of this provenance can't be measured on what is held out here, or teach what is: it was trained on another split of this log.
+    /// Why a model can't be measured on what is held out here, or teach what is: it was trained on another split of this log.
     ///
     /// `None` where it was trained on the same split, on another log, or only on events from before those held out here; and where
     /// its file tells nothing of its log, as a private one. A file of a version that wrote no sums is judged by `[split]` alone.
-    pub fn other_split(&self, provenance: &Members<String>) -> Option<String> {
-        let said = |key: &str| provenance.get(key);
+    pub fn other_split(&self, model: &Model) -> Option<String> {
+        self.other_split_of(|key| model.metadata.provenance.get(key))
+    }
+
+    /// The same of a model that a run learns from, or what that one's file says of what it learned from in turn.
+    pub fn leak(&self, model: &Model) -> Option<String> {
+        self.leak_of(|key| model.metadata.provenance.get(key))
+    }
+
+    fn leak_of<'a>(&self, said: impl Fn(&str) -> Option<&'a String>) -> Option<String> {
+        self.other_split_of(&said).or_else(|| said(LEAK).filter(|_| said(LOG) == Some(&self.log)).cloned())
+    }
+
+    fn other_split_of<'a>(&self, said: impl Fn(&str) -> Option<&'a String>) -> Option<String> {
         let split: SplitConfig = serde_json::from_str(said(SPLIT)?).ok()?;
         let split = SplitConfig { kind: Some(split.kind()), ..split };
         let is_same = match (said(LOG), said(HELD_OUT)) {
@@ -74,29 +88,10 @@ impl Origin {
         let json = |split| serde_json::to_string(split).unwrap_or_default();
         let got = if split == self.split { "the same of other sequences or groups".into() } else { json(&split) };
         Some(format!(
-            "it was trained on another split of this log and knows events that are held out here: expected [split] {}, got {got}",
+            "trained on another split of this log, it knows events that are held out here: expected [split] {}, got {got}",
             json(&self.split)
         ))
     }
-
-    /// The same of a model that a run learns from, or what that one's file says of what it learned from in turn.
-    pub fn leak(&self, provenance: &Members<String>) -> Option<String> {
-        let said = |key: &str| provenance.get(key);
-        self.other_split(provenance).or_else(|| said(LEAK).filter(|_| said(LOG) == Some(&self.log)).cloned())
-    }
-}
-
-/// FNV-1a.
-fn text(text: &str) -> u64 {
-    text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
-}
-
-/// SplitMix64's step (Steele et al. 2014).
-fn mix(state: u64, value: u64) -> u64 {
-    let bits = (state ^ value).wrapping_add(0x9e37_79b9_7f4a_7c15);
-    let bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    let bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    bits ^ (bits >> 31)
 }
 
 #[cfg(test)]
@@ -104,6 +99,7 @@ mod tests {
     use super::*;
     use crate::companion::evaluate::testing::{Event, dataset};
     use crate::schema::FilterSeen;
+    use std::collections::BTreeMap;
     use std::path::Path;
 
     fn config(split: &str) -> Config {
@@ -117,8 +113,12 @@ mod tests {
         Origin::of(&config(split), &dataset(3, FilterSeen::None, false, sequences))
     }
 
-    fn provenance(origin: &Origin) -> Members<String> {
+    fn provenance(origin: &Origin) -> BTreeMap<String, String> {
         origin.provenance().unwrap().into_iter().collect()
+    }
+
+    fn told(here: &Origin, provenance: &BTreeMap<String, String>) -> Option<String> {
+        here.other_split_of(|key| provenance.get(key))
     }
 
     const SEED_1: &str = "{ kind = \"sequence\", seed = 1 }";
@@ -130,26 +130,25 @@ mod tests {
     fn another_split_of_the_same_events_is_told() {
         let here = origin(SEED_1, &[&A, &HELD]);
         let there = provenance(&origin(SEED_2, &[&HELD, &A]));
-        let told = here.other_split(&there).unwrap();
-        assert!(
-            told.contains("expected [split]") && told.contains("\"seed\":1") && told.contains("\"seed\":2"),
-            "{told}"
-        );
-        assert_eq!(here.other_split(&provenance(&here)), None);
+        let text = told(&here, &there).unwrap();
+        for part in ["expected [split]", "\"seed\":1", "got", "\"seed\":2"] {
+            assert!(text.contains(part), "no {part:?} in {text}");
+        }
+        assert_eq!(told(&here, &provenance(&here)), None);
         // The same seed, but [sequence] or cleaning made other events the held-out ones.
         let regrouped = provenance(&origin(SEED_1, &[&HELD, &A]));
-        assert!(here.other_split(&regrouped).unwrap().contains("the same of other sequences"));
+        assert!(told(&here, &regrouped).unwrap().contains("the same of other sequences"));
     }
 
     #[test]
     fn what_holds_out_the_same_or_is_of_another_log_is_honest() {
         let here = origin(SEED_1, &[&A, &HELD]);
         // Drawn by another seed, yet the same ones.
-        assert_eq!(here.other_split(&provenance(&origin(SEED_2, &[&A, &HELD]))), None);
+        assert_eq!(told(&here, &provenance(&origin(SEED_2, &[&A, &HELD]))), None);
         let longer = provenance(&origin(SEED_2, &[&HELD, &A, &A]));
-        assert_eq!(here.other_split(&longer), None);
+        assert_eq!(told(&here, &longer), None);
         // A private model's file tells nothing.
-        assert_eq!(here.other_split(&Members::default()), None);
+        assert_eq!(told(&here, &BTreeMap::new()), None);
         // Events of one time in another order are the same log.
         let turned = origin(SEED_1, &[&[A[1], A[0]], &HELD]);
         assert_eq!(turned.log, here.log);
@@ -161,21 +160,24 @@ mod tests {
             format!("{{ kind = \"time\", validation_from = 2024-0{month}-01, test_from = 2024-0{}-01 }}", month + 1)
         };
         let march = origin(&split(3), &[&A, &HELD]);
-        assert_eq!(march.other_split(&provenance(&origin(&split(2), &[&HELD, &A]))), None);
-        assert!(march.other_split(&provenance(&origin(&split(4), &[&HELD, &A]))).is_some());
+        assert_eq!(told(&march, &provenance(&origin(&split(2), &[&HELD, &A]))), None);
+        assert!(told(&march, &provenance(&origin(&split(4), &[&HELD, &A]))).is_some());
     }
 
     #[test]
     fn a_file_without_sums_is_judged_by_its_split_and_a_leak_is_inherited() {
         let here = origin(SEED_1, &[&A, &HELD]);
-        let old = |split: &str| Members::from_iter([(SPLIT.to_owned(), split.to_owned())]);
+        let old = |split: &str| BTreeMap::from([(SPLIT.to_owned(), split.to_owned())]);
         let same = serde_json::to_string(&here.split).unwrap();
-        assert_eq!(here.other_split(&old(&same)), None);
-        assert!(here.other_split(&old(&same.replace("\"seed\":1", "\"seed\":7"))).is_some());
+        assert_eq!(told(&here, &old(&same)), None);
+        assert!(told(&here, &old(&same.replace("\"seed\":1", "\"seed\":7"))).is_some());
         let mut taught = provenance(&here);
-        taught.insert(LEAK, "runs/a: it knows".into());
-        assert_eq!((here.other_split(&taught), here.leak(&taught)), (None, Some("runs/a: it knows".into())));
+        taught.insert(LEAK.into(), "runs/a: it knows".into());
+        assert_eq!(
+            (told(&here, &taught), here.leak_of(|key| taught.get(key))),
+            (None, Some("runs/a: it knows".into()))
+        );
         let elsewhere = origin(SEED_1, &[&A, &HELD, &A]);
-        assert_eq!(elsewhere.leak(&taught), None);
+        assert_eq!(elsewhere.leak_of(|key| taught.get(key)), None);
     }
 }

@@ -71,12 +71,14 @@ impl RunFolder {
             self.make()?;
         }
         self.describe(config, cleaning)?;
-        let mut provenance = self.provenance(config, dataset)?;
-        if let (Some(base), Some(from)) = (&base, &config.fine_tune.from)
-            && let Some(leak) = origin.leak(&base.metadata.provenance)
+        let mut provenance = self.provenance(config, dataset, &origin)?;
+        if let Some(base) = &base
+            && let Some(leak) = origin.leak(base)
         {
-            let leak = format!("{}: {leak}", from.display());
-            eprintln!("this run's figures will be too good: {leak}; train that model with this [split]");
+            // The file may be shipped: a name, and no path.
+            let run = base.metadata.provenance.get("run").map_or("", String::as_str);
+            let leak = format!("the run {run:?}, which this one goes on from: {leak}");
+            eprintln!("figures will be too good: {leak}; train that one with this [split]");
             provenance.insert(LEAK.into(), leak);
         }
         let all = places(dataset, Part::Validation, config.evaluate.min_history);
@@ -116,7 +118,7 @@ impl RunFolder {
         let read = |path: &PathBuf| {
             let model = Self::open(path)?.best()?;
             check_fit(dataset, &model)?;
-            if let Some(leak) = origin.leak(&model.metadata.provenance) {
+            if let Some(leak) = origin.leak(&model) {
                 bail!("{leak}; train it with this run's [split]");
             }
             ensure!(
