@@ -51,6 +51,14 @@ pub struct Evaluate {
     json: bool,
 }
 
+/// What is to be measured.
+struct Opened<'a> {
+    config: Config,
+    models: Models,
+    /// What each model is called on the command line.
+    named: Vec<(&'a Path, Arc<Model>)>,
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum PartChoice {
     Test,
@@ -59,7 +67,7 @@ enum PartChoice {
 
 impl Evaluate {
     pub fn run(self) -> Result<ExitCode> {
-        let (config, models, named) = self.open()?;
+        let Opened { config, models, named } = self.open()?;
         let (learned, _) = data::load(&config)?;
         let origin = Origin::of(&config, &learned);
         for (target, model) in &named {
@@ -130,8 +138,7 @@ impl Evaluate {
         }
     }
 
-    /// The schema file, the models to measure, and each one's name.
-    fn open(&self) -> Result<(Config, Models, Vec<(&Path, Arc<Model>)>)> {
+    fn open(&self) -> Result<Opened<'_>> {
         let mut models = Models::default();
         let mut named: Vec<(&Path, Arc<Model>)> = Vec::new();
         let mut config = self.config.as_deref().map(Config::read).transpose()?;
@@ -169,7 +176,7 @@ impl Evaluate {
             !models.f32.is_empty() || !models.exported.is_empty(),
             "runs without a model file and model files have no ensemble in common; name runs' folders alone, or export them first"
         );
-        Ok((config, models, named))
+        Ok(Opened { config, models, named })
     }
 }
 
