@@ -174,3 +174,27 @@ fn a_run_of_an_older_format_is_to_be_trained_again() {
     let none = failure(foreclick(at).args(["export", "runs/ring"]));
     assert!(none.contains("finished no epoch yet; go on with `foreclick train --resume`"), "{none}");
 }
+
+/// What a full fine-tune differs in is nearly the whole file.
+#[test]
+fn a_delta_that_saves_little_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    train(at, 8);
+    let said = |method: &str| {
+        let schema =
+            CONFIG.replace("BITS", "8") + &format!("[fine_tune]\nfrom = \"runs/ring\"\nmethod = \"{method}\"\n");
+        std::fs::write(at.join("on.toml"), schema).unwrap();
+        foreclick(at).args(["train", "on.toml", "--name", method]).assert().success();
+        let run = format!("runs/{method}");
+        let exported = foreclick(at).args(["export", &run, "--delta", "on.delta"]).assert().success();
+        String::from_utf8(exported.get_output().stderr.clone()).unwrap()
+    };
+    let full = said("full");
+    assert!(
+        full.contains("saves a page little: ship that file, or train with [fine_tune] method = \"lora\""),
+        "{full}"
+    );
+    let heads = said("heads");
+    assert!(heads.contains("on.delta written") && !heads.contains("saves a page little"), "{heads}");
+}

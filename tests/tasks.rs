@@ -303,7 +303,10 @@ fn what_few_labels_reach_is_drawn_from_scratch_and_from_a_model() {
     };
     assert!(shares("0.5,0.5", &[]).contains("50% is there twice"));
     assert!(shares("0.5", &["--resume"]).contains("none of the curve's runs has saved anything"));
-    assert!(shares("0.5", &["--from", "runs/visits-labels-50-from"]).contains("has learned the task \"buy\""));
+    let from = |base: &str| shares("0.5", &["--from", base]);
+    let told = from("runs/visits-labels-50-from");
+    assert!(told.contains("has learned from the labels in \"bought\" already, as its task \"buy\""), "{told}");
+    assert!(from("runs/visits-labels-50-from/model.safetensors").contains("has learned a task \"buy\""));
     // Each has ended: what was calibrated is not calibrated again.
     let files =
         names.map(|name| std::fs::read(at.join(format!("runs/visits-labels-{name}/model.safetensors"))).unwrap());

@@ -164,3 +164,26 @@ fn a_trial_that_diverges_loses() {
         "{told}"
     );
 }
+
+/// Sizes are the base's: the default space does without them, and a space that names one is refused before anything trains.
+#[test]
+fn sizes_are_not_drawn_where_a_model_gives_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    write_log(at);
+    write_schema(at, 1, SPACE);
+    foreclick(at).args(["train", "ring.toml", "--name", "base", "--epochs", "1"]).assert().success();
+    let schema = std::fs::read_to_string(at.join("ring.toml")).unwrap();
+    std::fs::write(at.join("ring.toml"), schema.split("[tune.space]").next().unwrap()).unwrap();
+    let tune = foreclick(at).args(["tune", "ring.toml", "--from", "runs/base"]).assert().success();
+    let told = String::from_utf8(tune.get_output().stderr.clone()).unwrap();
+    assert!(told.contains("not drawn, since the model to go on from gives it: blocks, hidden"), "{told}");
+    let drawn = trials(at)["trials"][1]["values"].as_object().unwrap().keys().cloned().collect::<Vec<_>>();
+    assert_eq!(drawn, ["dropout", "learning_rate", "neighbours", "weight_decay"]);
+
+    write_schema(at, 1, "hidden = { choices = [16, 32] }\nlearning_rate = { log = [0.001, 0.05] }");
+    std::fs::remove_dir_all(at.join("runs/ring-tune")).unwrap();
+    let refused = failure(foreclick(at).args(["tune", "ring.toml", "--from", "runs/base"]));
+    assert!(refused.contains("[tune.space] hidden: the model that [fine_tune] from goes on from gives"), "{refused}");
+    assert!(!at.join("runs/ring-tune").exists());
+}

@@ -14,7 +14,8 @@ pub use learn::Lesson;
 use crate::companion::config::{Config, ExportConfig};
 use crate::companion::data::{CleaningReport, Dataset, ItemFeatures, Part, Sequences};
 use crate::companion::evaluate::{
-    Detail, EngineScorer, Outcome, check_fit, evaluate, labelled, places, sample, score, share_lost, top_overlap,
+    Detail, EngineScorer, Origin, Outcome, check_fit, evaluate, labelled, places, sample, score, share_lost,
+    top_overlap,
 };
 use crate::companion::train::{best, hexadecimal, judged_by, write_whole};
 use crate::format::Model;
@@ -79,15 +80,15 @@ impl RunFolder {
     ///
     /// # Errors
     /// When the configuration can't be written as JSON.
-    pub fn provenance(&self, config: &Config, dataset: &Dataset) -> Result<BTreeMap<String, String>> {
+    pub fn provenance(&self, config: &Config, dataset: &Dataset, origin: &Origin) -> Result<BTreeMap<String, String>> {
         let mut provenance = BTreeMap::from([
             ("foreclick".into(), env!("CARGO_PKG_VERSION").into()),
             ("run".into(), self.path.file_name().unwrap_or_default().to_string_lossy().into_owned()),
             ("sequences".into(), dataset.sequences.len().to_string()),
             ("events".into(), dataset.sequences.items.len().to_string()),
-            ("split".into(), serde_json::to_string(&config.split)?),
             ("train".into(), serde_json::to_string(&config.train)?),
         ]);
+        provenance.extend(origin.provenance()?);
         if !config.item.features.is_empty() {
             provenance.insert("item".into(), serde_json::to_string(&config.item)?);
         }

@@ -13,6 +13,19 @@ field = [{ name = "kind", kind = "category", min_count = 1 }, { name = "price", 
 split = { kind = "time", validation_from = "2024-01-03", test_from = "2024-01-04" }
 "#;
 
+const LABELLED: &str = r#"
+log = { path = "first.csv" }
+sequence = { key = "user", time = "day", group = "day" }
+item = { column = "item", min_count = 2 }
+field = [{ name = "kind", kind = "category", min_count = 1 }, { name = "price", kind = "number" }]
+task = [
+    { name = "spend", kind = "number", column = "price", next = "sum" },
+    { name = "cart", kind = "classes", column = "kind2" },
+    { name = "up", kind = "direction", of = "price" },
+]
+split = { kind = "time", validation_from = "2024-01-05", test_from = "2024-01-08" }
+"#;
+
 const FIRST: &str = "user,day,item,kind,price
 a,2024-01-01,x,view,10
 a,2024-01-02,y,cart,20
@@ -21,10 +34,14 @@ a,2024-01-04,y,cart,99
 ";
 
 fn read_another(log: &str) -> anyhow::Result<(Dataset, Dataset, CleaningReport)> {
-    let logs = Logs::new().with("first.csv", FIRST).with("next.csv", log);
-    let mut config = Config::parse(SCHEMA, logs.folder.path())?;
+    read_beside(SCHEMA, FIRST, "next.csv", log)
+}
+
+fn read_beside(schema: &str, first: &str, name: &str, log: &str) -> anyhow::Result<(Dataset, Dataset, CleaningReport)> {
+    let logs = Logs::new().with("first.csv", first).with(name, log);
+    let mut config = Config::parse(schema, logs.folder.path())?;
     let (learned, _) = data::load(&config)?;
-    config.log.path = LogPath::One(logs.path("next.csv"));
+    config.log.path = LogPath::One(logs.path(name));
     let (another, report) = data::load_like(&config, &learned)?;
     Ok((learned, another, report))
 }
@@ -77,4 +94,38 @@ fn cells_that_are_no_vectors_are_told() {
         assert_eq!(note.rows, rows, "{report}");
         assert!(note.detail.contains("no 2 finite numbers") && note.detail.ends_with(cell), "{report}");
     }
+}
+
+#[test]
+fn columns_of_fields_and_labels_may_be_lacking_and_are_told() {
+    let mut first = String::from("user,day,item,kind,price,kind2\n");
+    for user in ["a", "b"] {
+        for day in 1..=9 {
+            let (item, kind) = [("x", "view"), ("y", "cart")][day % 2];
+            first += &format!("{user},2024-01-0{day},{item},{kind},{}0,{kind}\n", day * day % 7);
+        }
+    }
+    let csv = "user,day,item,kind\nc,2024-02-01,x,view\nc,2024-02-02,y,cart\nc,2024-02-03,x,view\n";
+    let lines = "{\"user\":\"c\",\"day\":\"2024-02-01\",\"item\":\"x\",\"kind\":\"view\"}\n\
+                 {\"user\":\"c\",\"day\":\"2024-02-02\",\"item\":\"y\",\"kind\":\"cart\"}\n\
+                 {\"user\":\"c\",\"day\":\"2024-02-03\",\"item\":\"x\",\"kind\":\"view\"}\n";
+    for (name, log) in [("next.csv", csv), ("next.jsonl", lines)] {
+        let (learned, another, report) = read_beside(LABELLED, &first, name, log).unwrap();
+        assert!(learned.sequences.labels.iter().any(|label| !label.is_nan()));
+        // The category's code is there, the price's is missing in every event, and a sum of no column is no sum of blanks.
+        let codes: Vec<(f32, bool)> =
+            another.sequences.fields.chunks_exact(2).map(|codes| (codes[0], codes[1].is_nan())).collect();
+        assert_eq!(codes, [(2.0, true), (1.0, true), (2.0, true)], "{name}");
+        assert!(another.sequences.labels.iter().all(|label| label.is_nan()), "{name}");
+        let notes: Vec<&str> = report.notes.iter().map(|note| note.detail.as_str()).collect();
+        let has = |text: &str| notes.iter().any(|note| note.contains(text));
+        assert!(has("no column \"price\": [[task]] \"spend\" is not measured"), "{notes:?}");
+        assert!(has("no column \"kind2\": [[task]] \"cart\" is not measured"), "{notes:?}");
+    }
+    // What is learned from needs them all, and any log the item and the key.
+    let error = |schema: &str, first: &str, log: &str| {
+        format!("{:#}", read_beside(schema, first, "next.csv", log).map(|_| ()).unwrap_err())
+    };
+    assert!(error(LABELLED, FIRST, csv).contains("no column \"kind2\""));
+    assert!(error(LABELLED, &first, &csv.replace("item", "sku")).contains("no column \"item\""));
 }

@@ -293,3 +293,16 @@ fn a_sequence_too_long_to_learn_from_quickly_is_noted() {
     assert_says(&long.detail, &["square", "idle_gap"]);
     assert_eq!(note(&format!("[log]\npath = \"short.csv\"\n{REST}")), None);
 }
+
+#[test]
+fn what_is_foretold_of_a_field_without_values_is_told() {
+    let rows: String =
+        (0..12).map(|row| format!("u{},2020-01-{:02},p{},about {row}\n", row / 4, row + 1, row % 2)).collect();
+    let schema = "log = { path = \"log.csv\" }\nsequence = { key = \"user\", time = \"time\" }\n\
+                  item = { column = \"item\", min_count = 1 }\nfield = [{ name = \"price\", kind = \"number\" }]\n\
+                  task = [{ name = \"next\", kind = \"number\", of = \"price\", steps = 2 }]\n\
+                  split = { kind = \"time\", validation_from = \"2020-01-05\", test_from = \"2020-01-09\" }\n";
+    let refusal = Logs::new().with("log.csv", format!("user,time,item,price\n{rows}")).refusal(schema);
+    assert_says(&refusal, &["no training event has a label", "made of [[field]] \"price\", 2 events apart"]);
+    assert!(!refusal.contains("at = "), "{refusal}");
+}

@@ -4,19 +4,21 @@ use super::{print, print_json, read_knowledge};
 use crate::companion::config::Config;
 use crate::companion::data::{self, Dataset, Part};
 use crate::companion::evaluate::{
-    Explanations, Models, check_fit, measure, measure_explanations, measure_knowledge, measure_tasks,
+    Explanations, Models, Origin, check_fit, measure, measure_explanations, measure_knowledge, measure_tasks,
 };
 use crate::companion::run::{RunFolder, read_model};
+use crate::format::Model;
 use anyhow::{Context, Result, bail, ensure};
 use clap::{Args, ValueEnum};
 use serde_json::json;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 
 /// Measure a run or a model file beside counting baselines, and its tasks beside base rates.
 ///
-/// Several of one log and schema are measured as one model, an ensemble: an item's probability, and an answer to a task, is the
-/// mean of theirs.
+/// Several of one log, schema and split are measured as one model, an ensemble: an item's probability, and an answer to a task,
+/// is the mean of theirs.
 ///
 /// Every sequence goes through the engine that the browser runs, event by event; every target is ranked among all
 /// candidates; equal scores count against the target.
@@ -28,8 +30,8 @@ pub struct Evaluate {
     /// The schema file for a model file [default: the first run's own]
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// Measure on this log of the same schema, such as the next month's; the baselines still count the schema file's
-    /// [default: the schema file's]
+    /// Measure on this log of the same schema, such as the next month's, which may lack columns of fields and labels; the
+    /// baselines still count the schema file's [default: the schema file's]
     #[arg(long, value_name = "PATH")]
     log: Option<PathBuf>,
     /// Measure the model with and without these rules and relations too, as `predict --knowledge` takes them: accuracy, and how
@@ -49,6 +51,14 @@ pub struct Evaluate {
     json: bool,
 }
 
+/// What is to be measured.
+struct Opened<'a> {
+    config: Config,
+    models: Models,
+    /// What each model is called on the command line.
+    named: Vec<(&'a Path, Arc<Model>)>,
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum PartChoice {
     Test,
@@ -57,8 +67,16 @@ enum PartChoice {
 
 impl Evaluate {
     pub fn run(self) -> Result<ExitCode> {
-        let (config, models) = self.open()?;
+        let Opened { config, models, named } = self.open()?;
         let (learned, _) = data::load(&config)?;
+        let origin = Origin::of(&config, &learned);
+        for (target, model) in &named {
+            let fit = check_fit(&learned, model).and_then(|()| match origin.other_split(model) {
+                Some(leak) => bail!("{leak}; train it with that [split], or evaluate it alone, by its own schema file"),
+                None => Ok(()),
+            });
+            fit.with_context(|| self.misfit(target))?;
+        }
         let part = if self.part == PartChoice::Test { Part::Test } else { Part::Validation };
         let other = match &self.log {
             None => None,
@@ -70,7 +88,7 @@ impl Evaluate {
         };
         let dataset = other.as_ref().unwrap_or(&learned);
         if let Some(count) = self.explain {
-            let explanations = explain(&config, &learned, dataset, part, &models, count)?;
+            let explanations = explain(&config, dataset, part, &models, count)?;
             if self.json {
                 print_json(&explanations)?
             } else {
@@ -106,20 +124,39 @@ impl Evaluate {
         Ok(ExitCode::SUCCESS)
     }
 
-    fn open(&self) -> Result<(Config, Models)> {
+    /// What can't be measured, and with which schema file.
+    fn misfit(&self, target: &Path) -> String {
+        let first = self.targets.iter().find(|target| target.is_dir());
+        match (&self.config, first) {
+            (Some(config), _) => format!("{} does not fit {}", target.display(), config.display()),
+            (None, Some(first)) if first != target => format!(
+                "{} does not fit the schema file of {}, and an ensemble is of one log, schema and split",
+                target.display(),
+                first.display()
+            ),
+            _ => target.display().to_string(),
+        }
+    }
+
+    fn open(&self) -> Result<Opened<'_>> {
         let mut models = Models::default();
+        let mut named: Vec<(&Path, Arc<Model>)> = Vec::new();
         let mut config = self.config.as_deref().map(Config::read).transpose()?;
         for target in &self.targets {
             ensure!(target.exists(), "{} does not exist; name a run's folder or a model file", target.display());
             if !target.is_dir() {
-                models.exported.push(read_model(target)?);
+                let model = read_model(target)?;
+                named.push((target, model.clone()));
+                models.exported.push(model);
                 continue;
             }
             let folder = RunFolder::open(target)?;
             if config.is_none() {
                 config = Some(folder.config()?);
             }
-            models.f32.push(folder.best()?);
+            let best = folder.best()?;
+            named.push((target, best.clone()));
+            models.f32.push(best);
             match folder.exported()? {
                 Some(exported) => models.exported.push(exported),
                 None => eprintln!(
@@ -139,23 +176,15 @@ impl Evaluate {
             !models.f32.is_empty() || !models.exported.is_empty(),
             "runs without a model file and model files have no ensemble in common; name runs' folders alone, or export them first"
         );
-        Ok((config, models))
+        Ok(Opened { config, models, named })
     }
 }
 
-fn explain(
-    config: &Config,
-    learned: &Dataset,
-    dataset: &Dataset,
-    part: Part,
-    models: &Models,
-    count: usize,
-) -> Result<Explanations> {
+fn explain(config: &Config, dataset: &Dataset, part: Part, models: &Models, count: usize) -> Result<Explanations> {
     let model = models.shipped().first().context("no model to explain")?;
     ensure!(
         models.exported.len().max(models.f32.len()) == 1,
         "an ensemble has no explanations; name one run or model file"
     );
-    check_fit(learned, model)?;
     measure_explanations(config, dataset, part, model, count)
 }

@@ -5,7 +5,7 @@ use crate::companion::data::{self, Dataset};
 use crate::companion::evaluate::check_fit;
 use crate::companion::onnx;
 use crate::companion::run::{Delta, RunFolder};
-use crate::companion::train::write_whole;
+use crate::companion::train::{Method, write_whole};
 use crate::event::NO_TIME;
 use crate::format::Model;
 use anyhow::{Context, Result, ensure};
@@ -107,6 +107,17 @@ impl Export {
             return Ok(ExitCode::from(1));
         }
         write(path, &bytes)?;
+        let model = folder.path().join("model.safetensors");
+        let whole = std::fs::metadata(&model).with_context(|| format!("can't read {}", model.display()))?.len();
+        if bytes.len() as u64 > whole / 2 {
+            let all_learns = config.fine_tune.method == Method::Full;
+            let advice = if all_learns { ", or train with [fine_tune] method = \"lora\" or \"heads\"" } else { "" };
+            eprintln!(
+                "the delta has {} of the {whole} bytes of {}, which saves a page little: ship that file{advice}",
+                bytes.len(),
+                model.display()
+            );
+        }
         Ok(ExitCode::SUCCESS)
     }
 

@@ -7,6 +7,7 @@ use crate::companion::config::Config;
 use crate::companion::data;
 use crate::companion::evaluate::{LabelCurve, LabelPoint, percent};
 use crate::companion::report;
+use crate::companion::run::RunFolder;
 use crate::companion::train::{FineTuneConfig, write_whole};
 use anyhow::{Result, bail, ensure};
 use std::path::Path;
@@ -67,17 +68,41 @@ fn check(config: &Config) -> Result<()> {
         config.distill.teachers.is_empty(),
         "--label-shares asks what the log's labels teach, and teachers have seen them all; leave the teachers out"
     );
-    if let Some(base) = config.fine_tune.read()? {
-        let learned = &base.metadata.schema.heads;
-        let both = config.tasks.iter().find(|task| learned.iter().any(|head| head.name == task.name));
-        if let Some(task) = both {
-            bail!(
-                "--label-shares: the model to go on from has learned the task {:?} from labels already; name one without it",
-                task.name
-            );
-        }
+    if let Some(from) = &config.fine_tune.from {
+        check_base(config, from)?;
     }
     Ok(())
+}
+
+/// Whether the model at `from` has seen none of the labels, nor one that it went on from in turn. Labels that are made of a field
+/// are no column's, and each run makes its own.
+fn check_base(config: &Config, from: &Path) -> Result<()> {
+    let labelled = || config.tasks.iter().filter(|task| task.column.is_some());
+    let Ok(learned) = RunFolder::open(from).and_then(|run| run.config()) else {
+        // A model file tells no columns.
+        let heads = config.fine_tune.read()?.map_or(Vec::new(), |base| base.metadata.schema.heads.clone());
+        let both = labelled().find(|task| heads.iter().any(|head| head.name == task.name));
+        return match both {
+            Some(task) => bail!(
+                "--label-shares: the model to go on from has learned a task {:?} from labels already; name one without it",
+                task.name
+            ),
+            None => Ok(()),
+        };
+    };
+    for (task, other) in labelled().flat_map(|task| learned.tasks.iter().map(move |other| (task, other))) {
+        ensure!(
+            task.column != other.column,
+            "--label-shares: {} has learned from the labels in {:?} already, as its task {:?}; name a model without it",
+            from.display(),
+            task.column.as_deref().unwrap_or_default(),
+            other.name
+        );
+    }
+    match &learned.fine_tune.from {
+        Some(before) if before.is_dir() => check_base(config, before),
+        _ => Ok(()),
+    }
 }
 
 /// One run of the curve.

@@ -2,7 +2,7 @@
 
 use super::begin::{Begin, RUNS, STOPPED, listen_for_stop};
 use super::{print, print_json};
-use crate::companion::config::{Config, Values, with_values};
+use crate::companion::config::{Config, TuneConfig, Values, with_values};
 use crate::companion::data;
 use crate::companion::run::{Lesson, RunFolder};
 use crate::companion::train::{Diverged, Outcome, TrainConfig, duration};
@@ -10,6 +10,7 @@ use crate::companion::tune::{Next, Rung, Score, Trials, rungs, search};
 use anyhow::{Context, Result, ensure};
 use clap::Args;
 use serde_json::json;
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::Instant;
@@ -33,12 +34,13 @@ impl Tune {
     pub fn run(self) -> Result<ExitCode> {
         let Self { begin, json } = self;
         let device = begin.device()?;
-        let config = begin.config()?;
+        let mut config = begin.config()?;
         config.validate()?;
         ensure!(
             !config.privacy.dp,
             "each trial of a private model would spend its whole budget; tune without [privacy] dp"
         );
+        leave_out_given(&mut config)?;
         let folder =
             RunFolder::claim(Path::new(RUNS), &format!("{}-tune", begin.name()?), begin.resume, begin.replace)?;
         let (dataset, report) = data::load(&config)?;
@@ -73,6 +75,31 @@ impl Tune {
         }
         finish(&config, &folder, &trials, json)
     }
+}
+
+/// Leaves out of the default space what a model that is gone on from gives, such as sizes; other spaces may not name it.
+fn leave_out_given(config: &mut Config) -> Result<()> {
+    let Some(base) = config.fine_tune.read()? else { return Ok(()) };
+    let mut given = BTreeSet::new();
+    for trial in Trials::draw(&config.tune, String::new())?.trials {
+        // A value of another type is told of with its trial.
+        let Ok(drawn) = with_values(&config.train, &trial.values) else { continue };
+        let kept = drawn.going_on_from(&base.metadata.architecture, &config.fine_tune);
+        let [drawn, kept] = [&drawn, &kept].map(toml::Table::try_from);
+        let (drawn, kept) = (drawn?, kept?);
+        given.extend(trial.values.into_keys().filter(|key| drawn.get(key) != kept.get(key)));
+    }
+    if given.is_empty() {
+        return Ok(());
+    }
+    let names = given.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
+    ensure!(
+        config.tune.space == TuneConfig::default().space,
+        "[tune.space] {names}: the model that [fine_tune] from goes on from gives what it has, and a trial can't draw another;          remove it from the space, or tune without from"
+    );
+    config.tune.space.retain(|key, _| !given.contains(key));
+    eprintln!("not drawn, since the model to go on from gives it: {names}");
+    Ok(())
 }
 
 /// The whole configuration of a trial.

@@ -212,10 +212,39 @@ impl TaskConfig {
             );
             ensure!(cost.is_finite() && *cost > 0.0, "[[task]] {name:?}: a cost is {cost}, expected above 0");
         }
+        let (false_yes, false_no) = self.costs();
+        ensure!(
+            self.threshold() > 0.0 && self.threshold() < 1.0,
+            "[[task]] {name:?}: costs of {false_yes:e} and {false_no:e} give no threshold between 0 and 1; only their ratio counts: \
+             use numbers nearer to 1"
+        );
         ensure!(
             config.train.encoder != EncoderKind::Counting,
             "[[task]] {name:?} is answered from an encoder's state; set another [train] encoder than \"counting\""
         );
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::path::Path;
+
+    #[test]
+    fn costs_have_a_ratio() {
+        let parse = |yes: &str, no: &str| {
+            let log =
+                "log = { path = \"a.csv\" }\nitem = { column = \"sku\" }\n[[task]]\nname = \"buy\"\nkind = \"binary\"";
+            let costs = format!("column = \"bought\"\ncost_false_positive = {yes}\ncost_false_negative = {no}\n");
+            Config::parse(&format!("{log}\n{costs}"), Path::new(""))
+        };
+        assert!((parse("1e37", "3e37").unwrap().tasks[0].threshold() - 0.25).abs() < 1e-6);
+        let refused = parse("3e38", "3e38").unwrap_err().to_string();
+        assert!(
+            refused.contains("3e38 and 3e38 give no threshold between 0 and 1; only their ratio counts"),
+            "{refused}"
+        );
+        assert!(parse("1e-38", "3e38").is_err());
     }
 }

@@ -21,8 +21,8 @@ pub struct TuneConfig {
     pub factor: usize,
     /// Seeds what trials draw. Default 1.
     pub seed: u64,
-    /// Keys of `[train]`, and what each is drawn from. Default: learning_rate, dropout, weight_decay, neighbours, hidden
-    /// and blocks.
+    /// Keys of `[train]`, and what each is drawn from; none that the model of `[fine_tune] from` gives. Default: learning_rate,
+    /// dropout, weight_decay, neighbours and, without such a model, hidden and blocks.
     pub space: BTreeMap<String, Span>,
 }
 

@@ -83,10 +83,14 @@ impl Labelled<'_> {
                  sequences below min_length)"
             ),
         };
-        let way = match (task.at, task.label_share < 1.0) {
-            (_, true) => "raise label_share",
-            (LabelsAt::Last, _) => "with at = \"last\" use [split] kind = \"sequence\" or \"time\"",
-            _ => "is its column empty there?",
+        let way = match (&task.of, task.at, task.label_share < 1.0) {
+            (_, _, true) => "raise label_share".to_owned(),
+            (Some(of), ..) => format!(
+                "they are made of [[field]] {of:?}, {} events apart in one part of the split: is its column the right one, and its kind?",
+                task.steps.unwrap_or(1)
+            ),
+            (None, LabelsAt::Last, _) => "with at = \"last\" use [split] kind = \"sequence\" or \"time\"".to_owned(),
+            _ => "is its column empty there?".to_owned(),
         };
         ensure!(training().next().is_some(), "no training event has a label{lost}; {way}");
         ensure!(of(Part::Validation).next().is_some(), "no validation event has a label{lost}; {way}");

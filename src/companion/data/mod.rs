@@ -29,10 +29,11 @@ pub use features::ItemFeatures;
 pub use init::guess;
 pub use read::{Cell, Row, Source};
 pub use report::{CleaningReport, Rule, grouped};
+pub use split::hash;
 
 use crate::companion::config::{Config, Moment};
 use crate::event::NO_TIME;
-use crate::schema::{Schema, Task};
+use crate::schema::{Head, Schema, Task};
 use crate::vocab::{ItemId, UNKNOWN_ITEM, Vocab};
 use anyhow::{Result, bail, ensure};
 use buckets::Bucketed;
@@ -69,7 +70,7 @@ fn read_log(config: &Config, learned: Option<&Dataset>, store: &Store) -> Result
     config.validate()?;
     let sides = side::read(&config.sides)?;
     let source = Source::of_log(&config.log)?;
-    let table = table::read(config, &source, &sides, store)?;
+    let table = table::read(config, &source, &sides, learned.is_some(), store)?;
     let log = Bucketed::of(table, config.split.seed, config.privacy.dp, store)?;
     let kept = config.fine_tune.kept()?;
     let mut new: HashSet<&str> = kept.items.iter().map(String::as_str).collect();
@@ -123,7 +124,12 @@ fn read_log(config: &Config, learned: Option<&Dataset>, store: &Store) -> Result
         }
     };
     let labels = labelled.labels(&schema.heads, store, &mut report.notes)?;
+    let labels = without_lacking(labels, config, &table, store)?;
     drop(valid);
+    report.notes.extend(table.notes_of_lacking(&config.tasks));
+    if learned.is_none() {
+        report.notes.extend(unmeasured(&schema.heads, &labels, &parts));
+    }
     let codes = encode::codes(config, &schema, &table, &cleaned, &parts, &items, store)?;
     report.notes.extend(codes.notes);
     let (item_table, unknown) = side::item_table(&sides, &vocab);
@@ -178,6 +184,29 @@ fn read_log(config: &Config, learned: Option<&Dataset>, store: &Store) -> Result
         describe_items(config, &mut dataset, &mut report);
     }
     Ok((dataset, report))
+}
+
+/// The labels, none of them of a task whose column the log lacks: `[events, heads]`.
+fn without_lacking(labels: Column<f32>, config: &Config, table: &Table, store: &Store) -> Result<Column<f32>> {
+    let is_lacking: Vec<bool> = config.tasks.iter().map(|task| table.lacks_labels(task)).collect();
+    if !is_lacking.contains(&true) {
+        return Ok(labels);
+    }
+    let heads = is_lacking.iter().cycle();
+    Column::collect(store, labels.iter().zip(heads).map(|(&label, &lacks)| if lacks { f32::NAN } else { label }))
+}
+
+/// Tasks without a label in the test part, told before they train.
+fn unmeasured(heads: &[Head], labels: &[f32], parts: &[Part]) -> Vec<Rule> {
+    let test = labels.chunks_exact(heads.len().max(1)).zip(parts).filter(|(_, part)| **part == Part::Test);
+    let has_label = |place: usize| test.clone().any(|(labels, _)| !labels[place].is_nan());
+    let unmeasured = heads.iter().enumerate().filter(|(place, _)| !has_label(*place));
+    let note = |(_, head): (usize, &Head)| {
+        let detail =
+            format!("labels of [[task]] {:?} in the test part: it is learned, and not measured there", head.name);
+        Rule { name: "no test labels".into(), rows: 0, detail }
+    };
+    unmeasured.map(note).collect()
 }
 
 /// Turns what side tables say of the items into features that training reads; only training events decide on them.

@@ -91,13 +91,18 @@ pub fn check(config: &SplitConfig, parts: &[Part]) -> Result<()> {
     Ok(())
 }
 
-/// A number from 0 to below 1 that a seed and a sequence's key give: FNV-1a, mixed as in SplitMix64 (Steele et al. 2014).
+/// A number from 0 to below 1 that a seed and a sequence's key give.
 pub fn draw(seed: u64, key: &str) -> f64 {
+    (hash(seed, key) >> 11) as f64 / (1_u64 << 53) as f64
+}
+
+/// What a seed and a text give: FNV-1a, mixed as in SplitMix64 (Steele et al. 2014).
+pub fn hash(seed: u64, text: &str) -> u64 {
     let hash = |hash: u64, byte: &u8| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
-    let bits = key.as_bytes().iter().chain(&seed.to_le_bytes()).fold(0xcbf2_9ce4_8422_2325, hash);
+    let bits = text.as_bytes().iter().chain(&seed.to_le_bytes()).fold(0xcbf2_9ce4_8422_2325, hash);
     let bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     let bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    ((bits ^ (bits >> 31)) >> 11) as f64 / (1_u64 << 53) as f64
+    bits ^ (bits >> 31)
 }
 
 /// The parts of a sequence of so many events.

@@ -7,7 +7,7 @@ use super::read::{Cell, Row, Source};
 use super::report::Rule;
 use super::side::Side;
 use super::time::TimeColumn;
-use crate::companion::config::{Config, FieldChoice, FieldConfig};
+use crate::companion::config::{Config, FieldChoice, FieldConfig, TaskConfig};
 use crate::event::NO_TIME;
 use anyhow::{Result, ensure};
 use std::ops::ControlFlow;
@@ -33,6 +33,8 @@ pub struct Table {
     pub fields: Vec<FieldColumn>,
     /// The tasks' columns, in their order; `None` for one whose labels are made.
     pub labels: Vec<Option<FieldColumn>>,
+    /// Columns of fields and labels that the log lacks, and may lack: all of their cells are missing.
+    pub lacking: Vec<String>,
 }
 
 /// Stands for the item where events have none.
@@ -147,13 +149,19 @@ fn at<T: Copy>(values: &[T], id: u32) -> Option<T> {
     values.get(id as usize).copied()
 }
 
-/// Reads a log and joins its fields with the side tables.
+/// Reads a log and joins its fields with the side tables. For a model that is there already it may lack columns of fields and
+/// labels.
 ///
 /// # Errors
 /// Names the file, the place, what was expected and what was found.
-pub fn read(config: &Config, source: &Source, sides: &[Side], store: &Store) -> Result<Table> {
+pub fn read(config: &Config, source: &Source, sides: &[Side], for_a_model: bool, store: &Store) -> Result<Table> {
     let sequence = &config.sequence;
     let joined = |field: &FieldConfig| sides.iter().find(|side| side.column(&field.name).is_some());
+    let of_fields = config.fields.iter().filter(|field| joined(field).is_none()).map(|field| field.name.as_str());
+    let of_sides = sides.iter().filter_map(|side| side.on.as_deref());
+    let of_labels = config.tasks.iter().filter_map(|task| task.column.as_deref());
+    let more: Vec<&str> = of_fields.chain(of_sides).chain(of_labels).collect();
+    let lacking = if for_a_model { source.lacking(&more)? } else { Vec::new() };
 
     let mut sequences = GrowingKeys::new(store);
     let mut items = GrowingKeys::new(store);
@@ -177,9 +185,8 @@ pub fn read(config: &Config, source: &Source, sides: &[Side], store: &Store) -> 
     wanted.extend(sequence.key.as_deref());
     wanted.extend(sequence.group.as_deref());
     wanted.extend(sequence.time.as_deref());
-    wanted.extend(config.fields.iter().filter(|field| joined(field).is_none()).map(|field| field.name.as_str()));
-    wanted.extend(sides.iter().filter_map(|side| side.on.as_deref()));
-    wanted.extend(config.tasks.iter().filter_map(|task| task.column.as_deref()));
+    let is_there: Vec<bool> = more.iter().map(|name| !lacking.contains(name)).collect();
+    wanted.extend(more.iter().zip(&is_there).filter(|(_, is_there)| **is_there).map(|(name, _)| *name));
 
     let (mut rows, mut broken, mut first_broken) = (0, 0, None);
     let mut push = |cells: &[Cell<'_>]| -> Result<()> {
@@ -195,6 +202,8 @@ pub fn read(config: &Config, source: &Source, sides: &[Side], store: &Store) -> 
         })?;
         groups.iter_mut().try_for_each(|groups| groups.push(next()))?;
         times.iter_mut().try_for_each(|times| times.push(next()))?;
+        let mut more = is_there.iter().map(|is_there| if *is_there { next() } else { &Cell::Missing });
+        let mut next = || more.next().unwrap_or(&Cell::Missing);
         own.iter_mut().try_for_each(|field| field.push(next()))?;
         ons.iter_mut().try_for_each(|on| on.push(next()))?;
         own_labels.iter_mut().flatten().try_for_each(|labels| labels.push(next()))
@@ -236,13 +245,34 @@ pub fn read(config: &Config, source: &Source, sides: &[Side], store: &Store) -> 
     let times = times.map(|times| times.finish(store)).transpose()?;
     let finish = |labels: Option<GrowingField>| labels.map(FieldColumn::finish).transpose();
     let labels = own_labels.into_iter().map(finish).collect::<Result<_>>()?;
-    Ok(Table { rows, broken, first_broken, sequences, items, groups, times, fields, labels })
+    let lacking = lacking.into_iter().map(str::to_owned).collect();
+    Ok(Table { rows, broken, first_broken, sequences, items, groups, times, fields, labels, lacking })
 }
 
 impl Table {
     /// A row's time, or [`NO_TIME`].
     pub fn time(&self, row: usize) -> i64 {
         self.times.as_ref().map_or(NO_TIME, |times| times[row])
+    }
+
+    /// Whether the log lacks a task's column: no cell is not the same as a blank one, which may count as 0.
+    pub fn lacks_labels(&self, task: &TaskConfig) -> bool {
+        task.column.as_ref().is_some_and(|column| self.lacking.contains(column))
+    }
+
+    /// What is missing because the log lacks a column.
+    pub fn notes_of_lacking(&self, tasks: &[TaskConfig]) -> Vec<Rule> {
+        let note = |column: &String| {
+            let of_column = tasks.iter().filter(|task| task.column.as_ref() == Some(column));
+            let names: Vec<String> = of_column.map(|task| format!("{:?}", task.name)).collect();
+            let what = match names.as_slice() {
+                [] => "what it says of an event is missing throughout".to_owned(),
+                names => format!("[[task]] {} is not measured", names.join(", ")),
+            };
+            let detail = format!("the log has no column {column:?}: {what}");
+            Rule { name: "no such column".into(), rows: self.rows as u64, detail }
+        };
+        self.lacking.iter().map(note).collect()
     }
 
     /// Which fields hold cells that are no numbers.

@@ -43,10 +43,10 @@ pub struct Measure<'a> {
 }
 
 impl LabelCurve {
-    /// The figures that matter most of each task, of the model file where there is one.
+    /// The figures that matter most of each task that has labels to measure, of the model file where there is one.
     pub fn measures(&self) -> Vec<Measure<'_>> {
         let Some(first) = self.points.first() else { return Vec::new() };
-        let tasks = first.results.tasks.iter().enumerate();
+        let tasks = first.results.tasks.iter().enumerate().filter(|(_, task)| task.labels > 0);
         tasks
             .flat_map(|(place, task)| {
                 let names = headline(&of_row(task, &MODELS)).iter();

@@ -3,6 +3,7 @@
 use super::baselines::{Baselines, FIT_EVENTS, MixWeights, evaluate_baselines};
 use super::bootstrap::{Difference, paired};
 use super::engine::EnsembleScorer;
+use super::origin::LEAK;
 use super::outcome::{Detail, Outcome, top_overlap};
 use super::slices::Slices;
 use super::stream::{evaluate, measured, places, sample};
@@ -10,7 +11,7 @@ use crate::companion::config::{Config, SplitConfig};
 use crate::companion::data::{Dataset, Part};
 use crate::format::Model;
 use crate::metrics::{Calibration, RankingMetrics};
-use crate::schema::FilterSeen;
+use crate::schema::{Field, FilterSeen, Head, Schema};
 use anyhow::{Context, Result, bail};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -25,6 +26,9 @@ pub struct Protocol {
     /// How many models answer together, by the mean of their probabilities; left out for one.
     #[serde(skip_serializing_if = "is_one")]
     pub models: usize,
+    /// Why a model knows events that it is measured on, so that its figures are too good.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub leak: Option<String>,
     /// The log that was measured on, where it is another than the one that was learned from.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub log: Option<String>,
@@ -132,7 +136,11 @@ pub fn measure(
     let (best, best_outcome) = best.context("no baseline to compare with")?;
     let model = if exported.is_some() { "exported" } else { "f32" };
     Ok(Evaluation {
-        protocol: protocol(config, dataset, part, shown, models.f32.len().max(models.exported.len())),
+        protocol: Protocol {
+            models: models.shipped().len(),
+            leak: leaks(learned, dataset, models),
+            ..protocol(config, dataset, part, shown)
+        },
         metrics: named.iter().filter_map(|(name, outcome)| Some((*name, outcome.as_ref()?.metrics()))).collect(),
         baselines: outcomes.iter().map(|(name, outcome)| (*name, outcome.metrics())).collect(),
         mix_weights,
@@ -174,7 +182,7 @@ pub fn check_fit(learned: &Dataset, model: &Model) -> Result<()> {
     } else if learned.vocab != model.vocab {
         format!("it gives {items} items as then, but other ones")
     } else if learned.schema != model.metadata.schema {
-        "its fields give other values or statistics now, or the schema file says otherwise".into()
+        changed_schema(&learned.schema, &model.metadata.schema)
     } else {
         return Ok(());
     };
@@ -184,7 +192,36 @@ pub fn check_fit(learned: &Dataset, model: &Model) -> Result<()> {
     )
 }
 
-fn protocol(config: &Config, dataset: &Dataset, part: Part, outcome: &Outcome, models: usize) -> Protocol {
+/// What a log's schema has that a model's lacks, or gives otherwise.
+fn changed_schema(learned: &Schema, model: &Schema) -> String {
+    fn differs<T: PartialEq>(what: &str, of: fn(&T) -> &str, [now, then]: [&[T]; 2]) -> Option<String> {
+        let lacks = |these: &[T], other: &T| these.iter().all(|it| of(it) != of(other));
+        let new = now.iter().find(|it| lacks(then, it)).map(|it| format!("the model has no {what} {:?}", of(it)));
+        let gone = || {
+            let gone = then.iter().find(|it| lacks(now, it))?;
+            Some(format!("the model has a {what} {:?}, which is not there any more", of(gone)))
+        };
+        let other = || {
+            let other = now.iter().find(|it| !then.contains(it))?;
+            Some(format!("the {what} {:?} has other values or statistics now", of(other)))
+        };
+        new.or_else(gone).or_else(other)
+    }
+    differs("field", |field: &Field| &field.name, [&learned.fields, &model.fields])
+        .or_else(|| differs("task", |head: &Head| &head.name, [&learned.heads, &model.heads]))
+        .unwrap_or_else(|| {
+            "the schema file says otherwise of times, groups, the calendar, filter_seen, the next item or the fields' order".into()
+        })
+}
+
+/// What models' files say of events that they know, where they are measured on the log that they were learned from.
+pub(super) fn leaks(learned: &Dataset, dataset: &Dataset, models: &Models) -> Option<String> {
+    let said = models.shipped().iter().filter_map(|model| model.metadata.provenance.get(LEAK).cloned());
+    let said: Vec<String> = said.collect();
+    (!said.is_empty() && std::ptr::eq(learned, dataset)).then(|| said.join("; "))
+}
+
+fn protocol(config: &Config, dataset: &Dataset, part: Part, outcome: &Outcome) -> Protocol {
     let filter_seen = dataset.schema.filter_seen;
     let left_out = match filter_seen {
         FilterSeen::None => "",
@@ -195,7 +232,8 @@ fn protocol(config: &Config, dataset: &Dataset, part: Part, outcome: &Outcome, m
     sequences.dedup();
     Protocol {
         split: config.split.clone(),
-        models,
+        models: 1,
+        leak: None,
         log: None,
         part: if part == Part::Test { "test" } else { "validation" },
         candidates: format!("all {} items{left_out}", dataset.vocab.len()),
@@ -215,6 +253,7 @@ impl fmt::Display for Evaluation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Protocol {
             models,
+            leak,
             log,
             part,
             candidates,
@@ -227,6 +266,9 @@ impl fmt::Display for Evaluation {
             misses,
             ..
         } = &self.protocol;
+        if let Some(leak) = leak {
+            writeln!(f, "these figures are too good: {leak}")?;
+        }
         if let Some(log) = log {
             writeln!(f, "on {log}")?;
         }

@@ -16,7 +16,7 @@ pub struct Event {
 }
 
 impl Event {
-    pub fn train(item: ItemId, group: u32) -> Self {
+    pub const fn train(item: ItemId, group: u32) -> Self {
         Self { item, group, time: NO_TIME, part: Part::Train }
     }
 
@@ -24,7 +24,7 @@ impl Event {
         Self { part: Part::Validation, ..Self::train(item, group) }
     }
 
-    pub fn test(item: ItemId, group: u32) -> Self {
+    pub const fn test(item: ItemId, group: u32) -> Self {
         Self { part: Part::Test, ..Self::train(item, group) }
     }
 

@@ -9,6 +9,15 @@ use std::fmt::Write;
 pub fn tasks(results: &TaskResults) -> String {
     let mut html = String::new();
     for TaskResult { task, labels, rows } in &results.tasks {
+        if *labels == 0 {
+            let _ = writeln!(
+                html,
+                "<h3>{}</h3>\n<p class=\"note\">no labels to measure; {}</p>",
+                escape(task),
+                escape(&results.protocol)
+            );
+            continue;
+        }
         let names: Vec<&str> = rows.first().map_or(Vec::new(), |(_, figures)| figures.keys().copied().collect());
         let head: String = names.iter().map(|name| format!("<th scope=\"col\">{}</th>", escape(name))).collect();
         let mut body = String::new();

@@ -64,6 +64,7 @@ fn evaluation() -> Evaluation {
     Evaluation {
         protocol: Protocol {
             models: 1,
+            leak: None,
             split: SplitConfig { kind: Some(SplitKind::Time), ..SplitConfig::default() },
             log: None,
             part: "test",
@@ -151,6 +152,8 @@ fn explanations_are_judged_by_their_intervals() {
     assert!(verdict(0.02).contains("name what the model goes by"));
     assert!(verdict(0.005).contains("can't be told apart from deletion of latest first, insertion of latest first"));
     assert!(verdict(-0.02).contains("worse than deletion of latest first"));
+    let few = Fidelity { sequences: 29, ..explanations(0.02).fidelity.unwrap() };
+    assert!(few.verdict().contains("29 sequences are too few to conclude from, expected at least 30"));
     let text = explanations(0.02).to_string();
     assert!(text.contains("+0.02000 [+0.01000, +0.03000]") && text.contains("<kind>"), "{text}");
 }

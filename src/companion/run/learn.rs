@@ -3,10 +3,12 @@
 use super::{RunFolder, calibrate_tasks, fingerprint};
 use crate::companion::config::Config;
 use crate::companion::data::{CleaningReport, Dataset, Part};
-use crate::companion::evaluate::{Detail, EngineScorer, answer, check_fit, evaluate, labelled, places, sample, score};
+use crate::companion::evaluate::{
+    Detail, EngineScorer, LEAK, Origin, answer, check_fit, evaluate, labelled, places, sample, score,
+};
 use crate::companion::meta;
 use crate::companion::train::{Base, Device, Distill, Effort, Outcome, Run, check_resume, train, write_whole};
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -60,7 +62,8 @@ impl RunFolder {
         }
         let Lesson { dataset, cleaning, device, device_name: _, stop } = lesson;
         let base = config.fine_tune.read()?;
-        let distill = self.distill(config, dataset)?;
+        let origin = Origin::of(config, dataset);
+        let distill = self.distill(config, dataset, &origin)?;
         let fingerprint = lesson.fingerprint(config)?;
         if resume {
             check_resume(self.path(), &fingerprint)?;
@@ -68,6 +71,16 @@ impl RunFolder {
             self.make()?;
         }
         self.describe(config, cleaning)?;
+        let mut provenance = self.provenance(config, dataset, &origin)?;
+        if let Some(base) = &base
+            && let Some(leak) = origin.leak(base)
+        {
+            // The file may be shipped: a name, and no path.
+            let run = base.metadata.provenance.get("run").map_or("", String::as_str);
+            let leak = format!("the run {run:?}, which this one goes on from: {leak}");
+            eprintln!("figures will be too good: {leak}; train that one with this [split]");
+            provenance.insert(LEAK.into(), leak);
+        }
         let all = places(dataset, Part::Validation, config.evaluate.min_history);
         let most = config.evaluate.max_validation_events;
         let [few, validation] = [most.min(QUICK_EVENTS), most].map(|most| sample(&all, most, config.split.seed));
@@ -80,7 +93,7 @@ impl RunFolder {
             base: base.as_deref().map(|model| Base { model, config: &config.fine_tune }),
             distill,
             stop: *stop,
-            provenance: self.provenance(config, dataset)?,
+            provenance,
             task_weights: config.tasks.iter().map(|task| task.weight).collect(),
             fingerprint,
         };
@@ -100,11 +113,14 @@ impl RunFolder {
     }
 
     /// The runs that teach this one, where there are any.
-    fn distill<'a>(&self, config: &'a Config, dataset: &Dataset) -> Result<Option<Distill<'a>>> {
+    fn distill<'a>(&self, config: &'a Config, dataset: &Dataset, origin: &Origin) -> Result<Option<Distill<'a>>> {
         let counting = config.train.architecture(&dataset.schema).counting;
         let read = |path: &PathBuf| {
             let model = Self::open(path)?.best()?;
             check_fit(dataset, &model)?;
+            if let Some(leak) = origin.leak(&model) {
+                bail!("{leak}; train it with this run's [split]");
+            }
             ensure!(
                 model.metadata.architecture.counting == counting,
                 "it counts by other [train] decay, recency_epsilon or neighbour_epsilon, expected those of this run: teacher and \

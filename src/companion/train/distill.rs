@@ -10,7 +10,8 @@ use std::sync::Arc;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct DistillConfig {
-    /// Folders of runs of the same log and schema; the mean of their answers is learned from beside the log. Default: none.
+    /// Folders of runs of the same log, schema and `[split]`; the mean of their answers is learned from beside the log. Default:
+    /// none.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub teachers: Vec<PathBuf>,
     /// What scores are divided by before they become probabilities: the larger, the more the unlikely counts. Default 1.

@@ -28,10 +28,10 @@ impl Names {
         Self { rows: 0, met: vec![false; wanted], found: BTreeSet::new() }
     }
 
-    /// A wanted column that no row had.
-    pub fn missing<'a>(&self, wanted: &[&'a str]) -> Option<&'a str> {
-        let unmet = self.met.iter().position(|met| !met).filter(|_| self.rows > 0)?;
-        wanted.get(unmet).copied()
+    /// The wanted columns that no row had; none of an empty log.
+    pub fn unmet<'a>(&self, wanted: &[&'a str]) -> Vec<&'a str> {
+        let unmet = wanted.iter().zip(&self.met).filter(|(_, met)| !**met && self.rows > 0);
+        unmet.map(|(name, _)| *name).collect()
     }
 
     /// The columns of the first rows.

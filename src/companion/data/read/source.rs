@@ -1,8 +1,9 @@
 //! Which files a log is made of, and how they are written.
 
-use super::{Sink, bytes, csv, json_lines, parquet, text};
+use super::{Row, Sink, bytes, csv, json_lines, parquet, text};
 use crate::companion::config::{LogConfig, LogFormat, LogPath};
 use anyhow::{Context, Result, bail, ensure};
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 /// A log or a side table: its files and how to read them.
@@ -96,6 +97,26 @@ impl Source {
         }
     }
 
+    /// Which of these columns the log lacks: the first file or, of JSON Lines, every line.
+    ///
+    /// # Errors
+    /// When a file cannot be read.
+    pub fn lacking<'a>(&self, wanted: &[&'a str]) -> Result<Vec<&'a str>> {
+        let columns = self.columns()?;
+        let absent: Vec<&str> = wanted.iter().copied().filter(|name| columns.iter().all(|it| it != name)).collect();
+        let Format::JsonLines { events } = &self.format else { return Ok(absent) };
+        if absent.is_empty() {
+            return Ok(absent);
+        }
+        // What the first lines do not have, or not as a simple value, a later one may.
+        let (mut names, mut line) = (json_lines::Names::new(absent.len()), 0);
+        for path in &self.files {
+            let all = &mut |_: Row<'_>| ControlFlow::Continue(());
+            let _end = json_lines::read(path, events.as_deref(), &absent, &mut line, &mut names, all)?;
+        }
+        Ok(names.unmet(&absent))
+    }
+
     /// What shows that a CSV's first line is an event and no header, so that this event is lost: of the first such file.
     ///
     /// # Errors
@@ -135,7 +156,7 @@ impl Source {
                 return Ok(());
             }
         }
-        match names.missing(wanted) {
+        match names.unmet(wanted).first() {
             Some(column) => bail!(missing_column(&self.files[0], column, &names.found())),
             None => Ok(()),
         }

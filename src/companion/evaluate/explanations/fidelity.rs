@@ -27,6 +27,9 @@ pub const SHARES: usize = 11;
 /// Fewer events than this are in one order only.
 const LEAST_EVENTS: usize = 2;
 
+/// A bootstrap over fewer sequences says little: over one its interval has no width.
+const LEAST_SEQUENCES: usize = 30;
+
 /// The orders, ours first.
 const ORDERS: [&str; 3] = ["explanation", "latest first", "random"];
 
@@ -228,6 +231,12 @@ impl Fidelity {
             };
             self.orders.iter().flat_map(of_order).collect()
         };
+        if self.sequences < LEAST_SEQUENCES {
+            return format!(
+                "{} sequences are too few to conclude from, expected at least {LEAST_SEQUENCES}: explain more predictions",
+                self.sequences
+            );
+        }
         let (worse, unproven) = (lacking(|gain| gain.high < 0.0), lacking(|gain| gain.low <= 0.0));
         if !worse.is_empty() {
             format!("explanations are worse than {}: do not show them as reasons", worse.join(", "))
