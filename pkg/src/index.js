@@ -65,7 +65,13 @@ export class Predictor {
       [, file] = await Promise.all([init(), obtain(source, { cache, integrity, onProgress, signal }, room)]);
       over = await differing;
       signal?.throwIfAborted();
-      if (!at) (await room(file.bytes.length))().set(file.bytes);
+      const { bytes } = file;
+      // Bytes that are where they should be are seen no more once the memory has grown.
+      if (!at || (bytes.length && bytes.length !== size)) {
+        if (at) release(at, size);
+        at = undefined;
+        (await room(bytes.length))().set(bytes);
+      }
     } catch (error) {
       if (at && !stopped) release(at, size);
       throw error;
