@@ -5,7 +5,7 @@
  *
  * A file is found by its address and its hash, and checked against the hash each time; a damaged one is dropped and
  * fetched again. Of one address only the version that was loaded last is kept. Where storage is missing, forbidden or
- * full, the file is fetched as without a cache.
+ * full, the file is fetched as without a cache; for a slow one the answer waits no longer than half a second.
  *
  * @example
  * import { Predictor } from "foreclick";

@@ -210,7 +210,10 @@ export interface LoadOptions {
 export interface Progress {
   /** Bytes so far. */
   loaded: number;
-  /** Bytes in all; undefined where the server does not tell, or packs the file. */
+  /**
+   * Bytes in all; undefined where the server does not tell, or packs the file. Of another site's packed file it is at first the packed
+   * size, since a page is not told there that it is packed.
+   */
   total: number | undefined;
 }
 
@@ -437,7 +440,10 @@ export interface Diagnostics {
   cpuMilliseconds: number | null;
   /** The same on the GPU, the way there and back included. */
   gpuMilliseconds: number | null;
-  /** Whether the GPU gave the CPU's answers: the same best ten, scores within a thousandth. */
+  /**
+   * Whether the GPU gave the CPU's answers: the same best ten, scores within a thousandth, in three made-up sessions, of which one fills
+   * the encoder's memory, with items excluded and others known of. "none" where there was nothing to check, as with item rows of floats.
+   */
   selfCheck: "none" | "passed" | "failed";
   /** Items that the model knows. */
   items: number;

@@ -200,12 +200,10 @@ impl WebPredictor {
 
 async fn try_gpu(shared: &Shared) -> Result<Trial<Gpu>> {
     let busy = || Error::Gpu("the predictor was busy when the GPU was to be tried".into());
+    let model = shared.0.try_borrow().map_err(|_| busy())?.model().clone();
+    GpuModel::check(&model)?;
     let context = GpuContext::new().await?;
-    let model = {
-        let mut predictor = shared.0.try_borrow_mut().map_err(|_| busy())?;
-        predictor.note_trial(context.describe());
-        predictor.model().clone()
-    };
+    shared.0.try_borrow_mut().map_err(|_| busy())?.note_trial(context.describe());
     let trial = async {
         let gpu = Gpu::new(GpuModel::new(context, model.clone()).await?)?;
         trial::run(model, gpu, now).await

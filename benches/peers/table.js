@@ -5,7 +5,7 @@ export const FILES = "its files, transferred";
 const TARGETS = { bytes: 35, load: 20, cpu: 3, gpu: 20 };
 
 /** One event and the prediction after it, in milliseconds: a peer's prediction runs over the whole history anew. */
-export const total = ({ observe, predict }) => predict && predict.p50 + (observe?.p50 ?? 0);
+export const total = ({ both, predict }) => (both ?? predict)?.p50;
 
 export function print({ machine, chromium, adapter, runtimes, results, date }) {
   const names = Object.keys(runtimes);
@@ -26,6 +26,7 @@ export function print({ machine, chromium, adapter, runtimes, results, date }) {
     table("load to first prediction", ({ loaded, failed }) => (failed ? "failed" : duration(loaded)));
     table("an event, 50th / 95th percentile", ({ observe }) => (observe ? range(observe) : "-"));
     table("a prediction, 50th / 95th percentile", ({ predict, failed }) => (failed ? "failed" : predict ? range(predict) : "-"));
+    table("an event and the prediction after it", ({ both, predict, failed }) => (failed ? "failed" : predict ? range(both ?? predict) : "-"));
     table("the page's process grew by", ({ memory_bytes, failed }) => (failed || !memory_bytes ? "-" : bytes(memory_bytes)));
     table("model file", ({ model_bytes }) => (model_bytes ? bytes(model_bytes) : "-"));
   }

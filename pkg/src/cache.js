@@ -2,6 +2,9 @@
 import { Decisions } from "./decisions.js";
 import { failure, read, verify } from "./shared.js";
 
+// Milliseconds that a first answer may wait for the storage.
+const PATIENCE = 500;
+
 export class ModelCache {
   #name;
 
@@ -24,7 +27,8 @@ export class ModelCache {
     }
     const bytes = await read(source, onProgress, signal);
     await verify(bytes, integrity);
-    await this.#use(async (cache) => {
+    const response = new Response(bytes);
+    const keeping = this.#use(async (cache) => {
       for (const { url } of await cache.keys(key, { ignoreSearch: true })) {
         const other = new URL(url);
         other.searchParams.set("integrity", integrity);
@@ -32,8 +36,12 @@ export class ModelCache {
         // Another version of this model.
         if (other.href === key.href) await cache.delete(url);
       }
-      await cache.put(key, new Response(bytes));
+      await cache.put(key, response);
     });
+    // A disk that is slow or stuck goes on by itself.
+    let timer;
+    await Promise.race([keeping, new Promise((resolve) => (timer = setTimeout(resolve, PATIENCE)))]);
+    clearTimeout(timer);
     return { bytes, from: "network", decisions };
   }
 

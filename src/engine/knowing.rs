@@ -14,7 +14,8 @@ pub fn apply(acting: &mut Acting, history: &History, group: u32, adjustments: &m
     history.beside(group, &mut |item| {
         acting.come_beside(item);
         for (other, strength) in acting.knowledge().together(item) {
-            adjustment(history, adjustments, other).constant += strength;
+            let all = adjustments.len();
+            adjustment(history, adjustments, other, all).constant += strength;
         }
     });
     acting.has_changed()
@@ -35,10 +36,15 @@ pub fn reasons(acting: &Acting, history: &History, item: ItemId, group: u32) -> 
     (reasons, related)
 }
 
-/// An item's adjustment: where counting has its own, or behind all of those, made if there is none.
-pub fn adjustment<'a>(history: &History, adjustments: &'a mut Vec<Adjustment>, item: ItemId) -> &'a mut Adjustment {
+/// An item's adjustment: where counting has its own, or behind those and below `end`, made if there is none.
+pub fn adjustment<'a>(
+    history: &History,
+    adjustments: &'a mut Vec<Adjustment>,
+    item: ItemId,
+    end: usize,
+) -> &'a mut Adjustment {
     let counted = history.counted();
-    let behind = || adjustments[counted..].iter().position(|adjustment| adjustment.item == item);
+    let behind = || adjustments[counted..end].iter().position(|adjustment| adjustment.item == item);
     let place = history.place(item).or_else(|| behind().map(|place| counted + place));
     let place = place.unwrap_or_else(|| {
         adjustments.push(Adjustment { item, excluded: false, features: [0.0; FEATURES], constant: 0.0 });

@@ -12,6 +12,9 @@ use crate::schema::FilterSeen;
 use crate::vocab::ItemId;
 use std::sync::Arc;
 
+/// Excluded items up to so many are searched for.
+const FEW: usize = 64;
+
 /// A session on one device.
 #[derive(Clone)]
 pub struct Stream<O: Ops> {
@@ -206,9 +209,19 @@ impl<O: Ops> Stream<O> {
     }
 
     fn ask(&mut self, upcoming: Upcoming, exclude: &[ItemId]) -> Result<()> {
-        let known = exclude.iter().filter(|&&item| (item as usize) < self.model.vocab.len());
-        for &item in known {
-            knowing::adjustment(&self.history, &mut self.adjustments, item).excluded = true;
+        let items = self.model.vocab.len();
+        // Those of a long list are told apart by marks, not by a search among those before.
+        let mut marks = vec![false; if exclude.len() > FEW { items } else { 0 }];
+        let related = self.adjustments.len();
+        for &item in exclude.iter().filter(|&&item| (item as usize) < items) {
+            let mut end = self.adjustments.len();
+            if let Some(mark) = marks.get_mut(item as usize) {
+                if std::mem::replace(mark, true) {
+                    continue;
+                }
+                end = related;
+            }
+            knowing::adjustment(&self.history, &mut self.adjustments, item, end).excluded = true;
         }
         self.ops.score(self.history.open_size(upcoming.group))?;
         self.ops.adjust(&self.adjustments)

@@ -163,6 +163,11 @@ for (const [name, before] of [
   });
 }
 
+test("a storage that never ends keeps no answer", async () => {
+  const before = () => (Cache.prototype.put = () => new Promise(() => {}));
+  await withCache(async (page) => assert.equal(await page.evaluate(() => load({ cache, integrity })), "network 10"), { before });
+});
+
 test("that the CPU is faster is kept with the model, for this browser and GPU", async () => {
   await withCache(async (page) => {
     const tried = (entry, options) =>

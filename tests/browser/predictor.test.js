@@ -2,7 +2,9 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
+import { createServer } from "node:http";
 import { after, before, test } from "node:test";
+import { gzipSync } from "node:zlib";
 import { assertSameRanking, MODEL, nativeSessions, onPage, PACKAGE, start } from "./harness.js";
 
 let site;
@@ -116,6 +118,40 @@ test("progress is told and a transfer can be aborted", async () => {
     assert.deepEqual(stalled, ["TimeoutError", "TimeoutError"]);
   });
 });
+
+// Other sites let a page see how long a transfer is, but not that it is packed.
+for (const [what, level] of [["fewer bytes than it unpacks to", 9], ["more bytes", 0]]) {
+  test(`a model that another site sends packed, in ${what}, loads`, async () => {
+    const packed = gzipSync(readFileSync(MODEL), { level });
+    const headers = { "access-control-allow-origin": "*", "content-encoding": "gzip", "content-length": packed.length };
+    const other = createServer((_, response) => response.writeHead(200, headers).end(packed));
+    await new Promise((resolve) => other.listen(0, "127.0.0.1", resolve));
+    const { browser } = site;
+    const page = await browser.newPage({ bypassCSP: true });
+    try {
+      await page.goto(site.url);
+      await page.waitForSelector("text=ready");
+      const url = `http://127.0.0.1:${other.address().port}/`;
+      const found = await page.evaluate(async (url) => {
+        const best = async (source, options) => {
+          const predictor = await foreclick.Predictor.load(source, { backend: "cpu", ...options });
+          return (await predictor.predict()).items;
+        };
+        const steps = [];
+        const [got, expected] = [await best(url, { onProgress: (step) => steps.push(step) }), await best(MODEL)];
+        return { got, expected, last: steps.at(-1) };
+      }, url);
+      assert.deepEqual(found.got, found.expected);
+      const size = readFileSync(MODEL).length;
+      assert.equal(found.last.loaded, size);
+      // Where more comes than was told, the total is seen to be none.
+      assert.equal(found.last.total, level ? undefined : packed.length);
+    } finally {
+      await page.close();
+      other.close();
+    }
+  });
+}
 
 test("wrong addresses are told from wrong files", async () => {
   await withPage(

@@ -22,19 +22,28 @@ pub struct GpuModel {
 }
 
 impl GpuModel {
+    /// Whether a GPU runs the model at all.
+    ///
+    /// # Errors
+    /// [`Error::Gpu`] for a model whose item table is f32, and for one that only counts.
+    pub fn check(model: &Model) -> Result<()> {
+        if model.metadata.architecture.hidden == 0 {
+            return Err(Error::Gpu("the model only counts, which leaves a GPU nothing to compute".into()));
+        }
+        score::codes(&model.weights).map(|_| ())
+    }
+
     /// Uploads a model, compiles its kernels and has the device run each of them once, so that the first
     /// prediction does not pay for what drivers leave to the first use.
     ///
     /// In the browser a refusal of the device shows only at the first `top_k`, since it answers later.
     ///
     /// # Errors
-    /// [`Error::Gpu`] for a model whose item table is f32 or which is too large for the device, for one that only
-    /// counts, and when the device refuses something.
+    /// Those of [`GpuModel::check`]; [`Error::Gpu`] for a model which is too large for the device, and when the device refuses
+    /// something.
     pub async fn new(context: Arc<GpuContext>, model: Arc<Model>) -> Result<Arc<Self>> {
         context.check()?;
-        if model.metadata.architecture.hidden == 0 {
-            return Err(Error::Gpu("the model only counts, which leaves a GPU nothing to compute".into()));
-        }
+        Self::check(&model)?;
         let shape = Shape::new(&model.metadata.architecture, model.vocab.len(), model.metadata.bits);
         let model = Arc::new(Self {
             score: score::Kernel::new(&context, &shape, &model.weights)?,

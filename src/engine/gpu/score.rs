@@ -40,13 +40,21 @@ struct Shard {
     workgroups: usize,
 }
 
+/// The items' codes and scales.
+///
+/// # Errors
+/// [`Error::Gpu`] where rows are floats.
+pub fn codes(weights: &Weights) -> Result<(&[u8], &[f32])> {
+    match &weights.items {
+        ItemTable::F32(_) => Err(Error::Gpu("the item rows are floats, expected int8 or int4".into())),
+        ItemTable::Int8(rows) => Ok((&rows.codes, &rows.scales)),
+        ItemTable::Int4(rows) => Ok((&rows.codes, &rows.scales)),
+    }
+}
+
 impl Kernel {
     pub fn new(context: &GpuContext, shape: &Shape, weights: &Weights) -> Result<Self> {
-        let (codes, scales) = match &weights.items {
-            ItemTable::F32(_) => return Err(Error::Gpu("the item rows are floats, expected int8 or int4".into())),
-            ItemTable::Int8(rows) => (&*rows.codes, &rows.scales),
-            ItemTable::Int4(rows) => (&*rows.codes, &rows.scales),
-        };
+        let (codes, scales) = codes(weights)?;
         let group_bytes = GROUP * shape.row_bytes();
         let most = (context.largest_binding() / group_bytes * GROUP).max(GROUP);
         let bytes = codes.len() / shape.items().max(1);
