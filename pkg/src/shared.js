@@ -40,7 +40,7 @@ export async function read(source, onProgress, signal, room) {
   const { body, headers } = response;
   // Of a packed transfer the header gives the packed length, but we see unpacked bytes. From another site a page is told the length
   // but not that it is packed: see `unknow`.
-  let total = (!headers.get("content-encoding") && Number(headers.get("content-length"))) || undefined;
+  let total = (!headers.get("content-encoding") && Math.max(Number(headers.get("content-length")), 0)) || undefined;
   // Asked for each chunk anew: WebAssembly's memory may have grown.
   let place = body && total && (await room?.(total));
   let thrown;
