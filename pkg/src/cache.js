@@ -1,6 +1,6 @@
 // foreclick/cache: keeps model files in the browser's Cache API, each by its address and hash.
 import { Decisions } from "./decisions.js";
-import { failure, read, verify } from "./shared.js";
+import { failure, read, verify, within } from "./shared.js";
 
 // Milliseconds that a first answer may wait for the storage.
 const PATIENCE = 500;
@@ -39,9 +39,7 @@ export class ModelCache {
       await cache.put(key, response);
     });
     // A disk that is slow or stuck goes on by itself.
-    let timer;
-    await Promise.race([keeping, new Promise((resolve) => (timer = setTimeout(resolve, PATIENCE)))]);
-    clearTimeout(timer);
+    await within(PATIENCE, keeping);
     return { bytes, from: "network", decisions };
   }
 

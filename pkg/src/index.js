@@ -1,6 +1,6 @@
 // foreclick for the page: fetches the model, starts WebAssembly, hands plain objects to and fro.
 // Every member is documented in index.d.ts.
-import { checked, checkKnowledge, checkSessions, copy, failure, get, obtain, obtainDelta } from "./shared.js";
+import { checked, checkKnowledge, checkSessions, copy, failure, get, obtain, obtainDelta, within } from "./shared.js";
 import startWasm, { Task, WebPredictor, release, reserve } from "../wasm/foreclick.js";
 
 const BACKENDS = ["auto", "cpu", "gpu"];
@@ -344,13 +344,4 @@ function enter(work) {
 function stop(what, cause) {
   stopped ??= failure("wasm", `foreclick stopped (${what}); reload the page`, cause);
   throw stopped;
-}
-
-// The promise's value, or undefined after so many milliseconds.
-function within(limit, promise) {
-  let timer;
-  const timeout = new Promise((resolve) => {
-    timer = setTimeout(resolve, limit);
-  });
-  return Promise.race([promise, timeout]).finally(() => clearTimeout(timer));
 }

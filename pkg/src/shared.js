@@ -119,3 +119,12 @@ export function checkKnowledge(knowledge) {
 export function failure(code, message, cause) {
   return Object.assign(new Error(message, { cause }), { code });
 }
+
+// The promise's value, or undefined after so many milliseconds.
+export function within(limit, promise) {
+  let timer;
+  const timeout = new Promise((resolve) => {
+    timer = setTimeout(resolve, limit);
+  });
+  return Promise.race([promise, timeout]).finally(() => clearTimeout(timer));
+}

@@ -235,16 +235,19 @@ test("a GPU that hangs costs a moment, is used again when it answers, and is giv
   );
 });
 
-test("a lost GPU leaves its answer to the CPU, is tried once more, and then no more", async () => {
-  const before = () => {
-    globalThis.devices = [];
-    const { requestDevice } = GPUAdapter.prototype;
-    GPUAdapter.prototype.requestDevice = async function (...options) {
-      const device = await requestDevice.apply(this, options);
-      globalThis.devices.push(device);
-      return device;
-    };
+// For a page's beginning: keeps each device, and `lose` loses the latest as a driver's update would, and not the page.
+function keepDevices() {
+  globalThis.devices = [];
+  const { requestDevice } = GPUAdapter.prototype;
+  GPUAdapter.prototype.requestDevice = async function (...options) {
+    const device = await requestDevice.apply(this, options);
+    globalThis.devices.push(device);
+    const update = new Promise((resolve) => (globalThis.lose = () => resolve({ reason: "unknown", message: "an update" })));
+    return Object.defineProperty(device, "lost", { value: Promise.race([device.lost, update]) });
   };
+}
+
+test("a lost GPU leaves its answer to the CPU, is tried once more, and then no more", async () => {
   await onPage(
     site,
     async (page) => {
@@ -262,22 +265,11 @@ test("a lost GPU leaves its answer to the CPU, is tried once more, and then no m
       assert.equal(await page.evaluate(() => devices.length), 2);
       assert.equal((await report(page)).backend, "cpu");
     },
-    { before },
+    { before: keepDevices },
   );
 });
 
 test("a GPU that is gone before many events is tried once more too", async () => {
-  const before = () => {
-    globalThis.devices = [];
-    const { requestDevice } = GPUAdapter.prototype;
-    GPUAdapter.prototype.requestDevice = async function (...options) {
-      const device = await requestDevice.apply(this, options);
-      globalThis.devices.push(device);
-      // Lost as by a driver's update, and not by the page.
-      const lost = new Promise((resolve) => (globalThis.lose = () => resolve({ reason: "unknown", message: "an update" })));
-      return Object.defineProperty(device, "lost", { value: lost });
-    };
-  };
   await onPage(
     site,
     async (page) => {
@@ -298,7 +290,7 @@ test("a GPU that is gone before many events is tried once more too", async () =>
       });
       assert.deepEqual(found, ["gpu", "cpu", "gpu", 2]);
     },
-    { before },
+    { before: keepDevices },
   );
 });
 

@@ -95,7 +95,8 @@ fn leave_out_given(config: &mut Config) -> Result<()> {
     let names = given.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
     ensure!(
         config.tune.space == TuneConfig::default().space,
-        "[tune.space] {names}: the model that [fine_tune] from goes on from gives what it has, and a trial can't draw another;          remove it from the space, or tune without from"
+        "[tune.space] {names}: the model that [fine_tune] from goes on from gives what it has, and a trial can't draw another; \
+         remove it from the space, or tune without from"
     );
     config.tune.space.retain(|key, _| !given.contains(key));
     eprintln!("not drawn, since the model to go on from gives it: {names}");

@@ -152,9 +152,11 @@ impl Labelled<'_> {
         let mut columns: Vec<_> = tasks.iter().zip(&cells).map(|(task, cells)| self.raw(task, cells)).collect();
         let mut labels = Spool::new(store);
         let mut unknown = vec![0; tasks.len()];
+        let lacking: Vec<bool> = tasks.iter().map(|task| self.places.table.lacks_labels(task)).collect();
         for _ in 0..self.places.parts.len() {
-            for ((column, places), unknown) in columns.iter_mut().zip(&places).zip(&mut unknown) {
-                let label = column.next().unwrap_or(f32::NAN);
+            for (((column, places), unknown), lacks) in columns.iter_mut().zip(&places).zip(&mut unknown).zip(&lacking)
+            {
+                let label = column.next().filter(|_| !lacks).unwrap_or(f32::NAN);
                 let known = if places.is_empty() || label.is_nan() { label } else { places[label as usize] };
                 *unknown += u64::from(known.is_nan() && !label.is_nan());
                 labels.push(known)?;

@@ -124,7 +124,6 @@ fn read_log(config: &Config, learned: Option<&Dataset>, store: &Store) -> Result
         }
     };
     let labels = labelled.labels(&schema.heads, store, &mut report.notes)?;
-    let labels = without_lacking(labels, config, &table, store)?;
     drop(valid);
     report.notes.extend(table.notes_of_lacking(&config.tasks));
     if learned.is_none() {
@@ -184,16 +183,6 @@ fn read_log(config: &Config, learned: Option<&Dataset>, store: &Store) -> Result
         describe_items(config, &mut dataset, &mut report);
     }
     Ok((dataset, report))
-}
-
-/// The labels, none of them of a task whose column the log lacks: `[events, heads]`.
-fn without_lacking(labels: Column<f32>, config: &Config, table: &Table, store: &Store) -> Result<Column<f32>> {
-    let is_lacking: Vec<bool> = config.tasks.iter().map(|task| table.lacks_labels(task)).collect();
-    if !is_lacking.contains(&true) {
-        return Ok(labels);
-    }
-    let heads = is_lacking.iter().cycle();
-    Column::collect(store, labels.iter().zip(heads).map(|(&label, &lacks)| if lacks { f32::NAN } else { label }))
 }
 
 /// Tasks without a label in the test part, told before they train.

@@ -152,22 +152,22 @@ impl Lanes for Simd {
         let exp = exp(largest);
         let mut sums = f32x4_splat(0.0);
         let (parts, rest) = values.as_chunks_mut::<4>();
-        let mut take = |part: &mut [f32; 4]| {
+        for part in parts {
             // SAFETY: the array holds what is loaded and stored.
             unsafe {
                 let powers = exp(v128_load(part.as_ptr().cast()));
                 v128_store(part.as_mut_ptr().cast(), powers);
                 sums = f32x4_add(sums, powers);
             }
-        };
-        parts.iter_mut().for_each(&mut take);
+        }
         sum(sums) + Scalar::exp_all(rest, largest)
     }
 
     fn gate(values: &mut [f32], gates: &[f32]) {
         let exp = exp(0.0);
         let (one, zero) = (f32x4_splat(1.0), f32x4_splat(0.0));
-        let take = |values: &mut [f32; 4], gates: &[f32; 4]| {
+        let ((parts, rest), (gate_parts, gates_rest)) = (values.as_chunks_mut::<4>(), gates.as_chunks::<4>());
+        for (values, gates) in parts.iter_mut().zip(gate_parts) {
             // SAFETY: the arrays hold what is loaded and stored.
             unsafe {
                 let gates = v128_load(gates.as_ptr().cast());
@@ -176,9 +176,7 @@ impl Lanes for Simd {
                 let factor = f32x4_div(above, f32x4_add(one, power));
                 v128_store(values.as_mut_ptr().cast(), f32x4_mul(v128_load(values.as_ptr().cast()), factor));
             }
-        };
-        let ((parts, rest), (gates, gates_rest)) = (values.as_chunks_mut(), gates.as_chunks());
-        parts.iter_mut().zip(gates).for_each(|(values, gates)| take(values, gates));
+        }
         Scalar::gate(rest, gates_rest);
     }
 }
