@@ -1,9 +1,10 @@
-//! Makes the shaders short, which every page would load: no comments, no needless spaces, and names of a letter or two.
+//! Makes the shaders short, which every page would load: no comments, no needless spaces, and names of a letter or two. Rust,
+//! which writes the constants of a model's sizes before them, asks `short!` for their names.
 #![expect(clippy::unwrap_used, reason = "a build without its inputs can only stop")]
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 const SHADERS: [&str; 2] = ["src/engine/gpu", "src/engine/gpu/encode"];
 
@@ -11,10 +12,11 @@ fn main() {
     let files: Vec<(PathBuf, String)> = SHADERS.iter().flat_map(|folder| shaders(folder)).collect();
     let all: Vec<&str> = files.iter().flat_map(|(_, code)| tokens(code)).collect();
     let short = short_names(&all);
+    let out = PathBuf::from(std::env::var("OUT_DIR").unwrap());
     for (path, code) in &files {
-        let out = Path::new(&std::env::var("OUT_DIR").unwrap()).join(path.file_name().unwrap());
-        std::fs::write(out, renamed(&tokens(code), &short)).unwrap();
+        std::fs::write(out.join(path.file_name().unwrap()), renamed(&tokens(code), &short)).unwrap();
     }
+    std::fs::write(out.join("short.rs"), short_macro(&short)).unwrap();
 }
 
 /// The shaders in a folder, without comments and needless spaces.
@@ -55,8 +57,8 @@ fn tokens(code: &str) -> Vec<&str> {
     tokens
 }
 
-/// Short names for what the shaders declare themselves, the shortest for what comes most often. Constants, structures and
-/// entry points keep theirs, by which Rust asks for them.
+/// Short names for constants and what else the shaders declare themselves, the shortest for what comes most often. Structures
+/// and entry points keep theirs, by which Rust asks for them.
 fn short_names(all: &[&str]) -> BTreeMap<String, String> {
     let before = |place: usize, back: usize| place.checked_sub(back).map_or("", |place| all[place]);
     // Its attributes stand in front of it.
@@ -70,7 +72,9 @@ fn short_names(all: &[&str]) -> BTreeMap<String, String> {
     };
     let entries = names(&is_entry);
     let mut declared: Vec<&str> = names(&is_declared).into_iter().filter(|name| !entries.contains(name)).collect();
-    declared.retain(|name| name.len() > 1 && name.starts_with(|first: char| first.is_ascii_lowercase()));
+    declared.retain(|name| name.starts_with(|first: char| first.is_ascii_lowercase()));
+    declared.extend(names(&|place| is_constant(all[place])));
+    declared.retain(|name| name.len() > 1);
     declared.sort_by_key(|name| Reverse(all.iter().filter(|other| *other == name).count()));
     let letters: Vec<char> = ('a'..='z').chain('A'..='Z').collect();
     // With a digit they are no words of the language.
@@ -78,6 +82,19 @@ fn short_names(all: &[&str]) -> BTreeMap<String, String> {
     let short = ends.flat_map(|end| letters.iter().map(move |letter| format!("{letter}{end}")));
     let free = short.filter(|name| !all.contains(&name.as_str()));
     declared.into_iter().map(String::from).zip(free).collect()
+}
+
+/// Whether a word is the name of a constant.
+fn is_constant(word: &str) -> bool {
+    let is_capital = |character: char| character.is_ascii_uppercase() || character == '_';
+    word.chars().all(is_capital)
+}
+
+/// `short!(NAME)`, the text of a constant's short name.
+fn short_macro(short: &BTreeMap<String, String>) -> String {
+    let constants = short.iter().filter(|(name, _)| is_constant(name));
+    let arms: String = constants.map(|(name, short)| format!("    ({name}) => {{ \"{short}\" }};\n")).collect();
+    format!("macro_rules! short {{\n{arms}}}\n")
 }
 
 /// The code with short names; an attribute is no name.

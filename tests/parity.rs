@@ -42,6 +42,11 @@ fn gpu() -> Arc<GpuContext> {
     block_on(GpuContext::new()).unwrap_or_else(|error| panic!("{error}: {hint}"))
 }
 
+/// The GPU as it is, and as hardware: a software GPU has kernels of fewer threads.
+fn gpus() -> [Arc<GpuContext>; 2] {
+    [gpu(), block_on(GpuContext::as_hardware()).unwrap()]
+}
+
 fn gpu_session(context: &Arc<GpuContext>, model: &Arc<Model>) -> Result<Gpu> {
     Gpu::new(block_on(GpuModel::new(context.clone(), model.clone()))?)
 }
@@ -141,14 +146,16 @@ fn compare_ranks(expected: &Answer, got: &TopK, allowed: f32) -> Result<(), Stri
 #[test]
 #[ignore = "needs a GPU: ./build.sh test runs it"]
 fn gpu_scalar_and_simd_agree() {
-    let context = gpu();
+    let contexts = gpus();
     let encoders = EncoderKind::ALL.into_iter().filter(|&encoder| encoder != EncoderKind::Counting);
     let shapes = encoders.flat_map(|encoder| shapes().into_iter().map(move |shape| (encoder, shape)));
     for (seed, (encoder, shape)) in shapes.enumerate() {
         let model = Arc::new(unquantized_model_of(encoder, shape, seed as u64).quantized(8));
         let mut scalar = Stream::new(model.clone(), Cpu::<Scalar>::new(model.clone())).unwrap();
         let mut simd = Stream::new(model.clone(), Cpu::<Simd>::new(model.clone())).unwrap();
-        let mut gpu = Stream::new(model.clone(), gpu_session(&context, &model).unwrap()).unwrap();
+        let mut gpus = contexts
+            .each_ref()
+            .map(|context| Stream::new(model.clone(), gpu_session(context, &model).unwrap()).unwrap());
         let (mut worst_simd, mut worst_gpu) = (0.0f32, 0.0f32);
         for (place, event) in random_events(shape, 25, 99 + seed as u64).iter().enumerate() {
             // Before the first event, then after each: the open group goes on, or another begins.
@@ -159,11 +166,13 @@ fn gpu_scalar_and_simd_agree() {
                     compare(&expected, &got).unwrap_or_else(|error| panic!("{encoder:?}, {shape:?}, {place}: {error}"))
                 };
                 worst_simd = worst_simd.max(check(block_on(cpu_answer(&mut simd, upcoming, 10))));
-                worst_gpu = worst_gpu.max(check(block_on(gpu_answer(&mut gpu, upcoming, 10))));
+                for gpu in &mut gpus {
+                    worst_gpu = worst_gpu.max(check(block_on(gpu_answer(gpu, upcoming, 10))));
+                }
             }
             scalar.observe(event.view()).unwrap();
             simd.observe(event.view()).unwrap();
-            gpu.observe(event.view()).unwrap();
+            gpus.iter_mut().for_each(|gpu| gpu.observe(event.view()).unwrap());
         }
         println!("{encoder:?}, {shape:?}: SIMD within {worst_simd:.1e}, GPU within {worst_gpu:.1e}");
     }
@@ -194,7 +203,6 @@ fn a_wrong_answer_is_noticed() {
 #[test]
 #[ignore = "needs a GPU: ./build.sh test runs it"]
 fn gpu_ties_are_ordered_by_item() {
-    let context = gpu();
     let mut model = random_model(shape(32, 2, 1, 8, 9000), 5);
     let ItemTable::Int8(rows) = &mut model.weights.items else { panic!("not int8") };
     rows.codes = rows.codes[..40 * 32].repeat(225).into();
@@ -204,30 +212,32 @@ fn gpu_ties_are_ordered_by_item() {
         model.weights.item_bias[item] = model.weights.item_bias[like];
     }
     let model = Arc::new(model);
-    let mut stream = Stream::new(model.clone(), gpu_session(&context, &model).unwrap()).unwrap();
-    for k in [0, 1, 10, MAX_K] {
-        let Answer { scores, top, .. } = block_on(gpu_answer(&mut stream, Upcoming { group: 0 }, k));
-        let mut all: Vec<(ItemId, f32)> =
-            scores.iter().enumerate().map(|(item, &score)| (item as u32, score)).collect();
-        all.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
-        assert_eq!(top.ranked, all[..k]);
-        let sum: f64 = scores.iter().map(|&score| f64::from(score).exp()).sum();
-        assert!((f64::from(top.log_sum_exp) - sum.ln()).abs() < 1e-4);
+    for context in gpus() {
+        let mut stream = Stream::new(model.clone(), gpu_session(&context, &model).unwrap()).unwrap();
+        for k in [0, 1, 10, 17, MAX_K] {
+            let Answer { scores, top, .. } = block_on(gpu_answer(&mut stream, Upcoming { group: 0 }, k));
+            let mut all: Vec<(ItemId, f32)> =
+                scores.iter().enumerate().map(|(item, &score)| (item as u32, score)).collect();
+            all.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
+            assert_eq!(top.ranked, all[..k]);
+            let sum: f64 = scores.iter().map(|&score| f64::from(score).exp()).sum();
+            assert!((f64::from(top.log_sum_exp) - sum.ln()).abs() < 1e-4);
+        }
+        let error = block_on(stream.predict(Upcoming { group: 0 }, MAX_K + 1, &[])).unwrap_err();
+        assert_eq!(error.code(), "gpu");
     }
-    let error = block_on(stream.predict(Upcoming { group: 0 }, MAX_K + 1, &[])).unwrap_err();
-    assert_eq!(error.code(), "gpu");
 }
 
 /// More events than wait for one submit, and more adjustments than there is room for at first.
 #[test]
 #[ignore = "needs a GPU: ./build.sh test runs it"]
 fn gpu_sessions_that_are_restored_catch_up_at_once() {
-    let context = gpu();
+    let contexts = gpus();
     // Steps that take each other's places in the ring run one after the other, others side by side.
     for encoder in EncoderKind::ALL.into_iter().filter(|&encoder| encoder != EncoderKind::Counting) {
         for max_len in [50, 200, 400] {
             let shape = ModelShape { has_group: true, has_fields: true, ..shape(64, 4, 2, max_len, 20_000) };
-            restore(&context, encoder, shape);
+            contexts.iter().for_each(|context| restore(context, encoder, shape));
         }
     }
 }
@@ -299,10 +309,13 @@ fn gpu_steps_of_large_encoders_are_right_however_many_wait() {
 #[test]
 #[ignore = "needs a GPU: ./build.sh test runs it"]
 fn gpu_without_a_candidate_and_after_a_reset() {
-    let context = gpu();
+    gpus().iter().for_each(without_a_candidate);
+}
+
+fn without_a_candidate(context: &Arc<GpuContext>) {
     let shape = ModelShape { filter_seen: FilterSeen::All, ..shape(16, 1, 1, 4, 3) };
     let model = Arc::new(random_model(shape, 11));
-    let mut stream = Stream::new(model.clone(), gpu_session(&context, &model).unwrap()).unwrap();
+    let mut stream = Stream::new(model.clone(), gpu_session(context, &model).unwrap()).unwrap();
     let first = block_on(stream.predict(Upcoming { group: 0 }, 10, &[])).unwrap();
     assert_eq!(first.ranked.len(), 3);
     for item in [2, 0, 1, 1] {

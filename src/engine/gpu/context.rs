@@ -12,6 +12,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 pub struct GpuContext {
     pub(super) device: Device,
     destroyed: AtomicBool,
+    is_software: bool,
 }
 
 impl GpuContext {
@@ -32,8 +33,18 @@ impl GpuContext {
         Ok(Self::of(Device::with_limits(limits).await?))
     }
 
+    /// The GPU of [`Self::new`] as if it were hardware, as a test needs it where it is software.
+    ///
+    /// # Errors
+    /// As for [`Self::new`].
+    #[cfg(not(target_arch = "wasm32"))]
+    pub async fn as_hardware() -> Result<Arc<Self>> {
+        Ok(Arc::new(Self { device: Device::open().await?, destroyed: AtomicBool::new(false), is_software: false }))
+    }
+
     fn of(device: Device) -> Arc<Self> {
-        Arc::new(Self { device, destroyed: AtomicBool::new(false) })
+        let is_software = device.describe().ends_with("software");
+        Arc::new(Self { device, destroyed: AtomicBool::new(false), is_software })
     }
 
     /// Whether the device was lost: reset, unplugged, taken away. What [`Self::destroy`] does is no loss.
@@ -79,6 +90,11 @@ impl GpuContext {
         // Empty bindings are not allowed; 16 is the widest alignment in our shaders.
         let size = bytes.max(1).next_multiple_of(16);
         Ok(GpuBuffer(self.device.create_buffer(label, size, usage)))
+    }
+
+    /// Whether the processor plays the GPU.
+    pub(super) fn is_software(&self) -> bool {
+        self.is_software
     }
 
     /// Whether shaders may multiply four packed bytes at once.

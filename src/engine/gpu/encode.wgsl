@@ -29,10 +29,10 @@ var<workgroup> x: array<f32, INPUTS>;
 // What the last one gave.
 var<workgroup> y: array<f32, OUTPUTS>;
 
-@compute @workgroup_size(WORKGROUP)
+@compute @workgroup_size(ENCODERS)
 fn encode(@builtin(local_invocation_index) local: u32) {
     for (var step = 0u; step < call.steps; step++) {
-        for (var i = local; i < HIDDEN; i += WORKGROUP) {
+        for (var i = local; i < HIDDEN; i += ENCODERS) {
             residual[i] = steps[step].input[i];
         }
         workgroupBarrier();
@@ -44,9 +44,9 @@ fn encode(@builtin(local_invocation_index) local: u32) {
 }
 
 // What encode ends with, after the last of many steps.
-@compute @workgroup_size(WORKGROUP)
+@compute @workgroup_size(ENCODERS)
 fn conclude(@builtin(local_invocation_index) local: u32) {
-    for (var i = local; i < HIDDEN; i += WORKGROUP) {
+    for (var i = local; i < HIDDEN; i += ENCODERS) {
         residual[i] = residuals[(call.steps - 1u) * HIDDEN + i];
     }
     workgroupBarrier();
@@ -55,7 +55,7 @@ fn conclude(@builtin(local_invocation_index) local: u32) {
 
 // The residual of one of many steps before the block.
 fn load(step: u32, local: u32) {
-    for (var i = local; i < HIDDEN; i += WORKGROUP) {
+    for (var i = local; i < HIDDEN; i += ENCODERS) {
         if part.x == 0u {
             residuals[step * HIDDEN + i] = steps[step].input[i];
         }
@@ -66,7 +66,7 @@ fn load(step: u32, local: u32) {
 
 // And after it.
 fn store(step: u32, local: u32) {
-    for (var i = local; i < HIDDEN; i += WORKGROUP) {
+    for (var i = local; i < HIDDEN; i += ENCODERS) {
         residuals[step * HIDDEN + i] = residual[i];
     }
 }
@@ -75,7 +75,7 @@ fn store(step: u32, local: u32) {
 fn finish(local: u32) {
     norm(FINAL_NORM, local);
     multiply(GATES, TERMS, 0u, HIDDEN, local);
-    for (var i = local; i < TERMS; i += WORKGROUP) {
+    for (var i = local; i < TERMS; i += ENCODERS) {
         state.gates[i] = y[i] + weights[GATE_BIAS + i];
     }
     var squares = 0.0;
@@ -89,12 +89,12 @@ fn finish(local: u32) {
     if local == 0u {
         state.scale = scale;
     }
-    for (var i = local; i < HIDDEN; i += WORKGROUP) {
+    for (var i = local; i < HIDDEN; i += ENCODERS) {
         state.query[i] = factor * x[i];
     }
     // A zero state has a zero scale: its codes do not matter.
     let inverse = factor / max(scale, 1e-30);
-    for (var quad = local; quad < QUADS; quad += WORKGROUP) {
+    for (var quad = local; quad < QUADS; quad += ENCODERS) {
         var codes = vec4<i32>();
         for (var i = 0u; i < 4u; i++) {
             codes[i] = code(4u * quad + i, inverse);
@@ -134,26 +134,38 @@ fn norm(first: u32, local: u32) {
         squares += y[lane];
     }
     let factor = inverseSqrt(squares / f32(HIDDEN) + RMS_EPSILON);
-    for (var i = local; i < HIDDEN; i += WORKGROUP) {
+    for (var i = local; i < HIDDEN; i += ENCODERS) {
         x[i] = residual[i] * factor * weights[first + i];
     }
     workgroupBarrier();
 }
 
-// y = the matrix at `first` times the `columns` values of x from `start` on. Where threads outnumber rows, several share
-// one.
+// y = the matrix at `first` times the `columns` values of x from `start` on. A thread takes four rows, so that four loads are
+// under way; where threads outnumber these, several share them.
 fn multiply(first: u32, rows: u32, start: u32, columns: u32, local: u32) {
-    let parts = max(1u, WORKGROUP / rows);
-    for (var at = local; at < rows * parts; at += WORKGROUP) {
-        let row = first + at % rows;
-        var sum = 0.0;
-        for (var column = at / rows; column < columns; column += parts) {
-            sum += weights[row + column * rows] * x[start + column];
+    let quads = (rows + 3u) / 4u;
+    let parts = max(1u, ENCODERS / quads);
+    for (var at = local; at < quads * parts; at += ENCODERS) {
+        let row = at % quads;
+        let part = at / quads;
+        var sums = vec4<f32>();
+        for (var column = part; column < columns; column += parts) {
+            let place = first + row + column * rows;
+            sums += x[start + column] * vec4(
+                weights[place],
+                weights[place + quads],
+                weights[place + 2u * quads],
+                weights[place + 3u * quads],
+            );
         }
-        y[at] = sum;
+        for (var i = 0u; i < 4u; i++) {
+            if row + i * quads < rows {
+                y[part * rows + row + i * quads] = sums[i];
+            }
+        }
     }
     workgroupBarrier();
-    for (var row = local; row < rows; row += WORKGROUP) {
+    for (var row = local; row < rows; row += ENCODERS) {
         var sum = y[row];
         for (var part = 1u; part < parts; part++) {
             sum += y[part * rows + row];
@@ -168,7 +180,7 @@ fn sigmoid(x: f32) -> f32 {
 }
 
 fn add(local: u32) {
-    for (var i = local; i < HIDDEN; i += WORKGROUP) {
+    for (var i = local; i < HIDDEN; i += ENCODERS) {
         residual[i] += y[i];
     }
     workgroupBarrier();

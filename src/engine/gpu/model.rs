@@ -6,7 +6,7 @@ use super::session::Gpu;
 use super::shape::Shape;
 use super::{adjust, encode, score, top_k};
 use crate::error::{Error, Result};
-use crate::format::{Matrix, Model};
+use crate::format::{Matrix, Metadata, Model};
 use std::sync::Arc;
 
 /// One model's weights and compiled kernels on one device.
@@ -44,7 +44,8 @@ impl GpuModel {
     pub async fn new(context: Arc<GpuContext>, model: Arc<Model>) -> Result<Arc<Self>> {
         context.check()?;
         Self::check(&model)?;
-        let shape = Shape::new(&model.metadata.architecture, model.vocab.len(), model.metadata.bits);
+        let Metadata { architecture, bits, .. } = &model.metadata;
+        let shape = Shape::new(architecture, model.vocab.len(), *bits, context.is_software());
         let model = Arc::new(Self {
             score: score::Kernel::new(&context, &shape, &model.weights)?,
             encode: encode::Kernel::new(&context, &shape, &model.weights)?,

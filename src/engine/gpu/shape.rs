@@ -3,10 +3,15 @@
 use crate::format::{Architecture, EncoderKind, FEATURES, TERMS, TIME_BUCKETS};
 use std::fmt::Write;
 
+include!(concat!(env!("OUT_DIR"), "/short.rs"));
+
 /// Threads a workgroup: what every WebGPU device allows.
 pub const WORKGROUP: usize = 256;
-/// Threads that pick the best: as many as there may be best ones, and no more, since barriers between them are dear.
-pub const PICKERS: usize = 128;
+/// The same where threads wait for each other at barriers and the device is software, which takes its threads in turns: at
+/// each barrier it leaves and enters them all.
+const FEW: usize = 16;
+/// Threads that pick the best on hardware: as many as there may be best ones, and no more.
+const PICKERS: usize = 128;
 /// Candidates of a thread at a time.
 const CANDIDATES: usize = 16;
 /// Chunks of scores, at most: what is picked from first.
@@ -50,6 +55,7 @@ pub struct Shape {
     items: usize,
     /// Of an item row's value: 4 or 8.
     bits: u32,
+    is_software: bool,
 }
 
 /// Rounds of all loops that a workgroup's threads may take, as they are estimated.
@@ -59,41 +65,54 @@ const ROUNDS: usize = 30_000;
 const PRELUDE: &str = include_str!(concat!(env!("OUT_DIR"), "/prelude.wgsl"));
 
 impl Shape {
-    /// The shape of a model with so many items in 4 or 8 bits.
-    pub fn new(architecture: &Architecture, items: usize, bits: u32) -> Self {
+    /// The shape of a model with so many items in 4 or 8 bits, for a device that is hardware or software.
+    pub fn new(architecture: &Architecture, items: usize, bits: u32, is_software: bool) -> Self {
         let Architecture { encoder, hidden, heads, blocks, feed_forward, max_len, repeat_counts: _, counting: _ } =
             *architecture;
-        Self { encoder, hidden, heads, blocks, feed_forward, max_len, memory: architecture.memory(), items, bits }
+        Self {
+            encoder,
+            hidden,
+            heads,
+            blocks,
+            feed_forward,
+            max_len,
+            memory: architecture.memory(),
+            items,
+            bits,
+            is_software,
+        }
     }
 
     /// A shader's whole source: constants, shared structures, then the kernel.
     pub(super) fn source(&self, kernel: &str) -> String {
-        let Self { encoder: _, hidden, heads, blocks, feed_forward, max_len, memory, items, bits } = *self;
+        let Self { encoder: _, hidden, heads, blocks, feed_forward, max_len, memory, items, bits, is_software: _ } =
+            *self;
         let mut source = String::new();
         let sizes = [
-            ("WORKGROUP", WORKGROUP),
-            ("PICKERS", PICKERS),
-            ("CHUNK", self.chunk_scores()),
-            ("CHUNKS", self.chunks()),
-            ("TERMS", TERMS),
-            ("FEATURES", FEATURES),
-            ("HIDDEN", hidden),
-            ("HEADS", heads),
-            ("HEAD_SIZE", self.head_size()),
-            ("BLOCKS", blocks),
-            ("FEED_FORWARD", feed_forward),
-            ("MAX_LEN", max_len),
-            ("MEMORY", memory),
-            ("ITEMS", items),
-            ("BITS", bits as usize),
-            ("FEED_FORWARD_CHUNK", self.chunk()),
-            ("WORDS", self.row_bytes() / WORD),
-            ("GROUP", GROUP),
-            ("MAX_K", MAX_K),
-            ("ROOM", MAX_K * CANDIDATES),
-            ("QUADS", self.quads()),
-            ("INPUTS", self.inputs()),
-            ("OUTPUTS", self.outputs()),
+            (short!(WORKGROUP), WORKGROUP),
+            (short!(ENCODERS), self.encoders()),
+            (short!(PICKERS), self.pickers()),
+            (short!(CHUNK), self.chunk_scores()),
+            (short!(CHUNKS), self.chunks()),
+            (short!(TERMS), TERMS),
+            (short!(FEATURES), FEATURES),
+            (short!(HIDDEN), hidden),
+            (short!(HEADS), heads),
+            (short!(HEAD_SIZE), self.head_size()),
+            (short!(BLOCKS), blocks),
+            (short!(FEED_FORWARD), feed_forward),
+            (short!(MAX_LEN), max_len),
+            (short!(MEMORY), memory),
+            (short!(ITEMS), items),
+            (short!(BITS), bits as usize),
+            (short!(FEED_FORWARD_CHUNK), self.chunk()),
+            (short!(WORDS), self.row_bytes() / WORD),
+            (short!(GROUP), GROUP),
+            (short!(MAX_K), MAX_K),
+            (short!(ROOM), MAX_K * CANDIDATES),
+            (short!(QUADS), self.quads()),
+            (short!(INPUTS), self.inputs()),
+            (short!(OUTPUTS), self.outputs()),
         ];
         for (name, value) in sizes.into_iter().chain(self.weight_offsets()) {
             // Writing to a string does not fail.
@@ -115,32 +134,37 @@ impl Shape {
         };
         match self.encoder {
             EncoderKind::Transformer => {
-                add("ATTENTION_NORM", hidden);
-                add("QKV", 3 * hidden * hidden);
-                add("ATTENTION_OUT", hidden * hidden);
-                add("FEED_FORWARD_NORM", hidden);
-                add("UP", 2 * feed_forward * hidden);
-                add("DOWN", hidden * feed_forward);
+                add(short!(ATTENTION_NORM), hidden);
+                add(short!(QKV), 3 * hidden * hidden);
+                add(short!(ATTENTION_OUT), hidden * hidden);
+                add(short!(FEED_FORWARD_NORM), hidden);
+                add(short!(UP), 2 * feed_forward * hidden);
+                add(short!(DOWN), hidden * feed_forward);
             }
             EncoderKind::Gru | EncoderKind::Lstm => {
-                add("NORM", hidden);
-                add("PRODUCT", 4 * hidden * 2 * hidden);
-                add("BIAS", if self.encoder == EncoderKind::Gru { 3 * hidden } else { 4 * hidden });
+                add(short!(NORM), hidden);
+                add(short!(PRODUCT), 4 * hidden * 2 * hidden);
+                add(short!(BIAS), if self.encoder == EncoderKind::Gru { 3 * hidden } else { 4 * hidden });
             }
             EncoderKind::Hstu => {
-                add("NORM", hidden);
-                add("PROJECTION", 4 * hidden * hidden);
-                add("DISTANCE", max_len);
-                add("TIME", TIME_BUCKETS);
-                add("CONTEXT_NORM", hidden);
-                add("OUTPUT", hidden * hidden);
+                add(short!(NORM), hidden);
+                add(short!(PROJECTION), 4 * hidden * hidden);
+                add(short!(DISTANCE), max_len);
+                add(short!(TIME), TIME_BUCKETS);
+                add(short!(CONTEXT_NORM), hidden);
+                add(short!(OUTPUT), hidden * hidden);
             }
             EncoderKind::Counting => {}
         }
         let block = end;
-        offsets.push(("BLOCK", block));
+        offsets.push((short!(BLOCK), block));
         end *= blocks;
-        for (name, size) in [("FINAL_NORM", hidden), ("GATES", TERMS * hidden), ("GATE_BIAS", TERMS), ("SCALE", 1)] {
+        for (name, size) in [
+            (short!(FINAL_NORM), hidden),
+            (short!(GATES), TERMS * hidden),
+            (short!(GATE_BIAS), TERMS),
+            (short!(SCALE), 1),
+        ] {
             offsets.push((name, end));
             end += size;
         }
@@ -177,14 +201,25 @@ impl Shape {
     /// where even one is too long: it must go block by block.
     pub(super) fn steps_in_a_row(&self) -> usize {
         let Self { hidden, blocks, feed_forward, max_len, .. } = *self;
-        let attention = max_len * (WORKGROUP + 2 * hidden) / WORKGROUP;
+        let encoders = self.encoders();
+        let attention = max_len * (encoders + 2 * hidden) / encoders;
         let (products, others) = match self.encoder {
             EncoderKind::Transformer => ((4 * hidden + 3 * feed_forward) * hidden, attention),
             EncoderKind::Gru | EncoderKind::Lstm => (8 * hidden * hidden, 0),
             EncoderKind::Hstu => (5 * hidden * hidden, attention + hidden),
             EncoderKind::Counting => (0, 0),
         };
-        ROUNDS / (blocks * (products / WORKGROUP + others + 100))
+        ROUNDS / (blocks * (products / encoders + others + 100))
+    }
+
+    /// Threads that take a step of the encoder.
+    fn encoders(&self) -> usize {
+        if self.is_software { (self.hidden / 4).next_power_of_two().clamp(FEW, WORKGROUP) } else { WORKGROUP }
+    }
+
+    /// Threads that pick the best.
+    fn pickers(&self) -> usize {
+        if self.is_software { FEW } else { PICKERS }
     }
 
     /// What the state is computed by.
@@ -259,16 +294,17 @@ impl Shape {
             EncoderKind::Gru | EncoderKind::Lstm => self.hidden,
             EncoderKind::Hstu | EncoderKind::Counting => 0,
         };
-        (self.hidden + beside).max(WORKGROUP)
+        (self.hidden + beside).max(self.encoders())
     }
 
-    /// The longest product, and room for one value a thread; an HSTU keeps two beside it.
+    /// The longest product, and room for four rows a thread; an HSTU keeps two values beside one a thread.
     fn outputs(&self) -> usize {
-        match self.encoder {
-            EncoderKind::Transformer => (3 * self.hidden).max(2 * self.chunk()).max(WORKGROUP),
-            EncoderKind::Gru | EncoderKind::Lstm => (4 * self.hidden).max(WORKGROUP),
-            EncoderKind::Hstu => (4 * self.hidden).max(2 * self.hidden + WORKGROUP),
-            EncoderKind::Counting => WORKGROUP,
-        }
+        let longest = match self.encoder {
+            EncoderKind::Transformer => (3 * self.hidden).max(2 * self.chunk()),
+            EncoderKind::Gru | EncoderKind::Lstm => 4 * self.hidden,
+            EncoderKind::Hstu => (4 * self.hidden).max(2 * self.hidden + self.encoders()),
+            EncoderKind::Counting => 0,
+        };
+        longest.max(4 * self.encoders())
     }
 }

@@ -25,10 +25,12 @@ const ROUND: u32 = 15u * PICKERS;
 // Only pick has this one: the logarithm of the whole sum in place 0, then the best, [1 + k].
 @group(0) @binding(4) var<storage, read_write> result: array<Pair>;
 
-// Each thread's best; after `best`, the k best of all.
-var<workgroup> heads: array<Pair, PICKERS>;
+// The k best so far, in their order; nobody in places that are left.
+var<workgroup> heads: array<Pair, MAX_K>;
+// Each thread's best of a round.
+var<workgroup> leaders: array<Pair, PICKERS>;
 var<workgroup> bar: Pair;
-// What is not behind the bar: of at most k threads, the up to 16 that each has.
+// What is not behind the bar: of at most k threads, the up to 16 that each has; of fewer threads than k, all.
 var<workgroup> found: array<Pair, ROOM>;
 var<workgroup> count: atomic<u32>;
 // The first item of the chunks that were picked.
@@ -71,14 +73,14 @@ fn pick(@builtin(local_invocation_index) local: u32) {
         logs[PICKERS + local] = log_sum(local * LANE, LANE);
     }
     if CHUNK > 1u {
-        if local < call.k {
-            picked[local] = heads[local].item / (CHUNK * GROUP) * CHUNK * GROUP + heads[local].item % GROUP;
+        for (var place = local; place < call.k; place += PICKERS) {
+            picked[place] = heads[place].item / (CHUNK * GROUP) * CHUNK * GROUP + heads[place].item % GROUP;
         }
         workgroupBarrier();
         best(call.k * CHUNK, true, local);
     }
-    if local < call.k {
-        result[1u + local] = heads[local];
+    for (var place = local; place < call.k; place += PICKERS) {
+        result[1u + place] = heads[place];
     }
     workgroupBarrier();
     if local == 0u {
@@ -102,21 +104,25 @@ fn candidate(place: u32, in_picked: bool) -> Pair {
     return Pair(item, scores[item]);
 }
 
-// heads = the k best of so many candidates, in their order; nobody in places that are left.
+// heads = the k best of so many candidates.
 fn best(number: u32, in_picked: bool, local: u32) {
-    var kept = NOBODY;
+    for (var place = local; place < MAX_K; place += PICKERS) {
+        heads[place] = NOBODY;
+    }
     for (var first = 0u; first < number; first += ROUND) {
         let end = min(first + ROUND, number);
-        var own = kept;
+        var own = NOBODY;
+        for (var place = local; place < call.k; place += PICKERS) {
+            own = better(heads[place], own);
+        }
         for (var place = first + local; place < end; place += PICKERS) {
-            let other = candidate(place, in_picked);
-            if precedes(other, own) {
-                own = other;
-            }
+            own = better(candidate(place, in_picked), own);
         }
         let last = admit(own, local);
         if !precedes(last, own) {
-            offer(kept, last);
+            for (var place = local; place < call.k; place += PICKERS) {
+                offer(heads[place], last);
+            }
             for (var place = first + local; place < end; place += PICKERS) {
                 offer(candidate(place, in_picked), last);
             }
@@ -124,16 +130,19 @@ fn best(number: u32, in_picked: bool, local: u32) {
         workgroupBarrier();
         settle(local);
         workgroupBarrier();
-        kept = NOBODY;
-        if local < call.k {
-            kept = heads[local];
-        }
     }
 }
 
 // Higher scores come first, equal ones by item.
 fn precedes(a: Pair, b: Pair) -> bool {
     return (a.score > b.score) | ((a.score == b.score) & (a.item < b.item));
+}
+
+fn better(a: Pair, b: Pair) -> Pair {
+    if precedes(a, b) {
+        return a;
+    }
+    return b;
 }
 
 // The exponential of what is not above zero; drivers need not know those of huge numbers.
@@ -143,18 +152,18 @@ fn power(x: f32) -> f32 {
 
 // The k-th of the threads' bests; nobody where there are fewer.
 fn admit(own: Pair, local: u32) -> Pair {
-    heads[local] = own;
+    leaders[local] = own;
     if local == 0u {
         bar = NOBODY;
         atomicStore(&count, 0u);
     }
     workgroupBarrier();
     if own.score > EXCLUDED {
-        var better = 0u;
+        var before = 0u;
         for (var i = 0u; i < PICKERS; i++) {
-            better += u32(precedes(heads[i], own));
+            before += u32(precedes(leaders[i], own));
         }
-        if better == call.k - 1u {
+        if before == call.k - 1u {
             bar = own;
         }
     }
@@ -168,20 +177,17 @@ fn offer(pair: Pair, last: Pair) {
     }
 }
 
-// heads = the k best of what was offered.
+// heads = the k best of what was offered: of fewer than k, all that was ever met.
 fn settle(local: u32) {
     let all = atomicLoad(&count);
     for (var place = local; place < all; place += PICKERS) {
-        var better = 0u;
+        var before = 0u;
         for (var i = 0u; i < all; i++) {
-            better += u32(precedes(found[i], found[place]));
+            before += u32(precedes(found[i], found[place]));
         }
-        if better < call.k {
-            heads[better] = found[place];
+        if before < call.k {
+            heads[before] = found[place];
         }
-    }
-    if local >= all {
-        heads[local] = NOBODY;
     }
 }
 

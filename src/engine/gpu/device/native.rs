@@ -66,7 +66,7 @@ impl Device {
         &self.device
     }
 
-    /// The adapter's name and kind.
+    /// The adapter's name and kind; "software" at the end where the processor plays it.
     pub fn describe(&self) -> String {
         self.description.clone()
     }

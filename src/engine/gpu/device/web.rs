@@ -83,7 +83,7 @@ impl Device {
         gpu.map(|gpu| Self(gpu.unchecked_into())).map_err(Error::Gpu)
     }
 
-    /// What the browser tells of the adapter.
+    /// What the browser tells of the adapter; "software" at the end where the processor plays it.
     pub fn describe(&self) -> String {
         self.0.description()
     }

@@ -9,24 +9,24 @@ fn layer(step: u32, block: u32, local: u32) {
 
 // The first half of a block for many steps, a workgroup each: keys, values and queries. They find the ring empty, so
 // that none takes the place of a key that another still looks at.
-@compute @workgroup_size(WORKGROUP)
+@compute @workgroup_size(ENCODERS)
 fn project_all(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
     let step = group.x;
     load(step, local);
     project(step, part.x, local);
-    for (var i = local; i < KEPT; i += WORKGROUP) {
+    for (var i = local; i < KEPT; i += ENCODERS) {
         queries[step * KEPT + i] = y[i];
     }
 }
 
 // The second half: each step looks at the keys and values up to its own.
-@compute @workgroup_size(WORKGROUP)
+@compute @workgroup_size(ENCODERS)
 fn attend_all(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
     let step = group.x;
-    for (var i = local; i < HIDDEN; i += WORKGROUP) {
+    for (var i = local; i < HIDDEN; i += ENCODERS) {
         residual[i] = residuals[step * HIDDEN + i];
     }
-    for (var i = local; i < KEPT; i += WORKGROUP) {
+    for (var i = local; i < KEPT; i += ENCODERS) {
         y[i] = queries[step * KEPT + i];
     }
     workgroupBarrier();
