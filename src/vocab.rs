@@ -200,7 +200,8 @@ mod tests {
         for unknown in ["bread", "cafe", "tee", "te", "teaa", "milk\0"] {
             assert_eq!(vocab.id(unknown), None);
         }
-        let words: Vec<String> = (0..40u64).map(|place| format!("{:064b}", place * 0x9e37_79b9_7f4a_7c15)).collect();
+        let words: Vec<String> =
+            (0..40u64).map(|place| format!("{:064b}", place.wrapping_mul(0x9e37_79b9_7f4a_7c15))).collect();
         let words: Vec<&str> = words.iter().map(String::as_str).collect();
         assert!(!packed(&check(&words)));
         assert!(Vocab::from_keys([""; 0]).unwrap().is_empty());

@@ -1,11 +1,13 @@
 // Serves folders from memory: scripts and WebAssembly packed once, as a site's server has them, so that nobody waits for
-// a compressor.
+// a compressor or a disk.
 import { createReadStream } from "node:fs";
 import { readFile, stat } from "node:fs/promises";
 import { createServer } from "node:http";
 import { extname, join } from "node:path";
 import { gzipSync } from "node:zlib";
 
+// Larger files, models of a million items, would fill the memory: they go out as they are read.
+const LARGEST_KEPT = 64 << 20;
 const TYPES = {
   ".html": "text/html; charset=utf-8",
   ".js": "text/javascript; charset=utf-8",
@@ -35,13 +37,12 @@ export async function serve(folders) {
   const server = createServer(async ({ url }, response) => {
     const path = new URL(url, "http://localhost").pathname;
     try {
-      // Models go out as they are read, as a site's server sends them; all of them would fill the memory.
-      if (path.endsWith(".safetensors") || path.endsWith(".onnx")) {
-        const { size } = await stat(nameOf(path));
+      const { size } = await stat(nameOf(path));
+      if (size > LARGEST_KEPT) {
         response.writeHead(200, { "content-type": "application/octet-stream", "content-length": size });
         return createReadStream(nameOf(path), { highWaterMark: 1 << 20 }).pipe(response);
       }
-      const { type, body } = path.startsWith("/models/") ? await file(path) : await keep(path);
+      const { type, body } = await keep(path);
       const headers = { "content-type": type ?? "application/octet-stream", "content-length": body.length };
       response.writeHead(200, type ? { ...headers, "content-encoding": "gzip" } : headers).end(body);
     } catch (error) {

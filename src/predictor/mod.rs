@@ -214,7 +214,7 @@ impl<G: Ops> Predictor<G> {
         let PredictOptions { k, exclude, candidates, group } = options;
         let mut question = self.question(*k, exclude, group.as_deref());
         question.candidates = candidates.as_deref().map(|keys| self.candidates(keys));
-        question.tasks = Answers::of(&self.model, self.cpu.ops().heads());
+        question.tasks = Answers::of(&self.model, self.cpu.ops_mut().heads());
         if !self.model.metadata.schema.predicts_items() {
             let Question { tasks, .. } = question;
             return Ok(Started::Done(Prediction { items: Vec::new(), backend: Backend::Cpu, tasks }));

@@ -160,7 +160,7 @@ test("whatever call of WebGPU throws, the CPU answers and the reason is told", a
 // As a driver's bug would. Names in shaders are short by then.
 for (const [what, from, to, prediction] of [
   ["every score a little off", /var (\w+)=f32\((\w+)\[(\w+)\]\)/.source, "var $1=0.1*f32($3&1u)+f32($2[$3])", 0],
-  ["attention to fifteen events alone", /d < n;d\+=D/.source, "d < min(n,15u);d+=D", 0],
+  ["attention to fifteen events alone", / < (\w+);(\w+\+=\w+\)\{let \w+=exp)/.source, " < min($1,15u);$2", 0],
   ["what is excluded is a candidate", /,(\w+\.\w+) !=0u\)/.source, ",$1 ==7u)", 1],
   ["what is known is forgotten", /if (\w+\.\w+) !=0u/.source, "if $1 ==7u", 1],
 ]) {

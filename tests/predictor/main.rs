@@ -163,6 +163,25 @@ fn every_encoder_restores_and_explains_what_it_observed() {
     }
 }
 
+/// What no later step looks at waits for a prediction; asked for or not, later ones are the same to the bit.
+#[test]
+fn predictions_between_events_change_no_later_one() {
+    for encoder in EncoderKind::ALL {
+        let model = unquantized_model_of(encoder, SHAPE, 1).quantized(8);
+        let [mut asked, mut silent]: [Predictor; 2] = [predictor(&model), predictor(&model)];
+        let mut answers = Vec::new();
+        for event in events(30, 5) {
+            asked.observe(event.clone()).unwrap();
+            silent.observe(event).unwrap();
+            answers.push(predict(&mut asked));
+        }
+        let last = predict(&mut silent);
+        assert_eq!(last.items, answers[29].items, "{encoder:?}");
+        assert_ne!(last.items, answers[15].items, "{encoder:?}");
+        assert_eq!(last.items, predict(&mut silent).items, "{encoder:?}");
+    }
+}
+
 #[test]
 fn excluded_items_are_no_candidates() {
     let mut predictor: Predictor = with_events(&events(9, 3));

@@ -70,7 +70,7 @@ pub fn answer_without(
                 }
                 next = place + 1;
                 let labels = dataset.sequences.labels(place);
-                for ((answered, outputs), &label) in answered.iter_mut().zip(stream.ops().heads()).zip(labels) {
+                for ((answered, outputs), &label) in answered.iter_mut().zip(stream.ops_mut().heads()).zip(labels) {
                     if !label.is_nan() {
                         answered.places.push(place);
                         answered.labels.push(label);

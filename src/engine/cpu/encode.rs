@@ -1,4 +1,5 @@
-//! One event through the encoder: one step, from the event's input to the query and the gates.
+//! One event through the encoder: one step, from the event's input to the query and the gates. What no later step looks at
+//! waits for a prediction: of many events one after the other, only the last ends the last block.
 //!
 //! Each kind of block is a file of its own below `encode/`.
 
@@ -8,7 +9,8 @@ mod transformer;
 
 use super::super::ops::Step;
 use super::Lanes;
-use crate::format::{Architecture, Block, HeadWeights, TERMS, Weights};
+use crate::format::{Architecture, Block, HeadWeights, Metadata, Model, TERMS};
+use std::ops::Range;
 
 /// Keeps the norm of a zero vector from dividing by zero.
 pub const RMS_EPSILON: f32 = 1e-6;
@@ -31,6 +33,8 @@ pub struct Scratch {
     inner: Vec<f32>,
     /// `[hidden]`
     delta: Vec<f32>,
+    /// The places of the ring that the last step found filled.
+    filled: usize,
 }
 
 impl Scratch {
@@ -46,6 +50,7 @@ impl Scratch {
             bias: vec![0.0; max_len],
             inner: vec![0.0; if encoder.is_recurrent() { 4 * hidden } else { 2 * feed_forward }],
             delta: vec![0.0; hidden],
+            filled: 0,
         }
     }
 }
@@ -55,29 +60,55 @@ pub fn memory(architecture: &Architecture) -> Vec<f32> {
     vec![0.0; architecture.blocks * architecture.memory()]
 }
 
-/// Runs all blocks; the result stays in `scratch`.
-pub fn run<L: Lanes>(
-    architecture: &Architecture,
-    weights: &Weights,
-    step: &Step<'_>,
-    memory: &mut [f32],
-    scratch: &mut Scratch,
-) {
+/// Runs all blocks, the last up to what later steps look at; the rest stays in `scratch` for [`conclude`].
+pub fn run<L: Lanes>(model: &Model, step: &Step<'_>, memory: &mut [f32], scratch: &mut Scratch) {
+    let Model { metadata: Metadata { architecture, .. }, weights, .. } = model;
     scratch.state.copy_from_slice(step.input);
-    let size = architecture.memory();
+    scratch.filled = step.filled;
     for (place, block) in weights.blocks.iter().enumerate() {
-        let memory = &mut memory[place * size..(place + 1) * size];
+        if place > 0 {
+            attend::<L>(model, place - 1, memory, scratch);
+        }
+        let memory = &mut memory[part(architecture, place)];
         match block {
-            Block::Transformer(block) => transformer::run::<L>(architecture, block, step, memory, scratch),
+            Block::Transformer(block) => transformer::project::<L>(architecture, block, step, memory, scratch),
             Block::Gru(block) => recurrent::gru::<L>(block, step, memory, scratch),
             Block::Lstm(block) => recurrent::lstm::<L>(block, step, memory, scratch),
-            Block::Hstu(block) => hstu::run::<L>(architecture, block, step, memory, scratch),
+            Block::Hstu(block) => hstu::project::<L>(architecture, block, step, memory, scratch),
         }
     }
 }
 
-/// The query (unit state times the learned scale) and the state's gates; without a state, what the gates are always.
-pub fn finish<L: Lanes>(weights: &Weights, scratch: &mut Scratch, query: &mut [f32], gates: &mut [f32; TERMS]) {
+/// A block's part of `memory`.
+fn part(architecture: &Architecture, place: usize) -> Range<usize> {
+    let size = architecture.memory();
+    place * size..(place + 1) * size
+}
+
+/// What a block has left to do once it has projected.
+fn attend<L: Lanes>(model: &Model, place: usize, memory: &[f32], scratch: &mut Scratch) {
+    let Model { metadata: Metadata { architecture, .. }, weights, .. } = model;
+    let memory = &memory[part(architecture, place)];
+    match &weights.blocks[place] {
+        Block::Transformer(block) => transformer::attend::<L>(architecture, block, memory, scratch),
+        Block::Hstu(block) => hstu::attend::<L>(architecture, block, memory, scratch),
+        Block::Gru(_) | Block::Lstm(_) => {}
+    }
+}
+
+/// Ends the last step: the query (unit state times the learned scale) and the state's gates; without a state, what the gates
+/// are always.
+pub fn conclude<L: Lanes>(
+    model: &Model,
+    memory: &[f32],
+    scratch: &mut Scratch,
+    query: &mut [f32],
+    gates: &mut [f32; TERMS],
+) {
+    let weights = &model.weights;
+    if let Some(last) = weights.blocks.len().checked_sub(1) {
+        attend::<L>(model, last, memory, scratch);
+    }
     gates.fill(0.0);
     if !query.is_empty() {
         rms_norm(&scratch.state, &weights.final_norm, &mut scratch.normed);
@@ -93,7 +124,7 @@ pub fn finish<L: Lanes>(weights: &Weights, scratch: &mut Scratch, query: &mut [f
     }
 }
 
-/// What a head says of the state that [`finish`] left, `[outputs]`.
+/// What a head says of the state that [`conclude`] left, `[outputs]`.
 pub fn head<L: Lanes>(head: &HeadWeights, scratch: &Scratch) -> Vec<f32> {
     let mut outputs = vec![0.0; head.bias.len()];
     L::multiply(&head.weight.values, &scratch.normed, &mut outputs);

@@ -28,6 +28,8 @@ pub struct Cpu<L: Lanes> {
     /// What the encoder's blocks remember.
     memory: Vec<f32>,
     scratch: encode::Scratch,
+    /// Whether the last step has not ended: see [`encode::conclude`].
+    is_open: bool,
     /// The unit state times the learned scale, `[hidden]`.
     query: Vec<f32>,
     /// The query of the last `score`, `[hidden]`; `encode` may have left another since.
@@ -55,6 +57,7 @@ impl<L: Lanes> Cpu<L> {
         Self {
             memory: encode::memory(architecture),
             scratch: encode::Scratch::new(architecture),
+            is_open: false,
             query: vec![0.0; architecture.hidden],
             asked: vec![0.0; architecture.hidden],
             asked_codes: vec![0; architecture.hidden],
@@ -134,17 +137,26 @@ impl<L: Lanes> Cpu<L> {
         top
     }
 
+    /// Ends the last step.
+    fn conclude(&mut self) {
+        if std::mem::take(&mut self.is_open) {
+            let Self { model, memory, scratch, query, state_gates, .. } = self;
+            encode::conclude::<L>(model, memory, scratch, query, state_gates);
+        }
+    }
+
     /// What each of the schema's heads says after the last event, `[heads][outputs]`: see [`crate::schema::Head::outputs`].
-    pub fn heads(&self) -> impl Iterator<Item = Vec<f32>> {
+    pub fn heads(&mut self) -> impl Iterator<Item = Vec<f32>> {
         (0..self.model.weights.heads.len()).map(|place| self.head(place))
     }
 
     /// What one of them says, by its place, which must be one: `[outputs]`.
-    pub fn head(&self, place: usize) -> Vec<f32> {
+    pub fn head(&mut self, place: usize) -> Vec<f32> {
+        self.conclude();
         encode::head::<L>(&self.model.weights.heads[place], &self.scratch)
     }
 
-    /// The query that the last `encode` left, `[hidden]`, and the gates of the last `score`, `[TERMS]`.
+    /// The query, `[hidden]`, and the gates, `[TERMS]`, of the last `score`.
     pub fn state(&self) -> (&[f32], &[f32; TERMS]) {
         (&self.query, &self.gates)
     }
@@ -152,13 +164,13 @@ impl<L: Lanes> Cpu<L> {
 
 impl<L: Lanes> Ops for Cpu<L> {
     fn encode(&mut self, step: &Step<'_>) -> Result<()> {
-        let Model { metadata, weights, .. } = &*self.model;
-        encode::run::<L>(&metadata.architecture, weights, step, &mut self.memory, &mut self.scratch);
-        encode::finish::<L>(weights, &mut self.scratch, &mut self.query, &mut self.state_gates);
+        encode::run::<L>(&self.model, step, &mut self.memory, &mut self.scratch);
+        self.is_open = true;
         Ok(())
     }
 
     fn score(&mut self, open_size: usize) -> Result<()> {
+        self.conclude();
         let weights = &self.model.weights;
         let shift = weights.gate_open.row(open_size.min(OPEN_BUCKETS - 1));
         for ((gate, state), shift) in self.gates.iter_mut().zip(self.state_gates).zip(shift) {

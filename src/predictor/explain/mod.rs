@@ -179,8 +179,8 @@ impl<G: Ops> Predictor<G> {
         let heads = &model.metadata.schema.heads;
         let place = heads.iter().position(|head| head.name == task);
         let place = place.ok_or_else(|| Error::Argument("the model has no task of that name".into()))?;
-        let class = heads[place].class(&self.cpu.ops().head(place));
-        let measure = |stream: &CpuStream| in_own_unit(&heads[place], &stream.ops().head(place), class);
+        let class = heads[place].class(&self.cpu.ops_mut().head(place));
+        let measure = |stream: &mut CpuStream| in_own_unit(&heads[place], &stream.ops_mut().head(place), class);
         let explained = self.explained(options.events, &|_, stream| Ok(measure(stream)))?;
         let Explained { stream: _, with, events, fields } = explained;
         Ok(TaskExplanation { task: task.to_owned(), value: with, events, fields })
@@ -256,8 +256,9 @@ impl<G: Ops> Predictor<G> {
         let adjustment = stream.adjustments().iter().find(|adjustment| adjustment.item == item).unwrap_or(&none);
         let gated = |feature: usize| gates[feature] * adjustment.features[feature];
         // Both are `ln(1 + sum / epsilon)` with one epsilon.
-        let sum = |feature: usize| adjustment.features[feature].exp_m1();
-        let neighbours = if sum(TOGETHER) > 0.0 { sum(NEIGHBOURS) / sum(TOGETHER) * gated(TOGETHER) } else { 0.0 };
+        let sum = |feature: usize| f64::from(adjustment.features[feature]).exp() - 1.0;
+        let neighbours =
+            if sum(TOGETHER) > 0.0 { (sum(NEIGHBOURS) / sum(TOGETHER)) as f32 * gated(TOGETHER) } else { 0.0 };
         Terms {
             taste: query.iter().zip(&row).map(|(a, b)| a * b).sum(),
             popularity: popularity_gate * weights.item_bias[item as usize],

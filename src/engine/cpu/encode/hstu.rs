@@ -9,8 +9,9 @@ use super::{Scratch, add, rms_norm};
 use crate::engine::ops::Step;
 use crate::format::{Architecture, HstuBlock};
 
-/// `memory` holds keys, then values, each `[heads, max_len, head_size]`.
-pub fn run<L: Lanes>(
+/// Key and value go to `memory`, which holds keys, then values, each `[heads, max_len, head_size]`; query, gate and attention's
+/// biases stay in `scratch`.
+pub fn project<L: Lanes>(
     architecture: &Architecture,
     block: &HstuBlock,
     step: &Step<'_>,
@@ -23,29 +24,39 @@ pub fn run<L: Lanes>(
     rms_norm(&scratch.state, &block.norm.values, &mut scratch.normed);
     L::multiply(&block.projection.values, &scratch.normed, &mut scratch.projected);
     silu::<L>(&mut scratch.projected);
-    let (query, rest) = scratch.projected.split_at(hidden);
-    let (gate, rest) = rest.split_at(hidden);
-    let (key, value) = rest.split_at(hidden);
-
+    let (key, value) = scratch.projected[2 * hidden..].split_at(hidden);
+    for head in 0..heads {
+        let part = head * head_size..(head + 1) * head_size;
+        let newest = (head * max_len + step.slot) * head_size;
+        keys[newest..newest + head_size].copy_from_slice(&key[part.clone()]);
+        values[newest..newest + head_size].copy_from_slice(&value[part]);
+    }
     let bias = &mut scratch.bias[..step.filled];
     for (place, (bias, &bucket)) in bias.iter_mut().zip(step.buckets).enumerate() {
         let distance = (step.slot + max_len - place) % max_len;
         *bias = block.distance.values[distance] + block.time.values[bucket as usize];
     }
+}
+
+/// The rest of the block.
+pub fn attend<L: Lanes>(architecture: &Architecture, block: &HstuBlock, memory: &[f32], scratch: &mut Scratch) {
+    let Architecture { hidden, heads, max_len, .. } = *architecture;
+    let head_size = architecture.head_size();
+    let filled = scratch.filled;
+    let (keys, values) = memory.split_at(memory.len() / 2);
+    let (query, rest) = scratch.projected.split_at(hidden);
+    let gate = &rest[..hidden];
     scratch.context.fill(0.0);
-    let attention = &mut scratch.attention[..step.filled];
+    let attention = &mut scratch.attention[..filled];
     for head in 0..heads {
         let part = head * head_size..(head + 1) * head_size;
         let start = head * max_len * head_size;
-        let newest = start + step.slot * head_size;
-        keys[newest..newest + head_size].copy_from_slice(&key[part.clone()]);
-        values[newest..newest + head_size].copy_from_slice(&value[part.clone()]);
-        let filled = start..start + step.filled * head_size;
-        L::multiply(&keys[filled.clone()], &query[part.clone()], attention);
-        add(attention, bias);
+        let rows = start..start + filled * head_size;
+        L::multiply(&keys[rows.clone()], &query[part.clone()], attention);
+        add(attention, &scratch.bias);
         silu::<L>(attention);
-        attention.iter_mut().for_each(|weight| *weight /= step.filled as f32);
-        L::add_weighted_rows(&values[filled], attention, &mut scratch.context[part]);
+        attention.iter_mut().for_each(|weight| *weight /= filled as f32);
+        L::add_weighted_rows(&values[rows], attention, &mut scratch.context[part]);
     }
     rms_norm(&scratch.context, &block.context_norm.values, &mut scratch.normed);
     for (value, gate) in scratch.normed.iter_mut().zip(gate) {

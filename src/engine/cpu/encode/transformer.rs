@@ -8,19 +8,9 @@ use super::{Scratch, add, rms_norm};
 use crate::engine::ops::Step;
 use crate::format::{Architecture, TransformerBlock};
 
-/// `memory` holds keys, then values, each `[heads, max_len, head_size]`.
-pub fn run<L: Lanes>(
-    architecture: &Architecture,
-    block: &TransformerBlock,
-    step: &Step<'_>,
-    memory: &mut [f32],
-    scratch: &mut Scratch,
-) {
-    attend::<L>(architecture, block, step, memory, scratch);
-    feed_forward::<L>(block, scratch);
-}
-
-fn attend<L: Lanes>(
+/// Key and value go to `memory`, which holds keys, then values, each `[heads, max_len, head_size]`; the query stays in
+/// `scratch`.
+pub fn project<L: Lanes>(
     architecture: &Architecture,
     block: &TransformerBlock,
     step: &Step<'_>,
@@ -34,20 +24,30 @@ fn attend<L: Lanes>(
     L::multiply(&block.qkv.values, &scratch.normed, qkv);
     let (query, rest) = qkv.split_at_mut(architecture.hidden);
     let (key, value) = rest.split_at_mut(architecture.hidden);
-    scratch.context.fill(0.0);
     let factor = 1.0 / (head_size as f32).sqrt();
-    let attention = &mut scratch.attention[..step.filled];
     for head in 0..architecture.heads {
         let part = head * head_size..(head + 1) * head_size;
         rotate(&mut query[part.clone()], step.rotation);
         query[part.clone()].iter_mut().for_each(|value| *value *= factor);
         rotate(&mut key[part.clone()], step.rotation);
-        let start = head * architecture.max_len * head_size;
-        let newest = start + step.slot * head_size;
+        let newest = (head * architecture.max_len + step.slot) * head_size;
         keys[newest..newest + head_size].copy_from_slice(&key[part.clone()]);
-        values[newest..newest + head_size].copy_from_slice(&value[part.clone()]);
-        let filled = start..start + step.filled * head_size;
-        L::multiply(&keys[filled.clone()], &query[part.clone()], attention);
+        values[newest..newest + head_size].copy_from_slice(&value[part]);
+    }
+}
+
+/// The rest of the block.
+pub fn attend<L: Lanes>(architecture: &Architecture, block: &TransformerBlock, memory: &[f32], scratch: &mut Scratch) {
+    let head_size = architecture.head_size();
+    let filled = scratch.filled;
+    let (keys, values) = memory.split_at(memory.len() / 2);
+    scratch.context.fill(0.0);
+    let attention = &mut scratch.attention[..filled];
+    for head in 0..architecture.heads {
+        let part = head * head_size..(head + 1) * head_size;
+        let start = head * architecture.max_len * head_size;
+        let filled = start..start + filled * head_size;
+        L::multiply(&keys[filled.clone()], &scratch.projected[part.clone()], attention);
         let largest = L::largest(attention);
         let sum = L::exp_all(attention, largest);
         let context = &mut scratch.context[part];
@@ -56,6 +56,7 @@ fn attend<L: Lanes>(
     }
     L::multiply(&block.attention_out.values, &scratch.context, &mut scratch.delta);
     add(&mut scratch.state, &scratch.delta);
+    feed_forward::<L>(block, scratch);
 }
 
 fn feed_forward<L: Lanes>(block: &TransformerBlock, scratch: &mut Scratch) {
