@@ -226,3 +226,9 @@ fn to_js(error: Error) -> JsValue {
     let _ = js_sys::Reflect::set(&js, &"code".into(), &error.code().into());
     js.into()
 }
+
+/// The exponential of an f32 by that of an f64, which the page has anyway: 200 bytes less than libm's own.
+#[unsafe(no_mangle)]
+extern "C" fn expf(x: f32) -> f32 {
+    f64::from(x).exp() as f32
+}

@@ -15,7 +15,9 @@ fn shapes_of(encoder: EncoderKind) -> Vec<Shape> {
     [(16, 1, 1, 16, 5, 1), (18, 3, 2, 40, 50, 5), (64, 4, 2, 128, 200, 20_000), (256, 4, 1, 512, 50, 1_000_000)]
         .into_iter()
         .chain([(320, 5, 1, 640, 2048, 100), (2, 1, 16, 1, 1, 0), (512, 8, 1, 4096, 50, 100)])
-        .flat_map(|shape| [(4, false), (8, false), (8, true)].map(|(bits, is_software)| (shape, bits, is_software)))
+        .flat_map(|shape| {
+            [(4, false), (4, true), (8, false), (8, true)].map(|(bits, is_software)| (shape, bits, is_software))
+        })
         .filter(|((hidden, ..), bits, _)| *bits == 8 || hidden % BLOCK == 0)
         .map(|((hidden, heads, blocks, feed_forward, max_len, items), bits, is_software)| {
             let context = Context::LastEvents;

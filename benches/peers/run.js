@@ -116,7 +116,7 @@ async function inNewPage(browser, task, onlyLoad) {
     page.on("request", (request) => paths.add(new URL(request.url()).pathname));
     await page.goto(server.url);
     await page.waitForSelector("text=ready");
-    // And so is a page: Chromium starts its next process meanwhile.
+    // A page that has just opened is busy, too: loads take half as long again, or twice.
     await page.waitForTimeout(REST);
     const before = await largestRenderer(browser);
     const late = new Promise((_, reject) => {

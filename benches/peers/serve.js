@@ -27,6 +27,8 @@ export async function serve(folders) {
   async function file(path) {
     const name = nameOf(path);
     const type = TYPES[extname(name)];
+    const { size } = await stat(name);
+    if (size > LARGEST_KEPT) return { size };
     const bytes = await readFile(name);
     return { type, body: type ? gzipSync(bytes, { level: 9 }) : bytes };
   }
@@ -37,12 +39,11 @@ export async function serve(folders) {
   const server = createServer(async ({ url }, response) => {
     const path = new URL(url, "http://localhost").pathname;
     try {
-      const { size } = await stat(nameOf(path));
-      if (size > LARGEST_KEPT) {
+      const { type, body, size } = await keep(path);
+      if (!body) {
         response.writeHead(200, { "content-type": "application/octet-stream", "content-length": size });
         return createReadStream(nameOf(path), { highWaterMark: 1 << 20 }).pipe(response);
       }
-      const { type, body } = await keep(path);
       const headers = { "content-type": type ?? "application/octet-stream", "content-length": body.length };
       response.writeHead(200, type ? { ...headers, "content-encoding": "gzip" } : headers).end(body);
     } catch (error) {

@@ -17,6 +17,8 @@ const EVENTS: usize = 14;
 /// How many of the best are excluded when it is asked again.
 const EXCLUDED: usize = 3;
 const K: usize = 10;
+/// How many it is asked for then: more than there may be threads that pick them.
+const MANY: usize = 40;
 /// Predictions timed: several, since a browser's clock may only tell milliseconds.
 const ROUNDS: u32 = 8;
 
@@ -42,7 +44,7 @@ pub struct Times {
 /// to score, each is tried, and the fastest stays.
 ///
 /// # Errors
-/// [`Error::Gpu`] when the device fails or, in any way to score, its ten best differ from the CPU's by more than a
+/// [`Error::Gpu`] when the device fails or, in any way to score, its best differ from the CPU's by more than a
 /// thousandth.
 pub async fn run<G: Ops>(model: Arc<Model>, device: G, clock: Clock) -> Result<Trial<G>> {
     let mut cpu = Stream::new(model.clone(), Cpu::<Simd>::new(model.clone()))?;
@@ -96,7 +98,7 @@ async fn play<O: Ops>(
         priors.clear();
         priors.extend((0..items).map(|item| if item % 7 == 3 { f32::NEG_INFINITY } else { (item % 5) as f32 }));
     })?;
-    let second = stream.predict(upcoming, K, excluded.unwrap_or(&best)).await?;
+    let second = stream.predict(upcoming, MANY, excluded.unwrap_or(&best)).await?;
     stream.ops_mut().priors(&mut Vec::clear)?;
     Ok(vec![first, second])
 }

@@ -178,7 +178,9 @@ fn predictions_between_events_change_no_later_one() {
         let last = predict(&mut silent);
         assert_eq!(last.items, answers[29].items, "{encoder:?}");
         assert_ne!(last.items, answers[15].items, "{encoder:?}");
-        assert_eq!(last.items, predict(&mut silent).items, "{encoder:?}");
+        // The first time heads were asked before scores, and not ended yet.
+        let again = predict(&mut silent);
+        assert_eq!((&last.items, &last.tasks), (&again.items, &again.tasks), "{encoder:?}");
     }
 }
 

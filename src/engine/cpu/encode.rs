@@ -15,7 +15,7 @@ use std::ops::Range;
 /// Keeps the norm of a zero vector from dividing by zero.
 pub const RMS_EPSILON: f32 = 1e-6;
 
-/// Room for one step.
+/// Room for one step, and what it leaves for [`conclude`].
 #[derive(Clone)]
 pub struct Scratch {
     /// The residual stream, `[hidden]`.

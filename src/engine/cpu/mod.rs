@@ -19,8 +19,8 @@ use crate::vocab::ItemId;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-/// One session on the CPU. `score` and `adjust` only note what is asked: items are scored in blocks while they are ranked,
-/// so that no vector of all scores goes through memory. Once it has seen as many adjustments as it will, only results
+/// One session on the CPU. `score` ends the last step; else it and `adjust` only note what is asked: items are scored in blocks while
+/// they are ranked, so that no vector of all scores goes through memory. Once it has seen as many adjustments as it will, only results
 /// are allocated.
 #[derive(Clone)]
 pub struct Cpu<L: Lanes> {
@@ -30,9 +30,9 @@ pub struct Cpu<L: Lanes> {
     scratch: encode::Scratch,
     /// Whether the last step has not ended: see [`encode::conclude`].
     is_open: bool,
-    /// The unit state times the learned scale, `[hidden]`.
+    /// The unit state times the learned scale, `[hidden]`, after the last step that ended.
     query: Vec<f32>,
-    /// The query of the last `score`, `[hidden]`; `encode` may have left another since.
+    /// The query of the last `score`, `[hidden]`; another step may have ended since.
     asked: Vec<f32>,
     /// The same as int16 codes.
     asked_codes: Vec<i16>,
@@ -156,7 +156,7 @@ impl<L: Lanes> Cpu<L> {
         encode::head::<L>(&self.model.weights.heads[place], &self.scratch)
     }
 
-    /// The query, `[hidden]`, and the gates, `[TERMS]`, of the last `score`.
+    /// The query, `[hidden]`, and the gates, `[TERMS]`, of the last `score`, while no head was asked after another event.
     pub fn state(&self) -> (&[f32], &[f32; TERMS]) {
         (&self.query, &self.gates)
     }

@@ -33,13 +33,13 @@ impl GpuContext {
         Ok(Self::of(Device::with_limits(limits).await?))
     }
 
-    /// The GPU of [`Self::new`] as if it were hardware, as a test needs it where it is software.
+    /// The GPU of [`Self::new`] as if it were software, or hardware, as a test needs it.
     ///
     /// # Errors
     /// As for [`Self::new`].
     #[cfg(not(target_arch = "wasm32"))]
-    pub async fn as_hardware() -> Result<Arc<Self>> {
-        Ok(Arc::new(Self { device: Device::open().await?, destroyed: AtomicBool::new(false), is_software: false }))
+    pub async fn taken_for(is_software: bool) -> Result<Arc<Self>> {
+        Ok(Arc::new(Self { device: Device::open().await?, destroyed: AtomicBool::new(false), is_software }))
     }
 
     fn of(device: Device) -> Arc<Self> {

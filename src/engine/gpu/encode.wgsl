@@ -20,7 +20,7 @@
 
 const RMS_EPSILON: f32 = 1e-6;
 const QUERY_LIMIT: f32 = 32767.0;
-// Threads that share a sum.
+// Threads that share a sum, at most.
 const LANES: u32 = 16u;
 
 var<workgroup> residual: array<f32, HIDDEN>;
@@ -29,10 +29,10 @@ var<workgroup> x: array<f32, INPUTS>;
 // What the last one gave.
 var<workgroup> y: array<f32, OUTPUTS>;
 
-@compute @workgroup_size(ENCODERS)
+@compute @workgroup_size(THREADS)
 fn encode(@builtin(local_invocation_index) local: u32) {
     for (var step = 0u; step < call.steps; step++) {
-        for (var i = local; i < HIDDEN; i += ENCODERS) {
+        for (var i = local; i < HIDDEN; i += THREADS) {
             residual[i] = steps[step].input[i];
         }
         workgroupBarrier();
@@ -44,9 +44,9 @@ fn encode(@builtin(local_invocation_index) local: u32) {
 }
 
 // What encode ends with, after the last of many steps.
-@compute @workgroup_size(ENCODERS)
+@compute @workgroup_size(THREADS)
 fn conclude(@builtin(local_invocation_index) local: u32) {
-    for (var i = local; i < HIDDEN; i += ENCODERS) {
+    for (var i = local; i < HIDDEN; i += THREADS) {
         residual[i] = residuals[(call.steps - 1u) * HIDDEN + i];
     }
     workgroupBarrier();
@@ -55,7 +55,7 @@ fn conclude(@builtin(local_invocation_index) local: u32) {
 
 // The residual of one of many steps before the block.
 fn load(step: u32, local: u32) {
-    for (var i = local; i < HIDDEN; i += ENCODERS) {
+    for (var i = local; i < HIDDEN; i += THREADS) {
         if part.x == 0u {
             residuals[step * HIDDEN + i] = steps[step].input[i];
         }
@@ -66,7 +66,7 @@ fn load(step: u32, local: u32) {
 
 // And after it.
 fn store(step: u32, local: u32) {
-    for (var i = local; i < HIDDEN; i += ENCODERS) {
+    for (var i = local; i < HIDDEN; i += THREADS) {
         residuals[step * HIDDEN + i] = residual[i];
     }
 }
@@ -75,7 +75,7 @@ fn store(step: u32, local: u32) {
 fn finish(local: u32) {
     norm(FINAL_NORM, local);
     multiply(GATES, TERMS, 0u, HIDDEN, local);
-    for (var i = local; i < TERMS; i += ENCODERS) {
+    for (var i = local; i < TERMS; i += THREADS) {
         state.gates[i] = y[i] + weights[GATE_BIAS + i];
     }
     var squares = 0.0;
@@ -89,12 +89,12 @@ fn finish(local: u32) {
     if local == 0u {
         state.scale = scale;
     }
-    for (var i = local; i < HIDDEN; i += ENCODERS) {
+    for (var i = local; i < HIDDEN; i += THREADS) {
         state.query[i] = factor * x[i];
     }
     // A zero state has a zero scale: its codes do not matter.
     let inverse = factor / max(scale, 1e-30);
-    for (var quad = local; quad < QUADS; quad += ENCODERS) {
+    for (var quad = local; quad < QUADS; quad += THREADS) {
         var codes = vec4<i32>();
         for (var i = 0u; i < 4u; i++) {
             codes[i] = code(4u * quad + i, inverse);
@@ -134,18 +134,18 @@ fn norm(first: u32, local: u32) {
         squares += y[lane];
     }
     let factor = inverseSqrt(squares / f32(HIDDEN) + RMS_EPSILON);
-    for (var i = local; i < HIDDEN; i += ENCODERS) {
+    for (var i = local; i < HIDDEN; i += THREADS) {
         x[i] = residual[i] * factor * weights[first + i];
     }
     workgroupBarrier();
 }
 
 // y = the matrix at `first` times the `columns` values of x from `start` on. A thread takes four rows, so that four loads are
-// under way; where threads outnumber these, several share them.
+// under way; where threads outnumber these, several share them, each with columns of its own.
 fn multiply(first: u32, rows: u32, start: u32, columns: u32, local: u32) {
     let quads = (rows + 3u) / 4u;
-    let parts = max(1u, ENCODERS / quads);
-    for (var at = local; at < quads * parts; at += ENCODERS) {
+    let parts = clamp(THREADS / quads, 1u, LANES);
+    for (var at = local; at < quads * parts; at += THREADS) {
         let row = at % quads;
         let part = at / quads;
         var sums = vec4<f32>();
@@ -165,7 +165,7 @@ fn multiply(first: u32, rows: u32, start: u32, columns: u32, local: u32) {
         }
     }
     workgroupBarrier();
-    for (var row = local; row < rows; row += ENCODERS) {
+    for (var row = local; row < rows; row += THREADS) {
         var sum = y[row];
         for (var part = 1u; part < parts; part++) {
             sum += y[part * rows + row];
@@ -180,7 +180,7 @@ fn sigmoid(x: f32) -> f32 {
 }
 
 fn add(local: u32) {
-    for (var i = local; i < HIDDEN; i += ENCODERS) {
+    for (var i = local; i < HIDDEN; i += THREADS) {
         residual[i] += y[i];
     }
     workgroupBarrier();

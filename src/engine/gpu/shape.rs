@@ -7,13 +7,18 @@ include!(concat!(env!("OUT_DIR"), "/short.rs"));
 
 /// Threads a workgroup: what every WebGPU device allows.
 pub const WORKGROUP: usize = 256;
-/// The same where threads wait for each other at barriers and the device is software, which takes its threads in turns: at
-/// each barrier it leaves and enters them all.
-const FEW: usize = 16;
-/// Threads that pick the best on hardware: as many as there may be best ones, and no more.
+/// The least threads of an encoder's step on a device that is software, which takes its threads in turns: at each barrier it
+/// leaves and enters them all. As many as the shader's LANES.
+const FEW_THREADS: usize = 16;
+/// Threads that pick the best: as many as there may be best ones, and no more.
 const PICKERS: usize = 128;
+/// The same in software.
+const FEW_PICKERS: usize = 32;
+/// The longest chunks from which so few pick: with longer ones they might take more rounds than Mesa's loops last (see
+/// `steps_in_a_row`), and scoring takes most of the time.
+const SHORT_CHUNK: usize = 16;
 /// Candidates of a thread at a time.
-const CANDIDATES: usize = 16;
+const CANDIDATES: usize = 8;
 /// Chunks of scores, at most: what is picked from first.
 const MAX_CHUNKS: usize = 2048;
 /// The most candidates that can be asked for.
@@ -90,7 +95,7 @@ impl Shape {
         let mut source = String::new();
         let sizes = [
             (short!(WORKGROUP), WORKGROUP),
-            (short!(ENCODERS), self.encoders()),
+            (short!(THREADS), self.threads()),
             (short!(PICKERS), self.pickers()),
             (short!(CHUNK), self.chunk_scores()),
             (short!(CHUNKS), self.chunks()),
@@ -109,7 +114,8 @@ impl Shape {
             (short!(WORDS), self.row_bytes() / WORD),
             (short!(GROUP), GROUP),
             (short!(MAX_K), MAX_K),
-            (short!(ROOM), MAX_K * CANDIDATES),
+            (short!(CANDIDATES), CANDIDATES),
+            (short!(ROOM), MAX_K * (1 + CANDIDATES)),
             (short!(QUADS), self.quads()),
             (short!(INPUTS), self.inputs()),
             (short!(OUTPUTS), self.outputs()),
@@ -201,25 +207,25 @@ impl Shape {
     /// where even one is too long: it must go block by block.
     pub(super) fn steps_in_a_row(&self) -> usize {
         let Self { hidden, blocks, feed_forward, max_len, .. } = *self;
-        let encoders = self.encoders();
-        let attention = max_len * (encoders + 2 * hidden) / encoders;
+        let threads = self.threads();
+        let attention = max_len * (threads.max(hidden) + 2 * hidden) / threads;
         let (products, others) = match self.encoder {
             EncoderKind::Transformer => ((4 * hidden + 3 * feed_forward) * hidden, attention),
             EncoderKind::Gru | EncoderKind::Lstm => (8 * hidden * hidden, 0),
             EncoderKind::Hstu => (5 * hidden * hidden, attention + hidden),
             EncoderKind::Counting => (0, 0),
         };
-        ROUNDS / (blocks * (products / encoders + others + 100))
+        ROUNDS / (blocks * (products / (4 * threads) + others + 100))
     }
 
     /// Threads that take a step of the encoder.
-    fn encoders(&self) -> usize {
-        if self.is_software { (self.hidden / 4).next_power_of_two().clamp(FEW, WORKGROUP) } else { WORKGROUP }
+    fn threads(&self) -> usize {
+        if self.is_software { (self.hidden / 4).next_power_of_two().clamp(FEW_THREADS, WORKGROUP) } else { WORKGROUP }
     }
 
     /// Threads that pick the best.
     fn pickers(&self) -> usize {
-        if self.is_software { FEW } else { PICKERS }
+        if self.is_software && self.chunk_scores() <= SHORT_CHUNK { FEW_PICKERS } else { PICKERS }
     }
 
     /// What the state is computed by.
@@ -294,7 +300,7 @@ impl Shape {
             EncoderKind::Gru | EncoderKind::Lstm => self.hidden,
             EncoderKind::Hstu | EncoderKind::Counting => 0,
         };
-        (self.hidden + beside).max(self.encoders())
+        (self.hidden + beside).max(self.threads())
     }
 
     /// The longest product, and room for four rows a thread; an HSTU keeps two values beside one a thread.
@@ -302,9 +308,9 @@ impl Shape {
         let longest = match self.encoder {
             EncoderKind::Transformer => (3 * self.hidden).max(2 * self.chunk()),
             EncoderKind::Gru | EncoderKind::Lstm => 4 * self.hidden,
-            EncoderKind::Hstu => (4 * self.hidden).max(2 * self.hidden + self.encoders()),
+            EncoderKind::Hstu => (4 * self.hidden).max(2 * self.hidden + self.threads()),
             EncoderKind::Counting => 0,
         };
-        longest.max(4 * self.encoders())
+        longest.max(4 * self.threads())
     }
 }

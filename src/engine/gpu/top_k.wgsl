@@ -1,9 +1,9 @@
 // The best scores and the logarithm of the sum of their exponentials: see the CPU's top_k.
 //
 // Each thread finds the best of a chunk of the scores; then one workgroup picks. The k best are in the k chunks whose bests
-// are best. It picks these chunks, then among their scores, a round of candidates at a time: what comes after the k-th of
-// the threads' bests is out, and of the few that are left each counts those before it. So there are few barriers, which are
-// dear where a GPU is software.
+// are best. It picks these chunks, then among their scores, a round of candidates at a time: what comes after the k-th so far
+// or after the k-th of the threads' bests is out, and of the few that are left each counts those before it. So there are few
+// barriers, which are dear where a GPU is software.
 
 struct Pair {
     item: u32,
@@ -13,8 +13,8 @@ struct Pair {
 const NOBODY = Pair(0xffffffffu, EXCLUDED);
 const LANES: u32 = 16u;
 const LANE: u32 = PICKERS / LANES;
-// Candidates of a round, beside the best of the rounds before.
-const ROUND: u32 = 15u * PICKERS;
+// Candidates of a round.
+const ROUND: u32 = CANDIDATES * PICKERS;
 
 @group(0) @binding(0) var<uniform> call: Call;
 @group(0) @binding(1) var<storage, read> scores: array<f32>;
@@ -30,7 +30,7 @@ var<workgroup> heads: array<Pair, MAX_K>;
 // Each thread's best of a round.
 var<workgroup> leaders: array<Pair, PICKERS>;
 var<workgroup> bar: Pair;
-// What is not behind the bar: of at most k threads, the up to 16 that each has; of fewer threads than k, all.
+// The k best so far, then what is not behind the bar: of at most k threads the CANDIDATES that each has.
 var<workgroup> found: array<Pair, ROOM>;
 var<workgroup> count: atomic<u32>;
 // The first item of the chunks that were picked.
@@ -112,19 +112,19 @@ fn best(number: u32, in_picked: bool, local: u32) {
     for (var first = 0u; first < number; first += ROUND) {
         let end = min(first + ROUND, number);
         var own = NOBODY;
-        for (var place = local; place < call.k; place += PICKERS) {
-            own = better(heads[place], own);
-        }
         for (var place = first + local; place < end; place += PICKERS) {
             own = better(candidate(place, in_picked), own);
         }
-        let last = admit(own, local);
+        for (var place = local; place < call.k; place += PICKERS) {
+            found[place] = heads[place];
+        }
+        let last = better(admit(own, local), heads[call.k - 1u]);
         if !precedes(last, own) {
-            for (var place = local; place < call.k; place += PICKERS) {
-                offer(heads[place], last);
-            }
             for (var place = first + local; place < end; place += PICKERS) {
-                offer(candidate(place, in_picked), last);
+                let other = candidate(place, in_picked);
+                if other.score > EXCLUDED && !precedes(last, other) {
+                    found[atomicAdd(&count, 1u)] = other;
+                }
             }
         }
         workgroupBarrier();
@@ -155,7 +155,7 @@ fn admit(own: Pair, local: u32) -> Pair {
     leaders[local] = own;
     if local == 0u {
         bar = NOBODY;
-        atomicStore(&count, 0u);
+        atomicStore(&count, call.k);
     }
     workgroupBarrier();
     if own.score > EXCLUDED {
@@ -171,22 +171,18 @@ fn admit(own: Pair, local: u32) -> Pair {
     return bar;
 }
 
-fn offer(pair: Pair, last: Pair) {
-    if pair.score > EXCLUDED && !precedes(last, pair) {
-        found[atomicAdd(&count, 1u)] = pair;
-    }
-}
-
-// heads = the k best of what was offered: of fewer than k, all that was ever met.
+// heads = the k best of what was found. Those of before are in their order.
 fn settle(local: u32) {
     let all = atomicLoad(&count);
     for (var place = local; place < all; place += PICKERS) {
-        var before = 0u;
-        for (var i = 0u; i < all; i++) {
-            before += u32(precedes(found[i], found[place]));
+        let own = found[place];
+        let is_head = place < call.k;
+        var before = select(0u, place, is_head);
+        for (var i = select(0u, call.k, is_head); i < all; i++) {
+            before += u32(precedes(found[i], own));
         }
         if before < call.k {
-            heads[before] = found[place];
+            heads[before] = own;
         }
     }
 }

@@ -46,12 +46,12 @@ pub fn attend<L: Lanes>(architecture: &Architecture, block: &TransformerBlock, m
     for head in 0..architecture.heads {
         let part = head * head_size..(head + 1) * head_size;
         let start = head * architecture.max_len * head_size;
-        let filled = start..start + filled * head_size;
-        L::multiply(&keys[filled.clone()], &scratch.projected[part.clone()], attention);
+        let rows = start..start + filled * head_size;
+        L::multiply(&keys[rows.clone()], &scratch.projected[part.clone()], attention);
         let largest = L::largest(attention);
         let sum = L::exp_all(attention, largest);
         let context = &mut scratch.context[part];
-        L::add_weighted_rows(&values[filled], attention, context);
+        L::add_weighted_rows(&values[rows], attention, context);
         context.iter_mut().for_each(|value| *value /= sum);
     }
     L::multiply(&block.attention_out.values, &scratch.context, &mut scratch.delta);

@@ -186,6 +186,7 @@ pub fn copy_buffer(commands: &mut CommandEncoder, source: &Buffer, target: &Buff
 }
 
 fn describe(info: &wgpu::AdapterInfo) -> String {
+    // Its end tells the kernels: see `GpuContext`.
     let software = if info.device_type == wgpu::DeviceType::Cpu { ", software" } else { "" };
     format!("{}, {}{software}", info.name, info.backend.to_str())
 }

@@ -22,7 +22,7 @@ class Gpu {
 
   constructor(adapter, device) {
     this.#device = device;
-    // Browsers keep the name to themselves; vendor and architecture are what they tell.
+    // Browsers keep the name to themselves; vendor and architecture are what they tell. The end tells the kernels: see GpuContext.
     const { vendor, architecture, description, isFallbackAdapter } = device.adapterInfo ?? adapter.info ?? {};
     const parts = [vendor, architecture, description, "webgpu", isFallbackAdapter && "software"];
     this.description = parts.filter(Boolean).join(", ");

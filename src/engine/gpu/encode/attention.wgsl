@@ -9,24 +9,24 @@ fn layer(step: u32, block: u32, local: u32) {
 
 // The first half of a block for many steps, a workgroup each: keys, values and queries. They find the ring empty, so
 // that none takes the place of a key that another still looks at.
-@compute @workgroup_size(ENCODERS)
+@compute @workgroup_size(THREADS)
 fn project_all(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
     let step = group.x;
     load(step, local);
     project(step, part.x, local);
-    for (var i = local; i < KEPT; i += ENCODERS) {
+    for (var i = local; i < KEPT; i += THREADS) {
         queries[step * KEPT + i] = y[i];
     }
 }
 
 // The second half: each step looks at the keys and values up to its own.
-@compute @workgroup_size(ENCODERS)
+@compute @workgroup_size(THREADS)
 fn attend_all(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
     let step = group.x;
-    for (var i = local; i < HIDDEN; i += ENCODERS) {
+    for (var i = local; i < HIDDEN; i += THREADS) {
         residual[i] = residuals[step * HIDDEN + i];
     }
-    for (var i = local; i < KEPT; i += ENCODERS) {
+    for (var i = local; i < KEPT; i += THREADS) {
         y[i] = queries[step * KEPT + i];
     }
     workgroupBarrier();

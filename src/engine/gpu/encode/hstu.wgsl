@@ -15,7 +15,7 @@ fn project(step: u32, block: u32, local: u32) {
     norm(block * BLOCK + NORM, local);
     multiply(block * BLOCK + PROJECTION, 4u * HIDDEN, 0u, HIDDEN, local);
     let slot = steps[step].slot;
-    for (var i = local; i < HIDDEN; i += ENCODERS) {
+    for (var i = local; i < HIDDEN; i += THREADS) {
         y[i] = silu(y[i]);
         y[HIDDEN + i] = silu(y[HIDDEN + i]);
         ring[(block * HIDDEN + i) * MAX_LEN + slot] = silu(y[2u * HIDDEN + i]);
@@ -29,7 +29,7 @@ fn project(step: u32, block: u32, local: u32) {
 fn attend(step: u32, first_logit: u32, block: u32, local: u32) {
     let first = block * BLOCK;
     let filled = steps[step].filled;
-    for (var at = local; at < HEADS * filled; at += ENCODERS) {
+    for (var at = local; at < HEADS * filled; at += THREADS) {
         let place = at % filled;
         let distance = (steps[step].slot + MAX_LEN - place) % MAX_LEN;
         let bias = weights[first + DISTANCE + distance] + weights[first + TIME + steps[step].buckets[place]];
@@ -45,7 +45,7 @@ fn attend(step: u32, first_logit: u32, block: u32, local: u32) {
     }
     let factor = inverseSqrt(squares / f32(HIDDEN) + RMS_EPSILON);
     workgroupBarrier();
-    for (var i = local; i < HIDDEN; i += ENCODERS) {
+    for (var i = local; i < HIDDEN; i += THREADS) {
         x[i] *= factor * weights[first + CONTEXT_NORM + i] * y[HIDDEN + i];
     }
     workgroupBarrier();
@@ -55,8 +55,8 @@ fn attend(step: u32, first_logit: u32, block: u32, local: u32) {
 
 // x = the weighted values; y keeps query and gate. Where threads outnumber values, several share one.
 fn mix(first_logit: u32, block: u32, filled: u32, local: u32) {
-    let parts = max(1u, ENCODERS / HIDDEN);
-    for (var at = local; at < HIDDEN * parts; at += ENCODERS) {
+    let parts = max(1u, THREADS / HIDDEN);
+    for (var at = local; at < HIDDEN * parts; at += THREADS) {
         let i = at % HIDDEN;
         let row = first_logit + i / HEAD_SIZE * MAX_LEN;
         var sum = 0.0;
@@ -66,7 +66,7 @@ fn mix(first_logit: u32, block: u32, filled: u32, local: u32) {
         y[KEPT + at] = sum;
     }
     workgroupBarrier();
-    for (var i = local; i < HIDDEN; i += ENCODERS) {
+    for (var i = local; i < HIDDEN; i += THREADS) {
         var sum = 0.0;
         for (var part = 0u; part < parts; part++) {
             sum += y[KEPT + part * HIDDEN + i];

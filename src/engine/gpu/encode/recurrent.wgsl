@@ -7,7 +7,7 @@ struct Step {
 }
 
 // One block of one step, where a step through all of them would be too long for a dispatch.
-@compute @workgroup_size(ENCODERS)
+@compute @workgroup_size(THREADS)
 fn layer_all(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
     load(group.x, local);
     layer(group.x, part.x, local);
@@ -18,7 +18,7 @@ fn layer(step: u32, block: u32, local: u32) {
     let first = block * BLOCK;
     let own = block * MEMORY;
     norm(first + NORM, local);
-    for (var i = local; i < HIDDEN; i += ENCODERS) {
+    for (var i = local; i < HIDDEN; i += THREADS) {
         if steps[step].filled == 1u {
             ring[own + i] = 0.0;
             ring[own + MEMORY - HIDDEN + i] = 0.0;
@@ -28,7 +28,7 @@ fn layer(step: u32, block: u32, local: u32) {
     workgroupBarrier();
     // Of input and state at once; a GRU's candidate apart, since its reset gate comes between.
     multiply(first + PRODUCT, 4u * HIDDEN, 0u, 2u * HIDDEN, local);
-    for (var i = local; i < HIDDEN; i += ENCODERS) {
+    for (var i = local; i < HIDDEN; i += THREADS) {
         let a = sigmoid(y[i] + weights[first + BIAS + i]);
         let b = sigmoid(y[HIDDEN + i] + weights[first + BIAS + HIDDEN + i]);
         let candidate = y[2u * HIDDEN + i] + weights[first + BIAS + 2u * HIDDEN + i];

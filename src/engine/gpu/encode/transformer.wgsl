@@ -20,7 +20,7 @@ fn project(step: u32, block: u32, local: u32) {
 // The rest of the block, from y, with the logits from `first_logit` on.
 fn attend(step: u32, first_logit: u32, block: u32, local: u32) {
     let filled = steps[step].filled;
-    for (var at = local; at < HEADS * filled; at += ENCODERS) {
+    for (var at = local; at < HEADS * filled; at += THREADS) {
         let first = at / filled * HEAD_SIZE;
         let place = at % filled;
         logits[first_logit + at / filled * MAX_LEN + place] = likeness(block, first, place);
@@ -37,7 +37,7 @@ fn attend(step: u32, first_logit: u32, block: u32, local: u32) {
 fn remember(step: u32, block: u32, local: u32) {
     let slot = steps[step].slot;
     let half = HEAD_SIZE / 2u;
-    for (var pair = local; pair < HIDDEN / 2u; pair += ENCODERS) {
+    for (var pair = local; pair < HIDDEN / 2u; pair += THREADS) {
         let angle = pair % half;
         let cosine = steps[step].rotation[2u * angle];
         let sine = steps[step].rotation[2u * angle + 1u];
@@ -50,7 +50,7 @@ fn remember(step: u32, block: u32, local: u32) {
         ring[(block * HIDDEN + first) * MAX_LEN + slot] = key.x * cosine - key.y * sine;
         ring[(block * HIDDEN + second) * MAX_LEN + slot] = key.x * sine + key.y * cosine;
     }
-    for (var i = local; i < HIDDEN; i += ENCODERS) {
+    for (var i = local; i < HIDDEN; i += THREADS) {
         ring[VALUES + (block * MAX_LEN + slot) * HIDDEN + i] = y[2u * HIDDEN + i];
     }
     storageBarrier();
@@ -59,8 +59,8 @@ fn remember(step: u32, block: u32, local: u32) {
 
 // x = the values, mixed by the softmax of the logits. Where threads outnumber values, several share one.
 fn mix(first_logit: u32, block: u32, filled: u32, local: u32) {
-    let parts = max(1u, ENCODERS / HIDDEN);
-    for (var at = local; at < HIDDEN * parts; at += ENCODERS) {
+    let parts = max(1u, THREADS / HIDDEN);
+    for (var at = local; at < HIDDEN * parts; at += THREADS) {
         let i = at % HIDDEN;
         let row = first_logit + i / HEAD_SIZE * MAX_LEN;
         var largest = logits[row];
@@ -78,7 +78,7 @@ fn mix(first_logit: u32, block: u32, filled: u32, local: u32) {
         y[at] = sum;
     }
     workgroupBarrier();
-    for (var i = local; i < HIDDEN; i += ENCODERS) {
+    for (var i = local; i < HIDDEN; i += THREADS) {
         var total = 0.0;
         var sum = 0.0;
         for (var part = 0u; part < parts; part++) {
@@ -96,7 +96,7 @@ fn feed_forward(block: u32, local: u32) {
     for (var first = 0u; first < FEED_FORWARD; first += FEED_FORWARD_CHUNK) {
         let count = min(FEED_FORWARD_CHUNK, FEED_FORWARD - first);
         multiply(block + UP + 2u * first * HIDDEN, 2u * count, 0u, HIDDEN, local);
-        for (var i = local; i < count; i += ENCODERS) {
+        for (var i = local; i < count; i += THREADS) {
             x[HIDDEN + i] = y[i] * sigmoid(y[i]) * y[count + i];
         }
         workgroupBarrier();
