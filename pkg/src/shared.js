@@ -1,8 +1,5 @@
 // What the page's thread and a worker's share: a model file's bytes, plain copies, errors.
 
-// Bytes that are read at a time.
-const CHUNK = 1 << 17;
-
 // Fetches or takes a model file; resolves to its bytes and where they came from. `room` may say where they are to lie.
 export async function obtain(source, { cache, integrity, onProgress, signal }, room) {
   if (cache) {
@@ -18,13 +15,7 @@ export async function obtain(source, { cache, integrity, onProgress, signal }, r
 // The bytes of a file that holds only what differs from the model file, if there is one.
 export async function obtainDelta(delta, integrity, signal) {
   if (!delta && integrity !== undefined) throw failure("argument", "deltaIntegrity is of a delta, and there is none");
-  try {
-    return delta && (await obtain(delta, { integrity, signal })).bytes;
-  } catch (error) {
-    // A signal's reason stays as it is.
-    if (typeof error.code === "string") error.message = error.message.replace("model file", "delta");
-    throw error;
-  }
+  return delta && (await obtain(delta, { integrity, signal })).bytes;
 }
 
 // As in subresource integrity, but for SHA-256 alone.
@@ -52,7 +43,7 @@ export async function read(source, onProgress, signal, room) {
   let total = (!headers.get("content-encoding") && Math.max(Number(headers.get("content-length")), 0)) || undefined;
   // Asked for each chunk anew: WebAssembly's memory may have grown.
   let place = body && total && (await room?.(total));
-  let thrown, reader;
+  let thrown;
   const tell = (progress) => {
     try {
       onProgress?.(progress);
@@ -71,32 +62,17 @@ export async function read(source, onProgress, signal, room) {
     };
     const write = (chunk) => {
       if (loaded + chunk.length > total) unknow();
-      place ? place().set(chunk, loaded) : chunks.push(chunk.slice());
+      place ? place().set(chunk, loaded) : chunks.push(chunk);
       loaded += chunk.length;
       tell({ loaded, total });
     };
-    try {
-      reader = body.getReader({ mode: "byob" });
-    } catch {
-      reader = body.getReader(); // not every browser has such readers; these reads give buffers of their own
-    }
-    signal?.addEventListener("abort", () => reader.cancel().catch(() => {}));
-    // One buffer serves all reads: with each new one the system would have to find new pages of memory.
-    for (let buffer = new ArrayBuffer(CHUNK); ; ) {
-      signal?.throwIfAborted();
-      const { done, value } = await reader.read(new Uint8Array(buffer));
-      if (done) break;
-      write(value);
-      buffer = value.buffer;
-    }
-    signal?.throwIfAborted();
+    await body.pipeTo(new WritableStream({ write }), { signal });
     if (loaded < total) {
       if (response.type !== "cors") throw new Error(`${loaded} bytes came, expected ${total}`);
       unknow();
     }
     return place ? place() : new Uint8Array(await new Blob(chunks).arrayBuffer());
   } catch (error) {
-    reader?.cancel().catch(() => {});
     if (thrown) throw thrown.error;
     throw signal?.aborted ? signal.reason : failure("fetch", `model file: the transfer broke off: ${error.message}`, error);
   }

