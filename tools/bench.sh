@@ -119,7 +119,7 @@ bench_peers() {
     cargo bench --locked --bench models -- "$PWD/$PEER_MODELS" >&2
     mark_made peer-models "${PEER_SOURCES[@]}"
   fi
-  say "bench: other runtimes beside it (20 minutes; keep the machine quiet)"
+  say "bench: other runtimes beside it (25 minutes; keep the machine quiet)"
   node "$PEERS/run.js" "$PWD/$PEER_MODELS"
 }
 

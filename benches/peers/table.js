@@ -54,8 +54,9 @@ function printTargets(runtimes, results) {
   };
   const loaded = ({ loaded }) => loaded;
   const [ort] = CPU;
+  const lighter = runtimes[ort] / runtimes["foreclick int8"] || undefined;
   const rows = [
-    ["runtime's bytes, beside ONNX Runtime Web's", { times: runtimes[ort] / runtimes["foreclick int8"], where: "gzip -9" }, TARGETS.bytes],
+    ["runtime's bytes, beside ONNX Runtime Web's", { times: lighter, where: lighter && "gzip -9" }, TARGETS.bytes],
     ["load to first prediction, beside the same", ahead("foreclick int8", [ort], loaded), TARGETS.load],
     ["its files alone, transferred, beside the same", ahead(FILES, [ort], loaded)],
     ["event and prediction, CPU, int8, beside the best", ahead("foreclick int8", CPU, total), TARGETS.cpu],

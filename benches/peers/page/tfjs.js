@@ -38,9 +38,9 @@ function script(src) {
 }
 
 function score(tf, weights, { items, gaps, candidates, features }) {
-  const { item_rows, item_bias, gap, start, gate_open, gate_rows, gate_bias, final_norm, scale, root } = weights;
+  const { item_rows, item_bias, gaps_rows, start, gate_open, gate_rows, gate_bias, final_norm, scale, root } = weights;
   const rows = tf.gather(item_rows, items).mul(root);
-  let state = tf.concat([start, rows.add(tf.gather(gap, gaps))]);
+  let state = tf.concat([start, rows.add(tf.gather(gaps_rows, gaps))]);
   const blocks = Object.keys(weights).filter((name) => name.startsWith("query_")).length;
   for (let place = 0; place < blocks; place++) state = block(tf, weights, place, state, place === blocks - 1);
   const normed = norm(state, final_norm);

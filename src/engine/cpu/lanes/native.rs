@@ -131,11 +131,14 @@ mod avx2 {
     use super::super::offset;
     use super::{Lanes, Query, Rows, Scalar, score_int4_rows, score_int8_rows};
     use std::arch::x86_64::{
-        __m128, __m128i, __m256i, _mm_add_epi32, _mm_add_ps, _mm_and_si128, _mm_cvtepi32_ps, _mm_loadu_ps,
-        _mm_loadu_si128, _mm_mul_ps, _mm_set1_epi8, _mm_set1_epi32, _mm_set1_ps, _mm_srli_epi16, _mm_storeu_ps,
-        _mm_sub_epi32, _mm256_add_epi32, _mm256_castsi256_si128, _mm256_cvtepi8_epi16, _mm256_extracti128_si256,
-        _mm256_hadd_epi32, _mm256_loadu_si256, _mm256_madd_epi16, _mm256_setzero_si256,
+        __m128, __m128i, __m256i, _MM_HINT_T0, _mm_add_epi32, _mm_add_ps, _mm_and_si128, _mm_cvtepi32_ps, _mm_loadu_ps,
+        _mm_loadu_si128, _mm_mul_ps, _mm_prefetch, _mm_set1_epi8, _mm_set1_epi32, _mm_set1_ps, _mm_srli_epi16,
+        _mm_storeu_ps, _mm_sub_epi32, _mm256_add_epi32, _mm256_castsi256_si128, _mm256_cvtepi8_epi16,
+        _mm256_extracti128_si256, _mm256_hadd_epi32, _mm256_loadu_si256, _mm256_madd_epi16, _mm256_setzero_si256,
     };
+
+    /// Bytes, a page.
+    const AHEAD: usize = 4096;
 
     #[target_feature(enable = "avx2,fma")]
     pub fn multiply(matrix: &[f32], x: &[f32], out: &mut [f32]) {
@@ -170,6 +173,7 @@ mod avx2 {
         if columns.is_multiple_of(16) {
             let (parts, _) = query.codes.as_chunks::<16>();
             for (place, codes) in rows.codes.chunks_exact(4 * columns).enumerate().take(scores.len() / 4) {
+                fetch_ahead(codes);
                 let mut sums = [_mm256_setzero_si256(); 4];
                 for (part, factors) in parts.iter().enumerate() {
                     let factors = load(factors);
@@ -214,6 +218,17 @@ mod avx2 {
         }
         let all = scores.len();
         score_int4_rows(rows, query, scores, done..all);
+    }
+
+    /// Has the cache fetch what lies [`AHEAD`] of these codes: left alone, it stops at each page's end and waits.
+    #[target_feature(enable = "avx2")]
+    fn fetch_ahead(codes: &[i8]) {
+        const LINE: usize = 64;
+        let first = codes.as_ptr().wrapping_add(AHEAD);
+        for line in (0..codes.len()).step_by(LINE) {
+            // It may lie outside: nothing is read where there is no memory.
+            _mm_prefetch::<_MM_HINT_T0>(first.wrapping_add(line));
+        }
     }
 
     #[target_feature(enable = "avx2")]
