@@ -54,6 +54,7 @@ function printTargets(runtimes, results) {
   };
   const loaded = ({ loaded }) => loaded;
   const [ort] = CPU;
+  // No number where one of the two was left out.
   const lighter = runtimes[ort] / runtimes["foreclick int8"] || undefined;
   const rows = [
     ["runtime's bytes, beside ONNX Runtime Web's", { times: lighter, where: lighter && "gzip -9" }, TARGETS.bytes],

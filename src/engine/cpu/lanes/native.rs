@@ -137,7 +137,7 @@ mod avx2 {
         _mm256_extracti128_si256, _mm256_hadd_epi32, _mm256_loadu_si256, _mm256_madd_epi16, _mm256_setzero_si256,
     };
 
-    /// Bytes, a page.
+    /// How many bytes ahead int8 rows are fetched: a page of memory.
     const AHEAD: usize = 4096;
 
     #[target_feature(enable = "avx2,fma")]
@@ -220,7 +220,8 @@ mod avx2 {
         score_int4_rows(rows, query, scores, done..all);
     }
 
-    /// Has the cache fetch what lies [`AHEAD`] of these codes: left alone, it stops at each page's end and waits.
+    /// Has what lies [`AHEAD`] of these codes brought into the cache: the processor's own fetching stops at each page's end, so that
+    /// memory and products would hardly overlap.
     #[target_feature(enable = "avx2")]
     fn fetch_ahead(codes: &[i8]) {
         const LINE: usize = 64;
